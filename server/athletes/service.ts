@@ -1,0 +1,146 @@
+import type { Connection, Model } from 'mongoose';
+import type { Readable } from 'node:stream';
+import { VillageError } from '../errors.js';
+import type { Bus } from '../platform/bus.js';
+import type { Leases } from '../platform/leases.js';
+import { isDuplicate } from '../platform/mongo.js';
+import type { Settings } from '../platform/settings.js';
+import { athleteModel, type AthleteRecord } from './athlete.model.js';
+import { wordsOf } from './fold.js';
+import { importRows, writeBatch, type AthleteFacts, type ImportResult } from './import.js';
+import type { Search } from './search.js';
+import { readCursor, type SearchAnswer, type SearchDocument, type SearchQuery } from './search-index.js';
+
+export type { AthleteFacts, ImportResult } from './import.js';
+export type { AthleteRecord } from './athlete.model.js';
+export interface ImportState { running: boolean; rows: number; total: number; at: string }
+
+const IMPORT_LEASE_MS = 60_000;
+
+/** The directory: who the athletes are, and how they are found. */
+export class Athletes {
+  private readonly records: Model<AthleteRecord>;
+
+  constructor(
+    connection: Connection, private readonly settings: Settings, private readonly leases: Leases, private readonly bus: Bus, private readonly index: Search | null,
+  ) {
+    this.records = athleteModel(connection);
+    bus.on('athletes:changed', () => this.index?.look().catch(() => undefined));
+  }
+
+  private next(): Promise<number> { return this.settings.next('athletes.revision'); }
+
+  /**
+   * Imports a file of the documented format. One import at a time over all processes; answers null when another runs.
+   * @param total rows expected, for the progress that the directory page shows (0 when unknown)
+   */
+  async importFile(source: Readable, total: number, progress?: (result: ImportResult) => void): Promise<ImportResult | null> {
+    const lease = await this.leases.take('athletes.import', IMPORT_LEASE_MS);
+    if (!lease) return null;
+    try {
+      let told = 0;
+      const result = await importRows(this.records, source, () => this.next(), async (now) => {
+        progress?.(now);
+        if (now.rows - told < 5000) return;
+        told = now.rows;
+        await lease.renew();
+        await this.settings.set('athletes.import', { running: true, rows: now.rows, total, at: new Date().toISOString() } satisfies ImportState);
+        this.bus.tell('athletes:changed', { revision: 0 });
+      });
+      await this.settings.set('athletes.import', { running: false, rows: result.rows, total: result.rows, at: new Date().toISOString() } satisfies ImportState);
+      this.bus.tell('athletes:changed', { revision: 0 });
+      return result;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /** How far an import is, or null when none ever ran. */
+  importState(): Promise<ImportState | null> { return this.settings.get<ImportState>('athletes.import'); }
+
+  /** Adds or updates people who did not come from a file. */
+  async put(people: AthleteFacts[]): Promise<void> {
+    const revision = await this.next();
+    try {
+      await writeBatch(this.records, people, revision);
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      await writeBatch(this.records, people, revision);
+    }
+    this.bus.tell('athletes:changed', { revision });
+  }
+
+  /** The athlete with this slug, current or old; hidden people are not found. */
+  async bySlug(slug: string): Promise<AthleteRecord | null> {
+    return this.records.findOne({ slugs: slug, hidden: { $ne: true } }).lean<AthleteRecord>();
+  }
+
+  /** As `bySlug`, or `athlete_not_found`. */
+  async require(slug: string): Promise<AthleteRecord> {
+    const found = await this.bySlug(slug);
+    if (!found) throw new VillageError('athlete_not_found', { slug });
+    return found;
+  }
+
+  /** Several by id, in one read. */
+  async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
+    const found = ids.length === 0 ? [] : await this.records.find({ _id: { $in: [...new Set(ids)] } }).lean<AthleteRecord[]>();
+    return new Map(found.map((one) => [one._id, one]));
+  }
+
+  /** The registry says on which networks an athlete has verified accounts now. */
+  async setNetworks(id: string, networks: string[]): Promise<void> {
+    const revision = await this.next();
+    await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
+    this.bus.tell('athletes:changed', { revision });
+  }
+
+  /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
+  async hide(id: string, hidden: boolean): Promise<void> {
+    const revision = await this.next();
+    const done = await this.records.updateOne({ _id: id }, { $set: { hidden, revision } });
+    if (done.matchedCount === 0) throw new VillageError('athlete_not_found', { slug: id });
+    this.bus.tell('athletes:changed', { revision });
+  }
+
+  count(): Promise<number> { return this.records.estimatedDocumentCount(); }
+
+  /**
+   * Finds people by any words of their name, best first. `partial` says that the index is not up yet and MongoDB answered, which
+   * knows exact words and prefixes only. Throws `bad_cursor`.
+   */
+  async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
+    if (query.cursor) {
+      try { readCursor(query.cursor); } catch { throw new VillageError('bad_cursor'); }
+    }
+    if (this.index?.ready) {
+      const answer = await this.index.search(query).catch(() => null);
+      if (answer) return { ...answer, partial: false };
+    }
+    return { ...(await this.searchStore(query)), partial: true };
+  }
+
+  private async searchStore(query: SearchQuery): Promise<SearchAnswer> {
+    const terms = wordsOf(query.q).slice(0, 8);
+    const filter: Record<string, unknown> = { hidden: { $ne: true } };
+    if (terms.length > 0) filter['$and'] = terms.map((term) => ({ words: { $regex: `^${term}` } }));
+    if (query.discipline) filter['disciplines'] = query.discipline;
+    if (query.noc) filter['noc'] = query.noc;
+    if (query.games) filter['games'] = query.games;
+    if (query.status) filter['status'] = query.status;
+    if (query.network) filter['networks'] = query.network;
+    else if (query.verified) filter['networks.0'] = { $exists: true };
+    const after = query.cursor ? readCursor(query.cursor)[6] : null;
+    if (after) filter['_id'] = { $gt: after };
+    const found = await this.records.find(filter).sort({ _id: 1 }).skip(query.offset ?? 0).limit(query.limit + 1).lean<AthleteRecord[]>();
+    const shown = found.slice(0, query.limit);
+    const last = shown.at(-1);
+    const next = found.length > query.limit && last ? Buffer.from(JSON.stringify([0, 0, 0, 0, 0, '', last._id])).toString('base64url') : null;
+    return { items: shown.map(asDocument), total: (query.offset ?? 0) + found.length, next };
+  }
+}
+
+const asDocument = (one: AthleteRecord): SearchDocument => ({
+  id: one._id, slug: one.slugs[0] ?? one._id, name: one.name, words: one.words, active: one.status !== 'former', status: one.status, noc: one.noc, country: one.country,
+  disciplines: one.disciplines, games: one.games, networks: one.networks, medals: 0, hidden: false, demo: one.demo,
+});

@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Connection } from 'mongoose';
+import { DISCIPLINES } from './athletes/disciplines.js';
+import { Search } from './athletes/search.js';
+import { Athletes } from './athletes/service.js';
+import type { Config } from './config.js';
+import { Identities } from './fans/identities.js';
+import { Fans } from './fans/service.js';
+import { SignIn } from './fans/sign-in.js';
+import { ApiTokens } from './fans/tokens.js';
+import { Asks } from './follows/asks.js';
+import { Doubts } from './follows/doubts.js';
+import { Evidence } from './follows/evidence.js';
+import { Follows } from './follows/service.js';
+import { Locks } from './locks/service.js';
+import { Cards } from './networks/cards.js';
+import { Networks } from './networks/service.js';
+import { Audit } from './platform/audit.js';
+import { Bus } from './platform/bus.js';
+import { systemClock, type Clock } from './platform/clock.js';
+import { Files } from './platform/files.js';
+import { Words } from './platform/i18n.js';
+import { Jobs } from './platform/jobs.js';
+import { Leases } from './platform/leases.js';
+import { Limits } from './platform/limits.js';
+import { createLog, type Log } from './platform/logs.js';
+import { Metrics } from './platform/metrics.js';
+import { connectMongo, ensureIndexes, missingIndexes } from './platform/mongo.js';
+import { connectRedis, type RedisClients } from './platform/redis.js';
+import { Signer, TokenVault } from './platform/secrets.js';
+import { SessionStore } from './platform/sessions.js';
+import { Settings } from './platform/settings.js';
+import { Views } from './platform/views.js';
+import { Points } from './points/service.js';
+import { Posts } from './posts/service.js';
+import { Registry } from './registry/service.js';
+import { Videos } from './videos/service.js';
+import { Chats } from './village/service.js';
+
+const DOUBT_PATIENCE_MS = 12 * 3_600_000;
+
+/** The project's folder, from sources and from build/ alike. */
+export const root: string = (() => {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+})();
+
+/** What tests steer and a program does not. */
+export interface Overrides { clock?: Clock; log?: Log; search?: boolean; limitScale?: number; doubtPatienceMs?: number }
+
+/** Every service of a process, built once. Only the wiring names this type. */
+export interface Context {
+  config: Config; clock: Clock; log: Log; connection: Connection; redis: RedisClients; bus: Bus; metrics: Metrics; settings: Settings; audit: Audit; limits: Limits; jobs: Jobs; sessions: SessionStore; words: Words; views: Views;
+  networks: Networks; cards: Cards; athletes: Athletes; search: Search | null; fans: Fans; tokens: ApiTokens; signIn: SignIn; points: Points; registry: Registry; follows: Follows; posts: Posts; videos: Videos; chats: Chats;
+  missingIndexes(): Promise<string[]>;
+  /** Makes indexes and writes what must be there at a first start. */
+  release(): Promise<void>;
+  close(): Promise<void>;
+}
+
+function assetsOf(): Record<string, string> {
+  const file = join(root, 'build', 'assets', 'manifest.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+}
+
+/** Connects the stores and builds every service: the only wiring. Throws when a store cannot be reached. */
+export async function createContext(config: Config, name: string, overrides: Overrides = {}): Promise<Context> {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? createLog(config.logLevel, name);
+  const connection = await connectMongo(config.mongodb.uri, config.mongodb.name);
+  const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(async (error: unknown) => { await connection.close(); throw error; });
+  const bus = new Bus(redis, log);
+  await bus.start();
+  const metrics = new Metrics();
+  const settings = new Settings(connection);
+  const audit = new Audit(connection, clock);
+  const leases = new Leases(connection, clock);
+  const limits = new Limits(redis, overrides.limitScale);
+  const jobs = new Jobs(connection, redis, clock, log);
+  const sessions = new SessionStore(connection, redis, clock);
+  const vault = new TokenVault(config.tokenKeys);
+  const words = new Words(join(root, 'views', 'words'), config.timezone);
+  const views = new Views(join(root, 'views'), words, assetsOf());
+
+  const networks = new Networks(config.networks, clock);
+  const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
+  const search = overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
+  const athletes = new Athletes(connection, settings, leases, bus, search);
+  const identities = new Identities(connection, vault, networks, leases, clock);
+  const fans = new Fans(connection, identities, sessions, audit, bus, clock);
+  const tokens = new ApiTokens(connection, clock);
+  const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
+  const points = new Points({ connection, redis, bus, clock, leases, log, metrics, standing: fans, timezone: config.timezone, boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)] });
+  const registry = new Registry(connection, networks, athletes, audit, bus, clock);
+  const posts = new Posts(connection, networks, registry, clock);
+  const follows = new Follows({ fans, cards, networks, registry, points, asks: new Asks(connection, clock), doubts: new Doubts(connection, overrides.doubtPatienceMs ?? DOUBT_PATIENCE_MS), evidence: new Evidence(connection), jobs, bus, clock });
+  const locks = new Locks({
+    followed: (fan, people) => follows.followed(fan, people),
+    medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
+  });
+  const videos = new Videos(connection, new Files(connection), locks, audit, bus, clock);
+  const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
+
+  fans.onLinked(follows);
+  follows.onUnlock(videos);
+  videos.onBefore((fan, facts, gained) => follows.before(fan, facts, gained));
+
+  return {
+    config, clock, log, connection, redis, bus, metrics, settings, audit, limits, jobs, sessions, words, views, networks, cards, athletes, search, fans, tokens, signIn, points, registry, follows, posts, videos, chats,
+    missingIndexes: () => missingIndexes(connection),
+    release: async () => {
+      await ensureIndexes(connection);
+      await cards.seed();
+      await points.rules.seed();
+    },
+    close: async () => {
+      await points.stop();
+      await jobs.stop();
+      await search?.stop();
+      await redis.close();
+      await connection.close();
+    },
+  };
+}

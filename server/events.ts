@@ -1,0 +1,25 @@
+/** Every topic of the bus: a closed list. News may be lost, so each listener also catches up from the truth (DESIGN 3). */
+export interface News {
+  /** Athletes changed up to this revision of the directory. */
+  'athletes:changed': { revision: number };
+  /** A fan's standing, roles, identities or session version changed. */
+  'fans:changed': { fan: string };
+  /** An account was decided upon, or its epoch rose. */
+  'registry:changed': { network: string; account: string };
+  /** A card was signed. */
+  'cards:changed': { network: string };
+  /** Points moved: told to the fan's open pages. */
+  'points:moved': { fan: string; seq: number; items: { deed: string; athlete: string; delta: number }[]; points: number; medal: string | null };
+  /** A long asking of a network went on. */
+  'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
+  /** Items were added to a chat. */
+  'chat:items': { chat: string; event: string; items: unknown[] };
+  /** How many sockets one process holds in a chat. */
+  'chat:presence': { chat: string; process: string; count: number };
+  /** A video was published or changed. */
+  'videos:changed': { slug: string };
+  /** The sessions of a fan ended: their sockets are closed. */
+  'fans:signed_out': { fan: string; session: string | null };
+}
+
+export type Topic = keyof News;

@@ -1,0 +1,107 @@
+import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
+import { NetworkError, type LinkedAccount, type NetworkId, type TokenSet } from '../networks/network.js';
+import type { Networks } from '../networks/service.js';
+import type { Clock } from '../platform/clock.js';
+import { randomId } from '../platform/ids.js';
+import type { Leases } from '../platform/leases.js';
+import { isDuplicate } from '../platform/mongo.js';
+import type { TokenVault } from '../platform/secrets.js';
+import { identityModel, type IdentityRecord } from './fan.model.js';
+
+const owner = (fan: string, network: string): string => `${fan}:${network}`;
+
+/** Fans' own accounts on networks, and the tokens behind them. */
+export class Identities {
+  private readonly records: Model<IdentityRecord>;
+
+  constructor(connection: Connection, private readonly vault: TokenVault, private readonly networks: Networks, private readonly leases: Leases, private readonly clock: Clock) {
+    this.records = identityModel(connection);
+  }
+
+  /** The identity behind a network's stable id; handles and mail addresses are never the key (ASVS 6.8.1). */
+  async find(network: NetworkId, networkId: string): Promise<IdentityRecord | null> {
+    return this.records.findOne({ network, networkId }).lean<IdentityRecord>();
+  }
+
+  async of(fan: string): Promise<IdentityRecord[]> { return this.records.find({ fan }).sort({ linkedAt: 1 }).lean<IdentityRecord[]>(); }
+
+  async byHandle(network: NetworkId, handle: string): Promise<IdentityRecord | null> {
+    return this.records.findOne({ network, handle }).collation({ locale: 'en', strength: 2 }).lean<IdentityRecord>();
+  }
+
+  /**
+   * Links a proved account to a fan, or renews the tokens of the one that is linked. Throws `identity_taken` when it belongs to
+   * another fan (it is refused, never moved) and `network_already_linked` when the fan has another account there.
+   */
+  async link(fan: string, linked: LinkedAccount): Promise<{ fresh: boolean }> {
+    const { network, id: networkId, handle } = linked.account;
+    const held = await this.find(network, networkId);
+    if (held && held.fan !== fan) throw new VillageError('identity_taken', { network });
+    const tokens = this.sealed(fan, network, linked.tokens);
+    if (held) {
+      await this.records.updateOne({ _id: held._id }, { $set: { handle, name: linked.name, ...tokens } });
+      return { fresh: false };
+    }
+    try {
+      await this.records.create({ _id: randomId(), fan, network, networkId, handle, name: linked.name, ...tokens, link: randomId(), linkedAt: this.clock.now(), checkedAt: null });
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      const now = await this.find(network, networkId);
+      if (now?.fan === fan) return { fresh: false };
+      throw new VillageError(now ? 'identity_taken' : 'network_already_linked', { network });
+    }
+    return { fresh: true };
+  }
+
+  private sealed(fan: string, network: string, tokens: TokenSet): Pick<IdentityRecord, 'sealed' | 'expiresAt' | 'scopes'> {
+    return { sealed: this.vault.seal(JSON.stringify(tokens), owner(fan, network)), expiresAt: tokens.expiresAt, scopes: tokens.scopes };
+  }
+
+  private open(identity: IdentityRecord): TokenSet | null {
+    if (!identity.sealed) return null;
+    const kept = JSON.parse(this.vault.open(identity.sealed, owner(identity.fan, identity.network))) as Omit<TokenSet, 'expiresAt'> & { expiresAt: string | null };
+    return { ...kept, expiresAt: kept.expiresAt ? new Date(kept.expiresAt) : null };
+  }
+
+  /**
+   * The fan's identity on a network with tokens that are good now, refreshed if need be (one refresh at a time a person, stored before
+   * use). Null when there is no identity; `tokens` null when they cannot be had.
+   */
+  async usable(fan: string, network: NetworkId): Promise<{ identity: IdentityRecord; tokens: TokenSet | null } | null> {
+    const identity = await this.records.findOne({ fan, network }).lean<IdentityRecord>();
+    if (!identity) return null;
+    const tokens = this.open(identity);
+    const fresh = tokens?.expiresAt === null || (tokens?.expiresAt.getTime() ?? 0) > this.clock.now().getTime() + 60_000;
+    if (!tokens || fresh) return { identity, tokens };
+    const lease = await this.leases.take(`refresh:${owner(fan, network)}`, 15_000);
+    if (!lease) return { identity, tokens: null };
+    try {
+      const now = await this.records.findById(identity._id).lean<IdentityRecord>();
+      if (!now) return null;
+      const latest = this.open(now);
+      if (latest && latest.accessToken !== tokens.accessToken) return { identity: now, tokens: latest };
+      const next = await this.networks.of(network).refresh(tokens);
+      await this.records.updateOne({ _id: identity._id }, { $set: this.sealed(fan, network, next) });
+      return { identity: now, tokens: next };
+    } catch (error) {
+      if (error instanceof NetworkError) return { identity, tokens: null };
+      throw error;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /** All this fan's deeds on a network were asked about. */
+  async checked(fan: string, network: string, at: Date): Promise<void> { await this.records.updateOne({ fan, network }, { $set: { checkedAt: at } }); }
+
+  /** Identities that were last asked about before an instant, the longest ago first. */
+  async due(before: Date, limit: number): Promise<IdentityRecord[]> {
+    return this.records.find({ checkedAt: { $lt: before } }).sort({ checkedAt: 1 }).limit(limit).lean<IdentityRecord[]>();
+  }
+
+  /** Links that nobody has asked about yet: their job was never made because a process died. */
+  async unasked(before: Date, limit: number): Promise<IdentityRecord[]> {
+    return this.records.find({ checkedAt: null, linkedAt: { $lt: before } }).limit(limit).lean<IdentityRecord[]>();
+  }
+}

@@ -1,0 +1,158 @@
+import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
+import type { LinkedAccount, NetworkId } from '../networks/network.js';
+import type { Audit } from '../platform/audit.js';
+import type { Bus } from '../platform/bus.js';
+import type { Clock } from '../platform/clock.js';
+import { randomId } from '../platform/ids.js';
+import type { SessionStore } from '../platform/sessions.js';
+import { isOfAge } from './digital-age.js';
+import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
+import type { Identities } from './identities.js';
+import type { Linked } from './needs.js';
+
+export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
+export interface Answers { birthYear: number; country: string; language: string }
+
+export const CONSENT = '2026-11';
+const CACHE_MS = 5000;
+const MOST = 50_000;
+const STAFF: readonly Role[] = ['moderator', 'organiser', 'admin'];
+
+/** Whether somebody with these roles may decide whose account it is. */
+export const mayModerate = (roles: readonly string[]): boolean => roles.includes('moderator') || roles.includes('admin');
+/** Whether these roles may set what the hub offers. */
+export const mayOrganise = (roles: readonly string[]): boolean => roles.includes('organiser') || roles.includes('admin');
+/** Staff and athletes earn but do not rank (DESIGN 6). */
+export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean => fan.state === 'active' && !fan.roles.some((role) => role === 'athlete' || STAFF.includes(role));
+
+/** The people of the hub. */
+export class Fans {
+  private readonly records: Model<FanRecord>;
+  private readonly cache = new Map<string, { at: number; fan: Promise<FanRecord | null> }>();
+  private linkedTo: Linked | null = null;
+
+  constructor(connection: Connection, readonly identities: Identities, private readonly sessions: SessionStore, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+    this.records = fanModel(connection);
+    bus.on('fans:changed', ({ fan }) => { this.cache.delete(fan); });
+  }
+
+  /** Who hears of new links. */
+  onLinked(linked: Linked): void { this.linkedTo = linked; }
+
+  /** A fan, at most five seconds old (news make it newer); null for none. */
+  get(id: string): Promise<FanRecord | null> {
+    const now = Date.now();
+    const known = this.cache.get(id);
+    if (known && now - known.at < CACHE_MS) return known.fan;
+    const fan = this.records.findById(id).lean<FanRecord>().exec();
+    fan.catch(() => { this.cache.delete(id); });
+    this.cache.delete(id);
+    this.cache.set(id, { at: now, fan });
+    if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
+    return fan;
+  }
+
+  async require(id: string): Promise<FanRecord> {
+    const fan = await this.get(id);
+    if (!fan) throw new VillageError('fan_not_found');
+    return fan;
+  }
+
+  /** How fans stand on boards (satisfies `Standing` of points). */
+  async of(ids: string[]): Promise<Map<string, { rankable: boolean; name: string; country: string; revision: number }>> {
+    const found = ids.length === 0 ? [] : await this.records.find({ _id: { $in: ids } }, { handle: 1, roles: 1, state: 1, country: 1, revision: 1 }).lean<FanRecord[]>();
+    return new Map(found.map((fan) => [fan._id, { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision }]));
+  }
+
+  /**
+   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then; a second
+   * answer at the same time finds the fan that the first made.
+   */
+  async create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
+    const now = this.clock.now();
+    if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
+    const known = await this.identities.find(linked.account.network, linked.account.id);
+    if (known) return this.require(known.fan);
+    const fan: FanRecord = {
+      _id: randomId(), handle: linked.account.handle, name: linked.name || linked.account.handle, country: answers.country, birthYear: answers.birthYear, language: answers.language,
+      roles: [], version: 1, revision: 1, state: 'active', consent: { version: CONSENT, at: now }, demo, createdAt: now,
+    };
+    await this.records.create(fan);
+    try {
+      await this.identities.link(fan._id, linked);
+    } catch (error) {
+      // Somebody else took the account meanwhile: the half-made fan goes.
+      await this.records.deleteOne({ _id: fan._id });
+      if (!(error instanceof VillageError) || error.id !== 'identity_taken') throw error;
+      const winner = await this.identities.find(linked.account.network, linked.account.id);
+      if (winner) return this.require(winner.fan);
+      throw error;
+    }
+    await this.audit.add({ by: fan._id, act: 'fan.created', on: `fan:${fan._id}`, after: { network: linked.account.network } });
+    await this.linkedTo?.linked(fan._id, linked.account.network);
+    return fan;
+  }
+
+  /** Links a further account; see `Identities.link` for what is refused. */
+  async link(fan: string, linked: LinkedAccount): Promise<void> {
+    const { fresh } = await this.identities.link(fan, linked);
+    if (!fresh) return;
+    await this.audit.add({ by: fan, act: 'identity.linked', on: `fan:${fan}`, after: { network: linked.account.network } });
+    this.bus.tell('fans:changed', { fan });
+    await this.linkedTo?.linked(fan, linked.account.network);
+  }
+
+  private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
+    const fan = await this.records.findOneAndUpdate({ _id: id }, update, { returnDocument: 'after' }).lean<FanRecord>();
+    if (!fan) throw new VillageError('fan_not_found');
+    this.cache.delete(id);
+    this.bus.tell('fans:changed', { fan: id });
+    return fan;
+  }
+
+  /** Gives or takes a role. Ends all the fan's sessions, whose rights would be old. */
+  async setRole(id: string, role: Role, give: boolean, by: string): Promise<FanRecord> {
+    const before = await this.require(id);
+    const roles = ROLES.filter((one) => (one === role ? give : before.roles.includes(one)));
+    if (roles.join() === before.roles.join()) return before;
+    const fan = await this.change(id, { $set: { roles }, $inc: { version: 1, revision: 1 } });
+    await this.audit.add({ by, act: give ? 'role.given' : 'role.taken', on: `fan:${id}`, before: before.roles, after: roles });
+    await this.endSessions(id);
+    return fan;
+  }
+
+  /** Shuts somebody out: sessions and sockets end, boards drop them, tokens stop. */
+  async ban(id: string, by: string, reason: string): Promise<void> {
+    await this.change(id, { $set: { state: 'banned' }, $inc: { version: 1, revision: 1 } });
+    await this.audit.add({ by, act: 'fan.banned', on: `fan:${id}`, reason });
+    await this.endSessions(id);
+  }
+
+  /** Signs out on every device. The version is raised first: it alone ends the sessions. */
+  async signOutEverywhere(id: string): Promise<void> {
+    await this.change(id, { $inc: { version: 1 } });
+    await this.audit.add({ by: id, act: 'session.ended_all', on: `fan:${id}` });
+    await this.endSessions(id);
+  }
+
+  private async endSessions(id: string): Promise<void> {
+    await this.sessions.removeAllOf(id);
+    this.bus.tell('fans:signed_out', { fan: id, session: null });
+  }
+
+  /**
+   * Who is meant by a text of an operator: a hub id, `network:handle`, or (the demo's people) a plain handle. Always ends at the
+   * stable id. Null for nobody.
+   */
+  async resolve(text: string): Promise<FanRecord | null> {
+    const byId = await this.records.findById(text).lean<FanRecord>();
+    if (byId) return byId;
+    const [network, handle] = text.includes(':') ? text.split(':', 2) : [null, text];
+    for (const one of network ? [network] : ['x', 'facebook']) {
+      const identity = await this.identities.byHandle(one as NetworkId, handle ?? '');
+      if (identity) return this.get(identity.fan);
+    }
+    return null;
+  }
+}

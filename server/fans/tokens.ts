@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import type { Connection, Model } from 'mongoose';
+import type { Clock } from '../platform/clock.js';
+import { sha256 } from '../platform/ids.js';
+import { tokenModel, type TokenRecord } from './fan.model.js';
+
+/** What a token may be allowed: read what its fan reads, follow, chat, moderate, organise. */
+export const SCOPES = ['read', 'follow', 'chat', 'moderate', 'organise'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+const CACHE_MS = 5000;
+const MOST = 10_000;
+
+/** Personal API tokens (DESIGN 7): shown once, stored hashed. */
+export class ApiTokens {
+  private readonly records: Model<TokenRecord>;
+  private readonly cache = new Map<string, { at: number; record: Promise<TokenRecord | null> }>();
+
+  constructor(connection: Connection, private readonly clock: Clock) { this.records = tokenModel(connection); }
+
+  /** Makes a token and answers its text, which is never seen again. */
+  async create(fan: string, name: string, scopes: readonly Scope[] = SCOPES): Promise<string> {
+    const text = `vlg_${randomBytes(32).toString('base64url')}`;
+    await this.records.create({ _id: sha256(text), fan, name, scopes: [...scopes], createdAt: this.clock.now() });
+    return text;
+  }
+
+  /** Whose token this is, or null. A token that was ended lives on for five seconds at most. */
+  find(text: string): Promise<TokenRecord | null> {
+    const id = sha256(text);
+    const now = Date.now();
+    const known = this.cache.get(id);
+    if (known && now - known.at < CACHE_MS) return known.record;
+    const record = this.records.findById(id).lean<TokenRecord>().exec();
+    record.catch(() => { this.cache.delete(id); });
+    this.cache.delete(id);
+    this.cache.set(id, { at: now, record });
+    if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
+    return record;
+  }
+
+  async list(fan: string): Promise<TokenRecord[]> { return this.records.find({ fan }).sort({ createdAt: -1 }).lean<TokenRecord[]>(); }
+
+  /** Ends a token of this fan by its id (the hash); answers whether there was one. */
+  async end(fan: string, id: string): Promise<boolean> {
+    this.cache.delete(id);
+    return (await this.records.deleteOne({ _id: id, fan })).deletedCount === 1;
+  }
+}

@@ -1,0 +1,180 @@
+import { createHmac } from 'node:crypto';
+import { z } from 'zod';
+import type { NetworkSettings } from '../../config.js';
+import type { Clock } from '../../platform/clock.js';
+import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type Reason, type TokenSet } from '../network.js';
+import { backoff, Breaker, requestJson } from '../outward.js';
+import { parseFacebook } from './addresses.js';
+import { begin, complete } from './login.js';
+
+/** Parts of one batch request (NETWORKS 7). */
+const BATCH = 50;
+const Page = z.object({ id: z.string(), name: z.string().default(''), username: z.string().optional(), about: z.string().optional(), fan_count: z.number().optional(), link: z.string().optional(), verification_status: z.string().optional() });
+const Likes = z.object({ data: z.array(z.object({ id: z.string() })) });
+const BatchReply = z.array(z.object({ code: z.number(), body: z.string() }).nullable());
+const Posts = z.object({ data: z.array(z.object({ id: z.string(), message: z.string().default(''), created_time: z.string(), permalink_url: z.string().optional() })) });
+const GraphFault = z.object({ error: z.object({ message: z.string().default(''), code: z.number(), error_subcode: z.number().optional() }) });
+const Exchanged = z.object({ access_token: z.string(), expires_in: z.number().optional() });
+
+/** Facebook: login through passport-facebook, Page likes and posts through Graph. A follow of a Page cannot be told, a like can. */
+export class FacebookAdapter implements Adapter {
+  readonly id = 'facebook';
+  readonly accountDeed = 'like';
+  readonly scopes = ['public_profile', 'user_likes'] as const;
+  private readonly breaker: Breaker;
+
+  constructor(private readonly settings: NetworkSettings, private readonly clock: Clock) {
+    this.breaker = new Breaker(() => clock.now().getTime());
+  }
+
+  async beginAuth({ state, redirectUri }: { state: string; redirectUri: string }): Promise<{ url: string; secret: Record<string, string> }> {
+    return { url: await begin(this.settings, redirectUri, this.scopes, state), secret: {} };
+  }
+
+  async completeAuth({ query, redirectUri }: { query: Record<string, string>; secret: Record<string, string>; redirectUri: string }): Promise<LinkedAccount> {
+    if (query['error']) throw new NetworkError('facebook', 'denied', query['error']);
+    if (!query['code'] && !query['error_code']) throw new NetworkError('facebook', 'bad_request', 'no code');
+    const login = await complete(this.settings, redirectUri, this.scopes, query);
+    const short: TokenSet = { accessToken: login.accessToken, refreshToken: null, expiresAt: this.inSeconds(login.expiresIn), scopes: [...this.scopes] };
+    // The login's token lives two hours; the sweep needs the sixty-day one.
+    const tokens = await this.refresh(short).catch(() => short);
+    return { account: { network: 'facebook', id: login.id, handle: login.name, url: '' }, name: login.name, tokens };
+  }
+
+  private inSeconds(seconds: number | null | undefined): Date | null { return seconds ? new Date(this.clock.now().getTime() + seconds * 1000) : null; }
+
+  async refresh(tokens: TokenSet): Promise<TokenSet> {
+    const got = Exchanged.parse(await this.get('oauth/access_token', {
+      grant_type: 'fb_exchange_token', client_id: this.settings.clientId, client_secret: this.settings.clientSecret, fb_exchange_token: tokens.accessToken,
+    }));
+    return { ...tokens, accessToken: got.access_token, expiresAt: this.inSeconds(got.expires_in) };
+  }
+
+  async revoke(tokens: TokenSet): Promise<void> {
+    await this.ask('me/permissions', this.signed(tokens), 'DELETE').catch(() => undefined);
+  }
+
+  parse(text: string): ReturnType<Adapter['parse']> { return parseFacebook(text, this.settings.pages); }
+
+  async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
+    const key = 'id' in parsed ? parsed.id : parsed.handle;
+    try {
+      const page = Page.parse(await this.get(encodeURIComponent(key), { fields: 'id,name,username,about,fan_count,link,verification_status', access_token: this.appToken }));
+      const handle = page.username ?? page.id;
+      return {
+        network: 'facebook', id: page.id, handle, url: this.accountUrl({ id: page.id, handle }), name: page.name, about: page.about ?? '', createdAt: null,
+        followers: page.fan_count ?? null, badge: page.verification_status && page.verification_status !== 'not_verified' ? page.verification_status : null, protected: false,
+      };
+    } catch (error) {
+      if (error instanceof NetworkError && error.code === 'not_found') return null;
+      throw error;
+    }
+  }
+
+  planCheck(accounts: number): CheckPlan { return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' }; }
+
+  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => Promise<void> }): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    let stopped: Reason | null = null;
+    for (let from = 0; from < accounts.length; from += BATCH) {
+      const ids = accounts.slice(from, from + BATCH);
+      const askedAt = this.clock.now();
+      let batch: Answer[];
+      if (stopped) batch = ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason: stopped }));
+      else {
+        try {
+          batch = (await this.likes(tokens, ids)).map((answer, at) => ({ account: ids[at] as string, askedAt, ...answer }));
+        } catch (error) {
+          const reason = reasonOf(error);
+          if (reason !== 'error') stopped = reason;
+          batch = ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason }));
+        }
+      }
+      answers.push(...batch);
+      await hear?.(batch);
+    }
+    return answers;
+  }
+
+  /** One request for up to fifty Pages: Graph's batch (or the plain call for one). */
+  private async likes(tokens: TokenSet, ids: string[]): Promise<Pick<Answer, 'verdict' | 'reason'>[]> {
+    const one = (id: string, json: unknown): Pick<Answer, 'verdict' | 'reason'> => {
+      const parsed = Likes.safeParse(json);
+      if (!parsed.success) return { verdict: 'unknown', reason: 'error' };
+      return { verdict: parsed.data.data.some((page) => page.id === id) ? 'yes' : 'no', reason: null };
+    };
+    if (ids.length === 1) {
+      const [id] = ids as [string];
+      return [one(id, await this.get('me/likes', { target_id: id, fields: 'id', ...this.signed(tokens) }))];
+    }
+    const batch = JSON.stringify(ids.map((id) => ({ method: 'GET', relative_url: `me/likes?target_id=${id}&fields=id` })));
+    const parts = BatchReply.parse(await this.ask('', { batch, include_headers: 'false', ...this.signed(tokens) }, 'POST'));
+    return ids.map((id, at) => {
+      const part = parts[at];
+      if (!part) return { verdict: 'unknown', reason: 'error' };
+      let json: unknown;
+      try { json = JSON.parse(part.body); } catch { return { verdict: 'unknown', reason: 'error' }; }
+      return part.code === 200 ? one(id, json) : { verdict: 'unknown', reason: reasonOf(faultOf(json, part.code)) };
+    });
+  }
+
+  async fetchPosts({ account, limit }: { account: string; limit: number }): Promise<Post[]> {
+    const { data } = Posts.parse(await this.get(`${encodeURIComponent(account)}/posts`, { fields: 'id,message,created_time,permalink_url', limit: String(Math.min(100, limit)), access_token: this.appToken }));
+    return data.slice(0, limit).map((post) => ({
+      network: 'facebook', id: post.id, url: post.permalink_url ?? `${this.settings.pages}/${post.id}`, author: account, text: post.message, createdAt: new Date(post.created_time),
+    }));
+  }
+
+  accountUrl({ id, handle }: { id: string; handle: string }): string { return `${this.settings.pages}/${encodeURIComponent(handle || id)}`; }
+
+  private get appToken(): string { return `${this.settings.clientId}|${this.settings.clientSecret}`; }
+
+  private signed(tokens: TokenSet): Record<string, string> {
+    return { access_token: tokens.accessToken, appsecret_proof: createHmac('sha256', this.settings.clientSecret).update(tokens.accessToken).digest('hex') };
+  }
+
+  private get(path: string, params: Record<string, string>): Promise<unknown> { return this.ask(path, params, 'GET'); }
+
+  private async ask(path: string, params: Record<string, string>, method: 'GET' | 'POST' | 'DELETE'): Promise<unknown> {
+    if (this.breaker.open) throw new NetworkError('facebook', 'network_down', 'Facebook has failed several times in a row');
+    const url = new URL(`${this.settings.api}/${this.settings.version}/${path}`);
+    const body = new URLSearchParams(params);
+    if (method !== 'POST') url.search = body.toString();
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const reply = await requestJson(url, method === 'POST' ? { method, body } : { method }).catch((error: unknown) => {
+          throw new NetworkError('facebook', error instanceof SyntaxError ? 'invalid_response' : 'network_down', 'Facebook did not answer as it should');
+        });
+        if (reply.status >= 400) throw faultOf(reply.json, reply.status);
+        this.breaker.succeeded();
+        return reply.json;
+      } catch (error) {
+        const ours = error instanceof NetworkError ? error : new NetworkError('facebook', 'invalid_response', String(error));
+        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed(); else this.breaker.succeeded();
+        if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
+        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+      }
+    }
+  }
+}
+
+/** Graph's error codes (NETWORKS 4.3): limits come as HTTP 400 or 403, not 429. */
+function faultOf(json: unknown, status: number): NetworkError {
+  const parsed = GraphFault.safeParse(json);
+  if (!parsed.success) return new NetworkError('facebook', status >= 500 ? 'network_down' : 'invalid_response', `Facebook answered ${status}`);
+  const { code, message, error_subcode: sub } = parsed.data.error;
+  if ([4, 17, 32, 613].includes(code)) return new NetworkError('facebook', 'rate_limited', 'Facebook asks to wait');
+  if (code === 190) return new NetworkError('facebook', sub === 458 || sub === 460 ? 'auth_revoked' : 'auth_expired', message);
+  if (code === 10 || (code >= 200 && code <= 299)) return new NetworkError('facebook', 'forbidden_scope', message);
+  if (code === 803 || (code === 100 && sub === 33)) return new NetworkError('facebook', 'not_found', message);
+  if (code === 1 || code === 2 || status >= 500) return new NetworkError('facebook', 'network_down', message);
+  return new NetworkError('facebook', 'bad_request', message);
+}
+
+function reasonOf(error: unknown): Reason {
+  const code = error instanceof NetworkError ? error.code : 'invalid_response';
+  if (code === 'rate_limited') return 'rate_limited';
+  if (code === 'auth_expired' || code === 'auth_revoked') return 'token_revoked';
+  if (code === 'forbidden_scope') return 'missing_scope';
+  return code === 'network_down' ? 'network_down' : 'error';
+}

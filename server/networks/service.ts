@@ -1,0 +1,31 @@
+import type { Config } from '../config.js';
+import type { Clock } from '../platform/clock.js';
+import { FacebookAdapter } from './facebook/adapter.js';
+import type { Adapter, NetworkId, Parsed } from './network.js';
+import { XAdapter } from './x/adapter.js';
+
+/** The networks the hub speaks with: one adapter each. */
+export class Networks {
+  private readonly adapters: Record<NetworkId, Adapter>;
+
+  constructor(settings: Config['networks'], clock: Clock) {
+    this.adapters = { x: new XAdapter(settings.x, clock), facebook: new FacebookAdapter(settings.facebook, clock) };
+  }
+
+  of(network: NetworkId): Adapter { return this.adapters[network]; }
+
+  all(): Adapter[] { return Object.values(this.adapters); }
+
+  /**
+   * Which network and account a text means, of any form: an address names its network, `@name` and a plain name mean X.
+   * `none` = an address of a network that is no account; null = nothing of ours.
+   */
+  parse(text: string): { network: NetworkId; parsed: Exclude<Parsed, null> } | null {
+    for (const adapter of this.all()) {
+      const parsed = adapter.parse(text);
+      if (parsed) return { network: adapter.id, parsed };
+    }
+    const plain = /^\w{1,15}$/.exec(text.trim());
+    return plain ? { network: 'x', parsed: { handle: plain[0] } } : null;
+  }
+}

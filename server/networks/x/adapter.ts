@@ -1,0 +1,195 @@
+import { ApiPartialResponseError, ApiRequestError, ApiResponseError, TwitterApi, type ITwitterApiClientPlugin, type UserV2 } from 'twitter-api-v2';
+import type { Clock } from '../../platform/clock.js';
+import type { NetworkSettings } from '../../config.js';
+import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type Reason, type TokenSet } from '../network.js';
+import { agentFor, backoff, Breaker } from '../outward.js';
+import { parseX } from './addresses.js';
+
+const BATCH = 100;
+/** Price of one user read, in millionths of a dollar (NETWORKS 4.1). */
+const USER_READ = 10_000;
+const PROFILE = ['description', 'created_at', 'public_metrics', 'verified_type', 'protected'] as const;
+
+/** X, API v2, through twitter-api-v2; its hosts are constants, so a plugin rewrites them to the configured origins. */
+export class XAdapter implements Adapter {
+  readonly id = 'x';
+  readonly accountDeed = 'follow';
+  readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
+  private readonly breaker: Breaker;
+  private appClient: { client: TwitterApi; until: number } | null = null;
+
+  constructor(private readonly settings: NetworkSettings, private readonly clock: Clock) {
+    this.breaker = new Breaker(() => clock.now().getTime());
+  }
+
+  private options(): { plugins: ITwitterApiClientPlugin[]; httpAgent: ReturnType<typeof agentFor> } {
+    const { pages, api } = this.settings;
+    const map = (url: string): string => url.replace(/^https:\/\/x\.com\//, `${pages}/`).replace(/^https:\/\/api\.x\.com\//, `${api}/`);
+    const plugin: ITwitterApiClientPlugin = {
+      onBeforeRequest: ({ computedParams }) => { computedParams.url = new URL(map(computedParams.url.toString())); },
+      onOAuth2RequestToken: ({ result }) => { result.url = map(result.url); },
+    };
+    return { plugins: [plugin], httpAgent: agentFor(api) };
+  }
+
+  private login(): TwitterApi {
+    return new TwitterApi({ clientId: this.settings.clientId, clientSecret: this.settings.clientSecret }, this.options());
+  }
+
+  private as(tokens: TokenSet): TwitterApi { return new TwitterApi(tokens.accessToken, this.options()); }
+
+  /** The app's own bearer, for public profiles; an hour old at most. */
+  private async app(): Promise<TwitterApi> {
+    const now = this.clock.now().getTime();
+    if (!this.appClient || this.appClient.until < now) {
+      const keys = new TwitterApi({ appKey: this.settings.clientId, appSecret: this.settings.clientSecret }, this.options());
+      this.appClient = { client: await this.guarded(() => keys.appLogin()), until: now + 3_600_000 };
+    }
+    return this.appClient.client;
+  }
+
+  beginAuth({ state, redirectUri }: { state: string; redirectUri: string }): Promise<{ url: string; secret: Record<string, string> }> {
+    const link = this.login().generateOAuth2AuthLink(redirectUri, { state, scope: [...this.scopes] });
+    return Promise.resolve({ url: link.url, secret: { verifier: link.codeVerifier } });
+  }
+
+  async completeAuth({ query, secret, redirectUri }: { query: Record<string, string>; secret: Record<string, string>; redirectUri: string }): Promise<LinkedAccount> {
+    if (query['error']) throw new NetworkError('x', 'denied', query['error']);
+    if (!query['code']) throw new NetworkError('x', 'bad_request', 'no code');
+    const code = query['code'];
+    const got = await this.guarded(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
+    const { data } = await this.guarded(() => got.client.v2.me());
+    return { account: this.ref(data), name: data.name, tokens: tokenSet(got, this.clock) };
+  }
+
+  async refresh(tokens: TokenSet): Promise<TokenSet> {
+    const { refreshToken } = tokens;
+    if (!refreshToken) throw new NetworkError('x', 'auth_expired', 'no refresh token');
+    try {
+      return tokenSet(await this.guarded(() => this.login().refreshOAuth2Token(refreshToken)), this.clock);
+    } catch (error) {
+      // A refused refresh token is gone for good: the person has to sign in there again.
+      if (error instanceof NetworkError && error.code === 'bad_request') throw new NetworkError('x', 'auth_revoked', error.message);
+      throw error;
+    }
+  }
+
+  async revoke(tokens: TokenSet): Promise<void> {
+    await this.guarded(() => this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token')).catch(() => undefined);
+  }
+
+  parse(text: string): ReturnType<Adapter['parse']> { return parseX(text, this.settings.pages); }
+
+  async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
+    const client = await this.app();
+    const found = await this.guarded(() => ('id' in parsed
+      ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] }) : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] })));
+    const user = (found.data as UserV2[] | undefined)?.[0];
+    if (!user) return null;
+    return {
+      ...this.ref(user), name: user.name, about: user.description ?? '', createdAt: user.created_at ? new Date(user.created_at) : null,
+      followers: user.public_metrics?.followers_count ?? null, badge: user.verified_type && user.verified_type !== 'none' ? user.verified_type : null, protected: user.protected ?? false,
+    };
+  }
+
+  planCheck(accounts: number): CheckPlan { return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' }; }
+
+  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => Promise<void> }): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    const client = this.as(tokens);
+    let stopped: Reason | null = null;
+    for (let from = 0; from < accounts.length; from += BATCH) {
+      const ids = accounts.slice(from, from + BATCH);
+      const askedAt = this.clock.now();
+      let batch: Answer[];
+      if (stopped) batch = unknown(ids, askedAt, stopped);
+      else {
+        try {
+          const reply = await this.guarded(() => client.v2.users(ids, { 'user.fields': ['connection_status'] }));
+          batch = ids.map((id) => ({ account: id, askedAt, ...verdictOf((reply.data as UserV2[] | undefined)?.find((user) => user.id === id)) }));
+        } catch (error) {
+          const reason = reasonOf(error);
+          // A limit or a dead token will refuse the rest as well: do not spend calls on it.
+          if (reason !== 'error') stopped = reason;
+          batch = unknown(ids, askedAt, reason);
+        }
+      }
+      answers.push(...batch);
+      await hear?.(batch);
+    }
+    return answers;
+  }
+
+  async fetchPosts({ account, limit, tokens }: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]> {
+    const client = tokens ? this.as(tokens) : await this.app();
+    const page = await this.guarded(() => client.v2.userTimeline(account, { max_results: Math.min(100, Math.max(5, limit)), exclude: ['replies', 'retweets'], 'tweet.fields': ['created_at'] }));
+    return page.tweets.slice(0, limit).map((tweet) => ({
+      network: 'x', id: tweet.id, url: `${this.settings.pages}/i/status/${tweet.id}`, author: account, text: tweet.text, createdAt: new Date(tweet.created_at ?? 0),
+    }));
+  }
+
+  accountUrl({ handle }: { id: string; handle: string }): string { return `${this.settings.pages}/${encodeURIComponent(handle)}`; }
+
+  private ref(user: { id: string; username: string }): { network: 'x'; id: string; handle: string; url: string } {
+    return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl({ id: user.id, handle: user.username }) };
+  }
+
+  /** Asks with one retry on a failure of the network, and turns the library's errors into ours. */
+  private async guarded<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.breaker.open) throw new NetworkError('x', 'network_down', 'X has failed several times in a row');
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const answer = await ask();
+        if (answer === null || typeof answer !== 'object') throw new NetworkError('x', 'invalid_response', 'X answered no JSON');
+        this.breaker.succeeded();
+        return answer;
+      } catch (error) {
+        const ours = asNetworkError(error);
+        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed(); else this.breaker.succeeded();
+        if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
+        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+      }
+    }
+  }
+}
+
+const unknown = (ids: string[], askedAt: Date, reason: Reason): Answer[] => ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason }));
+
+/** `connection_status` is absent when there is no connection: that is `no` only if the user itself came back (NETWORKS 4.1). */
+function verdictOf(user: UserV2 | undefined): Pick<Answer, 'verdict' | 'reason'> {
+  if (!user) return { verdict: 'unknown', reason: 'not_found' };
+  const status = (user as { connection_status?: unknown }).connection_status;
+  if (status === undefined) return { verdict: 'no', reason: null };
+  if (!Array.isArray(status)) return { verdict: 'unknown', reason: 'error' };
+  if (status.includes('following')) return { verdict: 'yes', reason: null };
+  return status.includes('follow_request_sent') ? { verdict: 'unknown', reason: 'protected' } : { verdict: 'no', reason: null };
+}
+
+function reasonOf(error: unknown): Reason {
+  const code = error instanceof NetworkError ? error.code : 'network_down';
+  if (code === 'rate_limited') return 'rate_limited';
+  if (code === 'auth_expired' || code === 'auth_revoked') return 'token_revoked';
+  if (code === 'forbidden_scope') return 'missing_scope';
+  return code === 'network_down' ? 'network_down' : 'error';
+}
+
+function tokenSet(got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] }, clock: Clock): TokenSet {
+  return { accessToken: got.accessToken, refreshToken: got.refreshToken ?? null, expiresAt: new Date(clock.now().getTime() + got.expiresIn * 1000), scopes: got.scope };
+}
+
+function asNetworkError(error: unknown): NetworkError {
+  if (error instanceof NetworkError) return error;
+  if (error instanceof ApiResponseError) {
+    const { code } = error;
+    const retryAt = error.rateLimit?.reset ? new Date(error.rateLimit.reset * 1000) : null;
+    if (code === 429) return new NetworkError('x', 'rate_limited', 'X asks to wait', retryAt);
+    if (code === 401) return new NetworkError('x', 'auth_expired', 'X does not know this token');
+    if (code === 403) return new NetworkError('x', 'forbidden_scope', 'X refuses this');
+    if (code === 404) return new NetworkError('x', 'not_found', 'X does not know this');
+    if (code >= 500) return new NetworkError('x', 'network_down', `X answered ${code}`);
+    return new NetworkError('x', 'bad_request', `X answered ${code}`);
+  }
+  if (error instanceof ApiPartialResponseError) return new NetworkError('x', 'invalid_response', 'X broke off its answer');
+  if (error instanceof ApiRequestError) return new NetworkError('x', 'network_down', 'X cannot be reached');
+  return new NetworkError('x', 'invalid_response', error instanceof Error ? error.message : 'X answered something else');
+}

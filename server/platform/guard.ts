@@ -1,0 +1,77 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { csrfSync } from 'csrf-sync';
+import helmet from 'helmet';
+import { randomBytes } from 'node:crypto';
+import { VillageError } from '../errors.js';
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Refuses unsafe requests that another site made the browser send (ASVS 3.5.1 to 3.5.3): `Sec-Fetch-Site` must say same-origin or
+ * none, else `Origin` must be ours; a request with neither and a cookie is refused. Bearer requests carry no cookie's authority.
+ */
+export function sameOrigin(publicUrl: string): RequestHandler {
+  const ours = new URL(publicUrl).origin;
+  return (req: Request, _res: Response, next: NextFunction) => {
+    if (SAFE.has(req.method) || bearer(req) !== null) { next(); return; }
+    const site = req.get('sec-fetch-site');
+    const origin = req.get('origin');
+    const fine = site !== undefined ? (site === 'same-origin' || site === 'none') && (origin === undefined || origin === ours)
+      : origin !== undefined ? origin === ours : req.get('cookie') === undefined;
+    if (fine) next(); else next(new VillageError('foreign_request'));
+  };
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750, 2.1), or null. */
+export function bearer(req: Request): string | null {
+  const match = /^Bearer ([\w.~+/-]+=*)$/i.exec(req.get('authorization') ?? '');
+  return match?.[1] ?? null;
+}
+
+const csrf = csrfSync({
+  getTokenFromRequest: (req) => (req.body as { csrf?: string } | undefined)?.csrf ?? req.get('x-csrf-token'),
+  getTokenFromState: (req) => req.session.csrfToken,
+  storeTokenInState: (req, token) => { if (typeof token === 'string') req.session.csrfToken = token; },
+  size: 32,
+});
+
+/** The token that forms of this session carry as `csrf` (ASVS 3.5.1); made at its first use. */
+export const csrfToken = (req: Request): string => csrf.generateToken(req);
+
+/** Second layer behind `sameOrigin`: an unsafe request with a cookie must carry the session's token. */
+export const csrfCheck: RequestHandler = (req, _res, next) => {
+  if (SAFE.has(req.method) || bearer(req) !== null) { next(); return; }
+  if (csrf.isRequestValid(req)) next(); else next(new VillageError('foreign_request'));
+};
+
+/** A fresh nonce a response, and the headers (a sign-in form is answered by a redirect to its network, which `form-action` must allow) of ASVS 3.4 on every answer. */
+export function headers(publicUrl: string, signInOrigins: string[]): RequestHandler[] {
+  const secure = publicUrl.startsWith('https:');
+  const nonceOf = (_req: unknown, res: unknown): string => `'nonce-${(res as Response).locals['nonce'] as string}'`;
+  return [
+    (_req, res, next) => { res.locals['nonce'] = randomBytes(16).toString('base64url'); next(); },
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: {
+          defaultSrc: ["'none'"], scriptSrc: ["'self'", nonceOf], styleSrc: ["'self'"], imgSrc: ["'self'"], fontSrc: ["'self'"], mediaSrc: ["'self'"],
+          connectSrc: ["'self'", publicUrl.replace(/^http/, 'ws')], manifestSrc: ["'self'"], objectSrc: ["'none'"], baseUri: ["'none'"],
+          formAction: ["'self'", ...signInOrigins], frameAncestors: ["'none'"], ...(secure ? { upgradeInsecureRequests: [] } : {}),
+        },
+      },
+      strictTransportSecurity: secure ? { maxAge: 31_536_000, includeSubDomains: true } : false,
+      referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
+      crossOriginOpenerPolicy: { policy: 'same-origin' }, crossOriginResourcePolicy: { policy: 'same-origin' },
+    }),
+  ];
+}
+
+/** Only a path of ours: one leading slash, no second, no backslash, no control character, also after decoding (ASVS 3.7.2). */
+export function safeReturn(path: unknown, fallback: string): string {
+  if (typeof path !== 'string' || path.length > 500) return fallback;
+  let plain = path;
+  try { plain = decodeURIComponent(path); } catch { return fallback; }
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  const bad = /^[^/]|^\/[/\\]|[\\\u0000-\u001f\u007f]/;
+  return bad.test(path) || bad.test(plain) ? fallback : path;
+}

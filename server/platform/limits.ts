@@ -1,0 +1,57 @@
+import { isIPv6 } from 'node:net';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import { VillageError } from '../errors.js';
+import type { RedisClients } from './redis.js';
+
+/** Every limit of the hub: `points` acts in `duration` seconds. */
+const LIMITS = {
+  login: { points: 30, duration: 600 },
+  follow: { points: 120, duration: 60 },
+  check: { points: 6, duration: 60 },
+  lookup: { points: 60, duration: 60 },
+  search: { points: 300, duration: 60 },
+  submit: { points: 30, duration: 600 },
+  say: { points: 5, duration: 5 },
+  join: { points: 60, duration: 60 },
+  handshake: { points: 600, duration: 60 },
+} as const;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** Counts acts by whoever does them, over all processes; in memory while Redis is away. */
+export class Limits {
+  private readonly limiters = new Map<LimitName, RateLimiterAbstract>();
+
+  constructor(redis: RedisClients, scale = 1) {
+    for (const [name, { points, duration }] of Object.entries(LIMITS)) {
+      const options = { points: points * scale, duration, keyPrefix: `${redis.prefix}limit:${name}` };
+      this.limiters.set(name as LimitName, new RateLimiterRedis({
+        storeClient: redis.commands, ...options, rejectIfRedisNotReady: true, inMemoryBlockOnConsumed: options.points + 1,
+        insuranceLimiter: new RateLimiterMemory(options),
+      }));
+    }
+  }
+
+  /** Counts one act. Throws `rate_limited` with the seconds to wait. */
+  async count(name: LimitName, who: string): Promise<void> {
+    try {
+      await this.limiters.get(name)?.consume(who);
+    } catch (error) {
+      if (!(error instanceof RateLimiterRes)) throw error;
+      throw new VillageError('rate_limited', { seconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)) });
+    }
+  }
+}
+
+/** What an address counts as: IPv4 whole, IPv6 by its /56, IPv4 in IPv6 as IPv4 (ASVS 4.1.3). */
+export function addressKey(address: string | undefined): string {
+  const text = address ?? 'unknown';
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text);
+  if (mapped?.[1]) return mapped[1];
+  if (!isIPv6(text)) return text;
+  const [head = '', tail = ''] = text.split('::');
+  const front = head.split(':').filter(Boolean);
+  const back = tail.split(':').filter(Boolean);
+  const groups = [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
+  return groups.slice(0, 4).map((group, index) => (index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0'))).join(':');
+}

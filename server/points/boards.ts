@@ -1,0 +1,186 @@
+import type { Redis } from 'ioredis';
+import { randomId } from '../platform/ids.js';
+import type { RedisClients } from '../platform/redis.js';
+import type { After } from './entry.js';
+
+/** One place on a board: absolute, never a difference. `points` null takes the fan off. */
+export interface Move { fan: string; points: number | null; reachedAt: number; seq: number; revision: number }
+export interface BoardRow { rank: number; tied: boolean; fan: string; points: number }
+export interface BoardPage { rows: BoardRow[]; total: number; me: { rank: number; points: number; tied: boolean; above: number | null } | null; next: string | null }
+
+const STEP = 2 ** 33;
+const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
+
+/** Points first, then whoever was there first: exact in a double up to 2^20 points (LEDGER 3). */
+export const boardScore = (points: number, reachedAt: number): number => points * STEP + (STEP - 1 - Math.max(0, Math.floor(reachedAt / 1000) - ORIGIN));
+export const boardPoints = (score: number): number => Math.floor(score / STEP);
+
+/** Moves of one board, guarded: a move older than what is there, in entries or in standing, is refused and named. */
+const MOVE = `
+local meta = redis.call('HMGET', KEYS[1], 'gen', 'run', 'building')
+local gens = {}
+if ARGV[2] == 'build' then
+  if meta[3] ~= ARGV[3] then return {'lost'} end
+  gens[1] = meta[3]
+else
+  if meta[2] ~= ARGV[1] then return {'lost'} end
+  if meta[1] then gens[#gens + 1] = meta[1] end
+  if meta[3] then gens[#gens + 1] = meta[3] end
+  if #gens == 0 then return {'lost'} end
+end
+local refused = {'ok'}
+for i = 4, #ARGV, 4 do
+  local fan, seq, rev = ARGV[i], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+  local older = false
+  for _, gen in ipairs(gens) do
+    local z, g = KEYS[1] .. ':z:' .. gen, KEYS[1] .. ':g:' .. gen
+    local known = redis.call('HGET', g, fan)
+    local kseq, krev = 0, 0
+    if known then
+      local at = string.find(known, ':', 1, true)
+      kseq, krev = tonumber(string.sub(known, 1, at - 1)), tonumber(string.sub(known, at + 1))
+    end
+    if kseq > seq or krev > rev then older = true
+    else
+      redis.call('HSET', g, fan, seq .. ':' .. rev)
+      if ARGV[i + 1] == '' then redis.call('ZREM', z, fan) else redis.call('ZADD', z, ARGV[i + 1], fan) end
+    end
+  end
+  if older then refused[#refused + 1] = fan end
+end
+return refused`;
+
+/** A page of a board: by place, behind a cursor, or around a fan; and the fan's own rank. One round trip. */
+const PAGE = `
+local meta = redis.call('HMGET', KEYS[1], 'gen', 'run')
+if not meta[1] or meta[2] ~= ARGV[1] then return {'lost'} end
+local z = KEYS[1] .. ':z:' .. meta[1]
+local how, limit, step = ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6])
+local from = 0
+local function above(points) return redis.call('ZCOUNT', z, string.format('%.0f', (points + 1) * step), '+inf') end
+if how == 'around' then
+  local at = redis.call('ZREVRANK', z, ARGV[3])
+  if at then from = math.max(0, at - math.floor(limit / 2)) end
+elseif how == 'after' then
+  local score = redis.call('ZSCORE', z, ARGV[3])
+  if score and string.format('%.0f', score) == ARGV[4] then from = redis.call('ZREVRANK', z, ARGV[3]) + 1
+  else from = redis.call('ZCOUNT', z, '(' .. ARGV[4], '+inf') end
+else from = tonumber(ARGV[3]) end
+local rows = redis.call('ZREVRANGE', z, from, from + limit - 1, 'WITHSCORES')
+local first = 0
+if #rows > 0 then first = above(math.floor(tonumber(rows[2]) / step)) + 1 end
+local total = redis.call('ZCARD', z)
+local prev = redis.call('ZREVRANGE', z, from + limit, from + limit, 'WITHSCORES')
+local mine = ARGV[7] ~= '' and redis.call('ZSCORE', z, ARGV[7]) or false
+local mrank, mnext, mtied = 0, '', 0
+if mine then
+  local points = math.floor(tonumber(mine) / step)
+  local over = above(points)
+  mrank = over + 1
+  mtied = redis.call('ZCOUNT', z, string.format('%.0f', points * step), '(' .. string.format('%.0f', (points + 1) * step))
+  if over > 0 then mnext = redis.call('ZREVRANGE', z, over - 1, over - 1, 'WITHSCORES')[2] end
+end
+return {'ok', from, first, total, rows, mine or '', mrank, mnext, mtied, prev[2] or ''}`;
+
+type Scripted = Redis & { boardMove(key: string, ...args: (string | number)[]): Promise<string[]>; boardPage(key: string, ...args: (string | number)[]): Promise<unknown[]> };
+
+/** The sorted sets in Redis: a projection of the ledger that may be lost at any time and is rebuilt from it. */
+export class Boards {
+  private readonly redis: Scripted;
+
+  constructor(private readonly clients: RedisClients) {
+    clients.commands.defineCommand('boardMove', { numberOfKeys: 1, lua: MOVE });
+    clients.commands.defineCommand('boardPage', { numberOfKeys: 1, lua: PAGE });
+    this.redis = clients.commands as Scripted;
+  }
+
+  /** All keys of a board share a hash tag, so a cluster keeps them together. */
+  private key(board: string): string { return `${this.clients.prefix}{board:${board}}`; }
+
+  /**
+   * Sets places. Answers the fans whose move was older than what is there (to be read anew), or null when the board is lost and
+   * waits to be rebuilt.
+   */
+  async move(board: string, moves: Move[], building: string | null = null): Promise<string[] | null> {
+    const refused: string[] = [];
+    for (let from = 0; from < moves.length; from += 500) {
+      const rows = moves.slice(from, from + 500).flatMap((one) => [one.fan, one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)), one.seq, one.revision]);
+      const [state = 'lost', ...older] = await this.redis.boardMove(this.key(board), await this.clients.runId(), building ? 'build' : 'live', building ?? '', ...rows);
+      if (state === 'lost') return null;
+      refused.push(...older);
+    }
+    return refused;
+  }
+
+  /** Which of these boards Redis has lost, or holds from an earlier run of itself. */
+  async lost(boards: string[]): Promise<string[]> {
+    const run = await this.clients.runId();
+    const found = await Promise.all(boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run')));
+    return boards.filter((_board, at) => !found[at]?.[0] || found[at][1] !== run);
+  }
+
+  /** Opens a new generation; moves go to it from now on, beside the old one if that is still of this run. */
+  async begin(board: string): Promise<string> {
+    const generation = randomId();
+    const key = this.key(board);
+    const run = await this.clients.runId();
+    const [old, of] = await this.redis.hmget(key, 'gen', 'run');
+    if (old && of !== run) await this.redis.multi().hdel(key, 'gen').unlink(`${key}:z:${old}`, `${key}:g:${old}`).exec();
+    await this.redis.hset(key, { building: generation, run });
+    return generation;
+  }
+
+  /** Shows the new generation, in one step, and frees the old one. Answers false when another rebuild has begun meanwhile. */
+  async finish(board: string, generation: string): Promise<boolean> {
+    const key = this.key(board);
+    const [building, old] = await this.redis.hmget(key, 'building', 'gen');
+    if (building !== generation) return false;
+    await this.redis.multi().hset(key, { gen: generation }).hdel(key, 'building').exec();
+    if (old) await this.redis.unlink(`${key}:z:${old}`, `${key}:g:${old}`);
+    return true;
+  }
+
+  /** A page, or null while the board is being counted. Throws when Redis is away. */
+  async page(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: { fan: string; score: string }; me?: string }): Promise<BoardPage | null> {
+    const how = ask.around !== undefined ? ['around', ask.around, ''] : ask.cursor ? ['after', ask.cursor.fan, ask.cursor.score] : ['from', String(ask.offset ?? 0), ''];
+    const answer = await this.redis.boardPage(this.key(board), await this.clients.runId(), how[0] as string, how[1] as string, how[2] as string, ask.limit, STEP, ask.me ?? '');
+    if (answer[0] === 'lost') return null;
+    const [, from, first, total, flat, mine, rank, ahead, tied, nextScore] = answer as [string, number, number, number, string[], string, number, string, number, string];
+    const rows: BoardRow[] = [];
+    for (let at = 0; at < flat.length; at += 2) {
+      const points = boardPoints(Number(flat[at + 1]));
+      const before = rows.at(-1);
+      rows.push({ rank: !before ? first : before.points === points ? before.rank : from + at / 2 + 1, tied: false, fan: flat[at] as string, points });
+    }
+    const following = nextScore === '' ? null : boardPoints(Number(nextScore));
+    rows.forEach((row, at) => {
+      const around = [rows[at - 1]?.points, rows[at + 1]?.points, ...(at === rows.length - 1 ? [following] : [])];
+      row.tied = around.includes(row.points) || (at === 0 && row.rank <= from);
+    });
+    const last = flat.length > 0 && nextScore !== '' ? Buffer.from(JSON.stringify([flat.at(-2), Number(flat.at(-1)).toFixed(0)])).toString('base64url') : null;
+    const myPoints = mine === '' ? 0 : boardPoints(Number(mine));
+    return {
+      rows, total, next: last,
+      me: mine === '' ? null : { rank, points: myPoints, tied: tied > 1, above: ahead === '' ? null : boardPoints(Number(ahead)) },
+    };
+  }
+}
+
+/** Reads a cursor of ours; null when it is none. */
+export function readBoardCursor(text: string): { fan: string; score: string } | null {
+  try {
+    const parsed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
+    if (!Array.isArray(parsed) || typeof parsed[0] !== 'string' || typeof parsed[1] !== 'string' || !/^\d{1,17}$/.test(parsed[1])) return null;
+    return { fan: parsed[0], score: parsed[1] };
+  } catch {
+    return null;
+  }
+}
+
+/** The places a standing means: the hub's board and one a discipline. */
+export function placesOf(after: Pick<After, 'points' | 'reachedAt' | 'disciplines'>): { board: string; points: number; reachedAt: number }[] {
+  return [
+    { board: 'hub', points: after.points, reachedAt: after.reachedAt },
+    ...Object.entries(after.disciplines).map(([slug, [points, reachedAt]]) => ({ board: `discipline:${slug}`, points, reachedAt })),
+  ];
+}

@@ -1,0 +1,47 @@
+import type { Connection, Model } from 'mongoose';
+import { NO_HEAD, headOf, type Entry, type Head } from './entry.js';
+import { entryModel } from './entry.model.js';
+import type { Scores } from './scores.js';
+
+const LIMIT = 200_000;
+
+/**
+ * The last entry of each fan: from memory as a hint (a stale one is refused by the unique index), else the score and the tail of the
+ * ledger behind it, for many fans in two reads.
+ */
+export class Heads {
+  private readonly records: Model<Entry>;
+  private readonly known = new Map<string, Head>();
+
+  constructor(connection: Connection, private readonly scores: Scores) { this.records = entryModel(connection); }
+
+  /** Heads of these fans, cached ones unproved. */
+  async of(fans: string[]): Promise<Map<string, Head>> {
+    const found = new Map<string, Head>();
+    const missing: string[] = [];
+    for (const fan of fans) {
+      const head = this.known.get(fan);
+      if (head) found.set(fan, head); else missing.push(fan);
+    }
+    if (missing.length > 0) for (const [fan, head] of await this.fresh(missing)) { this.put(fan, head); found.set(fan, head); }
+    return found;
+  }
+
+  /** Heads as the store has them now. */
+  async fresh(fans: string[]): Promise<Map<string, Head>> {
+    const scores = await this.scores.seqs(fans);
+    const found = new Map<string, Head>(fans.map((fan) => [fan, NO_HEAD]));
+    const $or = fans.map((fan) => ({ fan, seq: { $gte: Math.max(1, scores.get(fan) ?? 1) } }));
+    const tail = this.records.collection.find<Entry>($or.length === 1 ? $or[0] as object : { $or }, { projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 }, readConcern: { level: 'majority' } });
+    for await (const entry of tail) if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
+    return found;
+  }
+
+  put(fan: string, head: Head): void {
+    this.known.delete(fan);
+    this.known.set(fan, head);
+    if (this.known.size > LIMIT) this.known.delete(this.known.keys().next().value as string);
+  }
+
+  forget(fans: string[]): void { for (const fan of fans) this.known.delete(fan); }
+}

@@ -1,0 +1,258 @@
+import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
+import type { Clock } from '../platform/clock.js';
+import { isStoreAway } from '../platform/mongo.js';
+import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head, type TurnFacts } from './entry.js';
+import { entryModel } from './entry.model.js';
+import type { Heads } from './heads.js';
+import type { Rules, RuleSet } from './rules.js';
+import { nextDay, windowKeys } from './windows.js';
+
+/** What somebody asks of the ledger about one deed. */
+export interface Wish extends TurnFacts {
+  fan: string; deed: string;
+  /** `give` takes the next odd turn if the deed is not held, `take` the next even one if it is, `turn` just that turn. */
+  want: 'give' | 'take' | { turn: number };
+  /** The turn the asker last saw: another one there means that things have moved on, and nothing is written. */
+  seen?: number;
+  facts: Omit<DeedFacts, 'season' | 'earnedAt'>;
+  /** Asked again right before an odd turn is written: do card, link and the account's epoch still stand (LEDGER 4)? */
+  stands?: () => Promise<boolean>;
+}
+
+/** The state of a deed after a wish: `entry` is the new line, or null when nothing had to be written. */
+export interface Outcome { entry: Entry | null; turn: number; head: Head; limited: Date | null; dropped: boolean }
+
+interface Waiting {
+  fan: string; wishes: Wish[]; since: number; resolve: (outcomes: Outcome[]) => void; reject: (error: unknown) => void; outcomes: (Outcome | null)[];
+  /** What was sent for a wish and not acknowledged: found in the store later, it was ours. */
+  tried: (Entry | undefined)[];
+}
+type LastTurn = Pick<Entry, 'fan' | 'seq' | 'deed' | 'turn' | 'account' | 'athlete' | 'disciplines' | 'season' | 'earnedAt' | 'hash'>;
+
+const PATIENCE_MS = 2000;
+const QUEUE_LIMIT = 20_000;
+const FLUSH_LIMIT = 400;
+const CHAIN_LIMIT = 500;
+const GIVES_A_DAY = 3;
+const WRITE = { w: 'majority' as const, journal: true };
+
+/** The last turns among entries of one read, by deed. */
+function lastOf<T extends { fan: string; deed: string; turn: number }>(found: T[]): Map<string, T> {
+  const last = new Map<string, T>();
+  for (const one of found) {
+    const key = `${one.fan}\0${one.deed}`;
+    const known = last.get(key);
+    if (!known || known.turn < one.turn) last.set(key, one);
+  }
+  return last;
+}
+
+/**
+ * The append-only statements of all fans (LEDGER 2). Group commit: one flush is in flight in a process, what arrives meanwhile is the
+ * next. A flush reads the heads and the last turns once, decides, and writes one unordered insert with at most one entry a fan; a fan
+ * with many wishes gets an ordered insert of their own. A refused insert is never renumbered: it is read and decided again.
+ */
+export class Ledger {
+  private readonly records: Model<Entry>;
+  private queue: Waiting[] = [];
+  private oldest = Infinity;
+  private flushing: Promise<void> | null = null;
+
+  constructor(
+    connection: Connection, private readonly heads: Heads, private readonly rules: Rules, private readonly clock: Clock, private readonly zone: string,
+    /** Hears every acknowledged entry, in order a fan, after it is durable. */
+    private readonly written: (entries: Entry[]) => void,
+    /** Hears of fans for whom an insert may or may not have been stored when the patience ended. */
+    private readonly unsure: (fans: string[]) => void,
+  ) {
+    this.records = entryModel(connection);
+  }
+
+  /** Records one wish. Throws `busy` or `unavailable` (503): the wish may or may not be true then, and asking again is safe. */
+  async record(wish: Wish): Promise<Outcome> { return (await this.recordMany(wish.fan, [wish]))[0] as Outcome; }
+
+  /** Records many wishes of one fan, in order. Deeds must differ. */
+  recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
+    if (wishes.length === 0) return Promise.resolve([]);
+    if (this.queue.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
+    return new Promise((resolve, reject) => {
+      this.queue.push({ fan, wishes, since: Date.now(), resolve, reject, outcomes: wishes.map(() => null), tried: [] });
+      this.flushing ??= this.run();
+    });
+  }
+
+  /** The instant before which every entry of this process was acknowledged and heard, in ms. */
+  get clearTo(): number { return Math.min(this.oldest, ...this.queue.map((one) => one.since), this.clock.now().getTime()); }
+
+  /** Resolves when nothing is queued or in flight. */
+  async idle(): Promise<void> { while (this.flushing) await this.flushing; }
+
+  private async run(): Promise<void> {
+    // Let everything that arrives in this turn of the event loop join the first flush.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (this.queue.length > 0) {
+        const batch = this.take();
+        this.oldest = Math.min(...batch.map((one) => one.since));
+        await this.flush(batch);
+      }
+    } finally {
+      this.oldest = Infinity;
+      this.flushing = null;
+    }
+  }
+
+  /** The next flush: first in, first out, one waiting a fan. */
+  private take(): Waiting[] {
+    const batch: Waiting[] = [];
+    const rest: Waiting[] = [];
+    const fans = new Set<string>();
+    for (const one of this.queue) {
+      if (batch.length < FLUSH_LIMIT && !fans.has(one.fan)) { fans.add(one.fan); batch.push(one); } else rest.push(one);
+    }
+    this.queue = rest;
+    return batch;
+  }
+
+  private async flush(batch: Waiting[]): Promise<void> {
+    const late = Date.now() - PATIENCE_MS;
+    const again: Waiting[] = [];
+    try {
+      const rules = await this.rules.read();
+      const open = batch.flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
+      const [heads, last] = await Promise.all([this.heads.of(batch.map((one) => one.fan)), this.lastTurns(open)]);
+      for (const one of batch) this.recognise(one, last);
+      const singles: { one: Waiting; entry: Entry; at: number }[] = [];
+      const chains: Promise<void>[] = [];
+      // Decided side by side, so that what `stands` reads for many wishes is one read.
+      await Promise.all(batch.map(async (one) => {
+        const head = heads.get(one.fan) as Head;
+        if (one.outcomes.every((outcome) => outcome !== null)) return;
+        if (one.wishes.length > 1) { chains.push(this.writeChain(one, head, last, rules)); return; }
+        const decided = await this.decide(one.wishes[0] as Wish, head, last, rules);
+        if ('seq' in decided) { singles.push({ one, entry: decided, at: 0 }); one.tried[0] = decided; } else one.outcomes[0] = decided;
+      }));
+      await Promise.all([this.writeSingles(singles), ...chains]);
+    } catch (error) {
+      if (!isStoreAway(error)) { this.heads.forget(batch.map((one) => one.fan)); this.unsure(batch.map((one) => one.fan)); for (const one of batch) one.reject(error); return; }
+      // No answer: what was written is found when the deed is read again. Until the patience ends, try.
+      this.heads.forget(batch.map((one) => one.fan));
+      if (batch.some((one) => one.since > late)) await jitter();
+    }
+    for (const one of batch) {
+      if (one.outcomes.every((outcome) => outcome !== null)) one.resolve(one.outcomes as Outcome[]);
+      else if (one.since < late) { if (one.tried.length > 0) this.unsure([one.fan]); one.reject(new VillageError('unavailable', { seconds: 2 })); }
+      else again.push(one);
+    }
+    if (again.length > 0) { this.queue.unshift(...again); }
+  }
+
+  /** The last turn of every deed of a flush, in one find on the unique index (fan, deed, turn). */
+  private async lastTurns(wishes: Wish[]): Promise<Map<string, LastTurn>> {
+    const fans = [...new Set(wishes.map((wish) => wish.fan))];
+    const deeds = [...new Set(wishes.map((wish) => wish.deed))];
+    const found = await this.records.collection.find<Entry>(
+      { fan: fans.length === 1 ? fans[0] as string : { $in: fans }, deed: deeds.length === 1 ? deeds[0] as string : { $in: deeds } },
+      { projection: { _id: 0, fan: 1, seq: 1, deed: 1, turn: 1, account: 1, athlete: 1, disciplines: 1, season: 1, earnedAt: 1, hash: 1 }, readConcern: { level: 'majority' } },
+    ).toArray();
+    return lastOf(found);
+  }
+
+  /** An insert that nobody acknowledged and that is there all the same was ours: answer from it, and let it be heard. */
+  private recognise(one: Waiting, last: Map<string, LastTurn>): void {
+    for (const [at, entry] of one.tried.entries()) {
+      if (!entry || one.outcomes[at] || last.get(`${entry.fan}\0${entry.deed}`)?.hash !== entry.hash) continue;
+      one.outcomes[at] = { entry, turn: entry.turn, head: headOf(entry), limited: null, dropped: false };
+      this.written([entry]);
+    }
+  }
+
+  /** The entry that a wish means behind this head, or the outcome when nothing is to be written. */
+  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<Entry | Outcome> {
+    const before = last.get(`${wish.fan}\0${wish.deed}`);
+    const turn = before?.turn ?? 0;
+    const nothing = (more: Partial<Outcome> = {}): Outcome => ({ entry: null, turn, head, limited: null, dropped: false, ...more });
+    const next = turn + 1;
+    const odd = next % 2 === 1;
+    if (wish.seen !== undefined && wish.seen !== turn) return nothing();
+    if (wish.want === 'give' ? !odd : wish.want === 'take' ? odd : wish.want.turn !== next) return nothing();
+    const at = this.clock.now();
+    if (odd) {
+      if (head.after.points >= MOST_POINTS) return nothing({ dropped: true });
+      const limited = next > 2 * GIVES_A_DAY ? await this.limitedUntil(wish, at) : null;
+      if (limited) return nothing({ limited });
+      if (wish.stands && !(await wish.stands())) return nothing({ dropped: true });
+    }
+    const facts: DeedFacts = before ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
+      : { ...wish.facts, season: windowKeys(at, this.zone).season, earnedAt: at };
+    return chain(head, wish.fan, wish.deed, next, facts, { cause: wish.cause, card: wish.card, link: wish.link, evidence: wish.evidence, askedAt: wish.askedAt }, { at, floor: head.after.reachedAt, zone: this.zone, rule: rules.now, rules: rules.all });
+  }
+
+  /** When a deed has been given three times today: the instant it may be given again (LEDGER 4). */
+  private async limitedUntil(wish: Wish, at: Date): Promise<Date | null> {
+    const recent = await this.records.collection.find<Entry>({ fan: wish.fan, deed: wish.deed }, { projection: { at: 1, turn: 1 } }).sort({ turn: -1 }).limit(2 * GIVES_A_DAY).toArray();
+    const today = windowKeys(at, this.zone).day;
+    const gives = recent.filter((entry) => entry.turn % 2 === 1 && windowKeys(entry.at, this.zone).day === today);
+    return gives.length >= GIVES_A_DAY ? nextDay(at, this.zone) : null;
+  }
+
+  private accept(one: Waiting, at: number, entry: Entry): void {
+    const head = headOf(entry);
+    this.heads.put(entry.fan, head);
+    one.outcomes[at] = { entry, turn: entry.turn, head, limited: null, dropped: false };
+  }
+
+  /** One unordered insert, at most one entry a fan: a refusal of one never touches another. */
+  private async writeSingles(items: { one: Waiting; entry: Entry; at: number }[]): Promise<void> {
+    if (items.length === 0) return;
+    const refused = await this.insert(items.map(({ entry }) => entry), false);
+    const good = items.filter((_item, at) => !refused.has(at));
+    for (const { one, entry, at } of good) this.accept(one, at, entry);
+    if (good.length > 0) this.written(good.map(({ entry }) => entry));
+    if (refused.size === 0) return;
+    this.heads.forget(items.filter((_item, at) => refused.has(at)).map(({ entry }) => entry.fan));
+    // The winner's insert may not be visible to a majority read yet: wait a moment before reading again.
+    await jitter();
+  }
+
+  /** Many entries of one fan, chained inside one ordered insert; behind the first refusal everything is decided anew. */
+  private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<void> {
+    let head = start;
+    const entries: { entry: Entry; at: number }[] = [];
+    for (const [at, wish] of one.wishes.entries()) {
+      if (one.outcomes[at]) continue;
+      if (entries.length >= CHAIN_LIMIT) break;
+      const decided = await this.decide(wish, head, last, rules);
+      if ('seq' in decided) { entries.push({ entry: decided, at }); one.tried[at] = decided; head = headOf(decided); } else one.outcomes[at] = decided;
+    }
+    if (entries.length === 0) return;
+    const refused = await this.insert(entries.map(({ entry }) => entry), true);
+    const first = refused.size > 0 ? Math.min(...refused) : entries.length;
+    const good = entries.slice(0, first);
+    for (const { entry, at } of good) this.accept(one, at, entry);
+    if (good.length > 0) this.written(good.map(({ entry }) => entry));
+    if (first < entries.length) { this.heads.forget([one.fan]); await jitter(); }
+  }
+
+  /** Places in the batch that a unique key refused. Any other failure is thrown: nothing is known then. */
+  private async insert(entries: Entry[], ordered: boolean): Promise<Set<number>> {
+    try {
+      // The driver adds `_id` to what it is given; copies keep entries as they were hashed.
+      await this.records.collection.insertMany(entries.map((entry) => ({ ...entry })) as never[], { ordered, writeConcern: WRITE });
+      return new Set();
+    } catch (error) {
+      const { writeErrors, code } = error as { writeErrors?: { index: number; code: number }[] | { index: number; code: number }; code?: number };
+      const list = writeErrors === undefined ? [] : Array.isArray(writeErrors) ? writeErrors : [writeErrors];
+      if (list.length > 0 && list.every((one) => one.code === 11000)) {
+        const refused = new Set(list.map((one) => one.index));
+        if (ordered) for (let at = Math.min(...refused); at < entries.length; at += 1) refused.add(at);
+        return refused;
+      }
+      if (code === 11000 && entries.length === 1) return new Set([0]);
+      throw error;
+    }
+  }
+}
+
+const jitter = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45));

@@ -1,0 +1,61 @@
+import type { Leases } from '../platform/leases.js';
+import type { Log } from '../platform/logs.js';
+import { placesOf, type Boards, type Move } from './boards.js';
+import type { Scores } from './scores.js';
+
+const LEASE_MS = 120_000;
+
+/** Builds boards anew from the scores, under one lease: the hub's first, then all the others in one pass. */
+export class Rebuild {
+  constructor(private readonly scores: Scores, private readonly boards: Boards, private readonly leases: Leases, private readonly log: Log) {}
+
+  /** Rebuilds what Redis has lost; answers which boards. Called by the worker every second, so a flushed Redis is whole again soon. */
+  async heal(all: string[]): Promise<string[]> {
+    const lost = await this.boards.lost(all);
+    if (lost.length === 0) return [];
+    return (await this.rebuild(lost)) ? lost : [];
+  }
+
+  /** Rebuilds these boards; answers false when somebody else does so already. */
+  async rebuild(boards: string[]): Promise<boolean> {
+    const lease = await this.leases.take('boards.rebuild', LEASE_MS);
+    if (!lease) return false;
+    try {
+      const begun = Date.now();
+      if (boards.includes('hub')) await this.pass(['hub'], () => lease.renew());
+      const rest = boards.filter((board) => board !== 'hub');
+      if (rest.length > 0) await this.pass(rest, () => lease.renew());
+      this.log.info({ boards: boards.length, ms: Date.now() - begun }, 'points: boards rebuilt');
+      return true;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  private async pass(boards: string[], renew: () => Promise<boolean>): Promise<void> {
+    const wanted = new Set(boards);
+    // `building` stands before the first read: a move that comes while we read goes into the new generation too.
+    const generations = new Map<string, string>();
+    await Promise.all(boards.map(async (board) => { generations.set(board, await this.boards.begin(board)); }));
+    let buffers = new Map<string, Move[]>();
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      await Promise.all([...buffers].map(([board, moves]) => this.boards.move(board, moves, generations.get(board) as string)));
+      buffers = new Map();
+      size = 0;
+      await renew();
+    };
+    for await (const score of this.scores.all()) {
+      for (const { board, points, reachedAt } of placesOf(score.after)) {
+        if (!wanted.has(board)) continue;
+        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
+        const list = buffers.get(board);
+        if (list) list.push(move); else buffers.set(board, [move]);
+        size += 1;
+      }
+      if (size >= 5000) await flush();
+    }
+    await flush();
+    await Promise.all(boards.map((board) => this.boards.finish(board, generations.get(board) as string)));
+  }
+}

@@ -1,0 +1,62 @@
+import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
+import { isDuplicate, model } from '../platform/mongo.js';
+import type { After } from './entry.js';
+import type { FanStanding } from './needs.js';
+
+/** A copy of a fan's head, and of how the fan stands on boards; caught up from the ledger whenever it is behind. Shard key: `_id`. */
+export interface ScoreRecord { _id: string; seq: number; after: After; standing: FanStanding }
+
+const schema = new Schema<ScoreRecord>({ _id: String, seq: Number, after: Schema.Types.Mixed, standing: { rankable: Boolean, name: String, country: String, revision: Number } });
+
+/** The scores as they are stored. */
+export class Scores {
+  readonly records: Model<ScoreRecord>;
+
+  constructor(connection: Connection) { this.records = model(connection, 'Score', schema, 'scores'); }
+
+  /** How far each fan's score is; fans without one are absent. */
+  async seqs(fans: string[]): Promise<Map<string, number>> {
+    const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? fans[0] as never : { $in: fans as never[] } }, { projection: { seq: 1 } }).toArray();
+    return new Map(found.map((one) => [one._id, one.seq]));
+  }
+
+  async of(fans: string[]): Promise<Map<string, ScoreRecord>> {
+    if (fans.length === 0) return new Map();
+    const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? fans[0] as never : { $in: fans as never[] } }).toArray();
+    return new Map(found.map((one) => [one._id, one]));
+  }
+
+  /** Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set on `seq`. */
+  async write(scores: ScoreRecord[]): Promise<void> {
+    const fresh = scores.filter((one) => one.seq === 1);
+    const moved = new Set(scores.filter((one) => one.seq !== 1));
+    if (fresh.length > 0) {
+      try {
+        await this.records.collection.insertMany(fresh as never[], { ordered: false });
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        for (const one of fresh) moved.add(one);
+      }
+    }
+    if (moved.size === 0) return;
+    const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({
+      updateOne: { filter: { _id: one._id, seq: { $lte: one.seq } }, update: { $set: { seq: one.seq, after: one.after, standing: one.standing } }, upsert: true },
+    }));
+    try {
+      await this.records.collection.bulkWrite(operations as never[], { ordered: false });
+    } catch (error) {
+      // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
+      if (!isDuplicate(error)) throw error;
+    }
+  }
+
+  /** Scores whose standing is older than this one get it. */
+  async restand(fan: string, standing: FanStanding): Promise<ScoreRecord | null> {
+    return this.records.findOneAndUpdate({ _id: fan, 'standing.revision': { $lt: standing.revision } }, { $set: { standing } }, { returnDocument: 'after' }).lean<ScoreRecord>();
+  }
+
+  /** Every score, as a stream. */
+  all(): AsyncIterable<ScoreRecord> {
+    return this.records.collection.find<ScoreRecord>({}, { projection: { seq: 1, standing: 1, 'after.points': 1, 'after.reachedAt': 1, 'after.disciplines': 1 }, batchSize: 2000 }) as unknown as AsyncIterable<ScoreRecord>;
+  }
+}

@@ -1,0 +1,128 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Connection, Model } from 'mongoose';
+import { z } from 'zod';
+import { InputError, VillageError } from '../errors.js';
+import { mayOrganise } from '../fans/service.js';
+import { athletesOf, judge, Lock, type Locks, type Missing } from '../locks/service.js';
+import type { Audit } from '../platform/audit.js';
+import type { Bus } from '../platform/bus.js';
+import type { Clock } from '../platform/clock.js';
+import type { ByteRange, Files } from '../platform/files.js';
+import { fieldIssues } from '../platform/http.js';
+import { videoModel, type VideoRecord } from './video.model.js';
+
+export type { VideoRecord } from './video.model.js';
+export interface VideoState { video: VideoRecord; open: boolean; missing: Missing[]; rules: Missing[] }
+/** Files of a video on the way in. */
+export interface VideoFiles { media: string; poster: string }
+
+const text = z.object({ fr: z.string().trim().min(1), en: z.string().trim().min(1) });
+const Facts = z.object({
+  slug: z.string().regex(/^[a-z0-9-]{3,80}$/), title: text, about: text, athlete: z.string().min(1), lock: Lock, seconds: z.number().int().min(1).max(7200),
+  captions: z.object({ fr: z.string().startsWith('WEBVTT'), en: z.string().startsWith('WEBVTT') }), transcript: text,
+});
+export type VideoFacts = z.input<typeof Facts>;
+
+const MOST_BYTES = 200 * 1_048_576;
+const FRESH_MS = 5000;
+
+/** Exclusive videos: the media are refused by the server itself, at every request. */
+export class Videos {
+  private readonly records: Model<VideoRecord>;
+  private cache: { at: number; videos: Promise<VideoRecord[]> } | null = null;
+
+  constructor(connection: Connection, private readonly files: Files, private readonly locks: Locks, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+    this.records = videoModel(connection);
+    bus.on('videos:changed', () => { this.cache = null; });
+  }
+
+  /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
+  async publish(actor: { id: string; roles: readonly string[] }, given: VideoFacts, files: VideoFiles): Promise<VideoRecord> {
+    if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
+    const parsed = Facts.safeParse(given);
+    if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
+    const { slug, ...facts } = parsed.data;
+    const media = await this.take(slug, files.media, ['video/mp4']);
+    const poster = await this.take(`${slug}-poster`, files.poster, ['image/jpeg', 'image/png', 'image/webp']);
+    const old = await this.records.findByIdAndUpdate(slug, { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } }, { upsert: true }).lean<VideoRecord>();
+    if (old) await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
+    await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
+    this.cache = null;
+    this.bus.tell('videos:changed', { slug });
+    return this.require(slug);
+  }
+
+  private async take(name: string, path: string, types: string[]): Promise<VideoRecord['media']> {
+    const { fileTypeFromFile } = await import('file-type');
+    const { size } = await stat(path);
+    const type = (await fileTypeFromFile(path))?.mime ?? '';
+    if (!types.includes(type)) throw new VillageError('bad_file', { file: name });
+    if (size > MOST_BYTES) throw new VillageError('too_large', { limit: MOST_BYTES });
+    const stored = await this.files.put(name, createReadStream(path));
+    return { file: stored.id, length: stored.length, type };
+  }
+
+  /** All published videos, newest first, at most five seconds old. */
+  published(): Promise<VideoRecord[]> {
+    const now = Date.now();
+    if (!this.cache || now - this.cache.at > FRESH_MS) {
+      const videos = this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec();
+      videos.catch(() => { this.cache = null; });
+      this.cache = { at: now, videos };
+    }
+    return this.cache.videos;
+  }
+
+  private async require(slug: string): Promise<VideoRecord> {
+    const found = await this.records.findOne({ _id: slug, published: true }).lean<VideoRecord>();
+    if (!found) throw new VillageError('video_not_found', { slug });
+    return found;
+  }
+
+  /** Videos with their locks judged for a fan, read once for all. */
+  async states(fan: string | null, videos: VideoRecord[]): Promise<VideoState[]> {
+    const facts = await this.locks.facts(fan, videos.map((one) => one.lock));
+    return videos.map((video) => ({ video, ...judge(video.lock, facts) }));
+  }
+
+  async list(fan: string | null): Promise<VideoState[]> { return this.states(fan, await this.published()); }
+
+  /** Videos that an athlete is in, or that following them helps to open. */
+  async about(fan: string | null, athlete: string): Promise<VideoState[]> {
+    return this.states(fan, (await this.published()).filter((one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete)));
+  }
+
+  async get(fan: string | null, slug: string): Promise<VideoState> {
+    const [state] = await this.states(fan, [await this.require(slug)]);
+    return state as VideoState;
+  }
+
+  /** The record of an open video. Throws `locked`, judged on what is true at this request; `video_not_found` for one not published. */
+  async open(fan: string | null, slug: string): Promise<VideoRecord> {
+    const { video, open } = await this.get(fan, slug);
+    if (!open) throw new VillageError('locked', { slug });
+    return video;
+  }
+
+  /** The bytes of a stored file of a video. */
+  read(file: VideoRecord['media'], range: ByteRange): Readable { return this.files.read(file.file, range); }
+
+  /** The poster may be seen by everybody. */
+  async posterOf(slug: string): Promise<VideoRecord['media']> { return (await this.require(slug)).poster; }
+
+  /** Which videos these gained deeds have opened: open now, closed without them. Satisfies `Unlocks` of follows. */
+  async openedBy(fan: string, gained: string[], language: string): Promise<{ slug: string; title: string }[]> {
+    const videos = await this.published();
+    if (videos.length === 0 || gained.length === 0) return [];
+    const facts = await this.locks.facts(fan, videos.map((one) => one.lock));
+    const before = await this.without(fan, facts, gained);
+    return videos.filter((one) => judge(one.lock, facts).open && !judge(one.lock, before).open).map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
+  }
+
+  private without: (fan: string, facts: Awaited<ReturnType<Locks['facts']>>, gained: string[]) => Promise<Awaited<ReturnType<Locks['facts']>>> = (_fan, facts) => Promise.resolve(facts);
+
+  /** How the facts were before a fan gained deeds; handed over by the wiring, because deeds are not this room's. */
+  onBefore(without: typeof this.without): void { this.without = without; }
+}

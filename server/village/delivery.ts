@@ -1,0 +1,144 @@
+import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
+import { isDuplicate, isStoreAway } from '../platform/mongo.js';
+import { itemModel, type ItemRecord } from './chat.model.js';
+
+/** An item on its way: everything but its number. */
+export type Draft = Omit<ItemRecord, 'n'>;
+interface Waiting { draft: Draft; since: number; resolve: (item: ItemRecord) => void; reject: (error: unknown) => void }
+interface Room { last: number | null; waiting: Waiting[]; flushing: Promise<void> | null }
+
+const BATCH = 100;
+const QUEUE_LIMIT = 5000;
+const PATIENCE_MS = 2000;
+const WRITE = { w: 'majority' as const, journal: true };
+
+/**
+ * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a process; what arrives meanwhile is the
+ * next batch. Its first number is the last one acknowledged or heard, plus one; on a refusal the own items are looked for (found means
+ * acknowledged), the last number is read and the rest numbered anew.
+ */
+export class Delivery {
+  private readonly records: Model<ItemRecord>;
+  private readonly rooms = new Map<string, Room>();
+
+  /** @param spoken hears what was stored, after it was stored, in order */
+  constructor(connection: Connection, private readonly spoken: (chat: string, items: ItemRecord[]) => void) { this.records = itemModel(connection); }
+
+  private room(chat: string): Room {
+    let room = this.rooms.get(chat);
+    if (!room) this.rooms.set(chat, (room = { last: null, waiting: [], flushing: null }));
+    return room;
+  }
+
+  /** Stores an item and answers it with its number. A repeat of (chat, fan, clientId) answers the first one, and speaks it again. */
+  add(draft: Draft): Promise<ItemRecord> {
+    const room = this.room(draft.chat);
+    if (room.waiting.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
+    return new Promise((resolve, reject) => {
+      room.waiting.push({ draft, since: Date.now(), resolve, reject });
+      room.flushing ??= this.run(draft.chat, room).finally(() => { room.flushing = null; });
+    });
+  }
+
+  /** Another process numbered items up to this one. */
+  heard(chat: string, n: number): void {
+    const room = this.rooms.get(chat);
+    if (room && room.last !== null && room.last < n) room.last = n;
+  }
+
+  /** The last number of a chat as the store has it. */
+  async last(chat: string): Promise<number> {
+    const found = await this.records.findOne({ chat, n: { $gt: 0 } }, { n: 1 }).sort({ n: -1 }).lean();
+    const n = found?.n ?? 0;
+    const room = this.room(chat);
+    room.last = Math.max(room.last ?? 0, n);
+    return n;
+  }
+
+  /** The last number this process knows of, read from the store if it knows none. */
+  async known(chat: string): Promise<number> { return this.room(chat).last ?? this.last(chat); }
+
+  /** Forgets a room nobody is in, so that memory does not grow with chats that are over. */
+  leave(chat: string): void {
+    const room = this.rooms.get(chat);
+    if (room && room.waiting.length === 0 && !room.flushing) this.rooms.delete(chat);
+  }
+
+  private async run(chat: string, room: Room): Promise<void> {
+    // Whatever arrives in this turn of the event loop is one batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (room.waiting.length > 0) {
+      const batch = room.waiting.splice(0, BATCH);
+      try {
+        await this.flush(chat, room, batch);
+      } catch (error) {
+        room.last = null;
+        const late = Date.now() - PATIENCE_MS;
+        const open = batch.filter((one) => one.since >= late);
+        for (const one of batch) if (one.since < late || !isStoreAway(error)) one.reject(isStoreAway(error) ? new VillageError('unavailable', { seconds: 2 }) : error);
+        if (isStoreAway(error) && open.length > 0) {
+          room.waiting.unshift(...open);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+    }
+  }
+
+  private async flush(chat: string, room: Room, batch: Waiting[]): Promise<void> {
+    let open = batch;
+    // The same message twice in one batch: the second is answered with the first.
+    const twins = new Map<string, Waiting[]>();
+    open = open.filter((one) => {
+      const key = `${one.draft.fan}\0${one.draft.clientId}`;
+      const first = twins.get(key);
+      if (first) { first.push(one); return false; }
+      twins.set(key, [one]);
+      return true;
+    });
+    const answer = (item: ItemRecord): void => { for (const one of twins.get(`${item.fan}\0${item.clientId}`) ?? []) one.resolve(item); };
+    while (open.length > 0) {
+      const first = (room.last ?? (await this.last(chat))) + 1;
+      const items = open.map((one, at): ItemRecord => ({ ...one.draft, n: first + at }));
+      const stored = await this.insert(items);
+      const good = items.slice(0, stored);
+      if (good.length > 0) {
+        room.last = Math.max(room.last ?? 0, first + good.length - 1);
+        this.spoken(chat, good);
+        for (const item of good) answer(item);
+        open = open.slice(stored);
+      }
+      if (open.length === 0) return;
+      const found = await this.records.find({ $or: open.map(({ draft }) => ({ chat, fan: draft.fan, clientId: draft.clientId })) }).lean<ItemRecord[]>();
+      if (found.length > 0) {
+        found.sort((a, b) => a.n - b.n);
+        this.spoken(chat, found);
+        for (const item of found) answer(item);
+        open = open.filter(({ draft }) => !found.some((item) => item.fan === draft.fan && item.clientId === draft.clientId));
+      }
+      await this.last(chat);
+    }
+  }
+
+  /** How many of the batch, from its beginning, were stored before a unique key refused one. */
+  private async insert(items: ItemRecord[]): Promise<number> {
+    try {
+      await this.records.collection.insertMany(items.map((item) => ({ ...item })) as never[], { ordered: true, writeConcern: WRITE });
+      return items.length;
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      const { writeErrors } = error as { writeErrors?: { index: number }[] | { index: number } };
+      const list = writeErrors === undefined ? [] : Array.isArray(writeErrors) ? writeErrors : [writeErrors];
+      return list.length > 0 ? Math.min(...list.map((one) => one.index)) : 0;
+    }
+  }
+
+  /** Items after `n` as they look now, oldest first. */
+  async after(chat: string, n: number, limit: number): Promise<ItemRecord[]> { return this.records.find({ chat, n: { $gt: n } }).sort({ n: 1 }).limit(limit).lean<ItemRecord[]>(); }
+
+  /** The newest items, oldest first. */
+  async newest(chat: string, limit: number): Promise<ItemRecord[]> {
+    const found = await this.records.find({ chat, n: { $gt: 0 } }).sort({ n: -1 }).limit(limit).lean<ItemRecord[]>();
+    return found.reverse();
+  }
+}

@@ -1,0 +1,135 @@
+import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
+import { mayModerate, mayOrganise, type Fans } from '../fans/service.js';
+import type { Audit } from '../platform/audit.js';
+import type { Bus } from '../platform/bus.js';
+import type { Clock } from '../platform/clock.js';
+import { randomId } from '../platform/ids.js';
+import type { RedisClients } from '../platform/redis.js';
+import type { Registry } from '../registry/service.js';
+import type { ChatItem } from '../wire.js';
+import { chatModel, type ChatRecord, type ChatState, type ItemRecord } from './chat.model.js';
+import { Delivery } from './delivery.js';
+import { presentItem } from './present.js';
+
+export type { ChatRecord, ChatState } from './chat.model.js';
+export interface Speaker { id: string; name: string; roles: readonly string[] }
+
+const FRESH_MS = 2000;
+const HISTORY = 100;
+const PRESENCE_S = 15;
+/** A visitor for whom items are shown. */
+export type Viewer = string | null;
+
+/** Live chats from the village. */
+export class Chats {
+  private readonly records: Model<ChatRecord>;
+  private readonly delivery: Delivery;
+  private readonly cache = new Map<string, { at: number; chat: Promise<ChatRecord | null> }>();
+
+  constructor(connection: Connection, private readonly fans: Fans, private readonly registry: Registry, private readonly redis: RedisClients, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+    this.records = chatModel(connection);
+    this.delivery = new Delivery(connection, (chat, items) => {
+      for (const event of ['said', 'state'] as const) {
+        const part = items.filter((item) => item.kind === event);
+        if (part.length > 0) bus.tell('chat:items', { chat, event: `chat:${event}`, items: part });
+      }
+    });
+    bus.on('chat:items', ({ chat, items }) => {
+      this.delivery.heard(chat, Math.max(...(items as ItemRecord[]).map((item) => item.n)));
+      if ((items as ItemRecord[]).some((item) => item.kind === 'state')) this.cache.delete(chat);
+    });
+  }
+
+  private get(slug: string): Promise<ChatRecord | null> {
+    const now = Date.now();
+    const known = this.cache.get(slug);
+    if (known && now - known.at < FRESH_MS) return known.chat;
+    const chat = this.records.findById(slug).lean<ChatRecord>().exec();
+    chat.catch(() => { this.cache.delete(slug); });
+    this.cache.set(slug, { at: now, chat });
+    if (this.cache.size > 1000) this.cache.delete(this.cache.keys().next().value as string);
+    return chat;
+  }
+
+  async require(slug: string): Promise<ChatRecord> {
+    const chat = await this.get(slug);
+    if (!chat) throw new VillageError('chat_not_found', { slug });
+    return chat;
+  }
+
+  /** Live ones first, then those to come, then the newest that are over. */
+  async list(): Promise<ChatRecord[]> {
+    const all = await this.records.find().sort({ startsAt: 1 }).limit(200).lean<ChatRecord[]>();
+    const order: ChatState[] = ['live', 'paused', 'soon', 'ended'];
+    return all.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || (a.state === 'ended' ? b.startsAt.getTime() - a.startsAt.getTime() : a.startsAt.getTime() - b.startsAt.getTime()));
+  }
+
+  /** The chat of an athlete that is live or comes next. */
+  async nextOf(athlete: string): Promise<ChatRecord | null> { return this.records.findOne({ host: athlete, state: { $in: ['live', 'paused', 'soon'] } }).sort({ startsAt: 1 }).lean<ChatRecord>(); }
+
+  /** Opens a room. Organisers only. */
+  async open(actor: Speaker, chat: ChatRecord): Promise<void> {
+    if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
+    await this.records.updateOne({ _id: chat._id }, { $setOnInsert: chat }, { upsert: true });
+    await this.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
+  }
+
+  /** Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns it. Its host or an organiser. */
+  async setState(actor: Speaker, slug: string, state: ChatState): Promise<void> {
+    const chat = await this.require(slug);
+    if (!mayOrganise(actor.roles) && (await this.roleOf(actor, chat)) !== 'host') throw new VillageError('not_allowed');
+    const done = await this.records.updateOne({ _id: slug, state: chat.state }, { $set: { state } });
+    this.cache.delete(slug);
+    if (done.modifiedCount === 0) return;
+    await this.delivery.add(this.draft(actor, chat, 'state', state, randomId(), 'host'));
+    await this.audit.add({ by: actor.id, act: `chat.${state}`, on: `chat:${slug}` });
+  }
+
+  /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */
+  async roleOf(speaker: Speaker, chat: ChatRecord): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
+    if (speaker.roles.includes('athlete')) {
+      const [identities, accounts] = await Promise.all([this.fans.identities.of(speaker.id), this.registry.verifiedOf(chat.host)]);
+      if (accounts.some((one) => identities.some((mine) => mine.network === one.network && mine.networkId === one.accountId))) return 'host';
+      return 'athlete';
+    }
+    return mayModerate(speaker.roles) ? 'moderator' : 'fan';
+  }
+
+  private draft(speaker: Speaker, chat: ChatRecord, kind: 'said' | 'state', text: string, clientId: string, role: ItemRecord['by']['role']): Omit<ItemRecord, 'n'> {
+    return { _id: randomId(), chat: chat._id, kind, fan: speaker.id, by: { name: speaker.name, role }, text, lang: '', at: this.clock.now(), clientId, removed: false };
+  }
+
+  /** Says something. Durable and numbered when this resolves. Throws `chat_closed` unless the chat is live. */
+  async say(speaker: Speaker, slug: string, text: string, clientId: string): Promise<{ item: ChatItem; last: number }> {
+    const chat = await this.require(slug);
+    if (chat.state !== 'live') throw new VillageError('chat_closed', { state: chat.state });
+    const stored = await this.delivery.add(this.draft(speaker, chat, 'said', text, clientId, await this.roleOf(speaker, chat)));
+    return { item: presentItem(stored, speaker.id), last: await this.delivery.known(slug) };
+  }
+
+  /** Items after a number, or the newest hundred, as they look now for this viewer; and the last number there is. */
+  async items(slug: string, viewer: Viewer, after: number | undefined, limit = HISTORY): Promise<{ items: ChatItem[]; last: number }> {
+    await this.require(slug);
+    const found = after === undefined ? await this.delivery.newest(slug, limit) : await this.delivery.after(slug, after, limit);
+    const known = await this.delivery.known(slug);
+    return { items: found.map((item) => presentItem(item, viewer)), last: Math.max(known, found.at(-1)?.n ?? 0) };
+  }
+
+  /** The last number this process knows of. */
+  last(slug: string): Promise<number> { return this.delivery.known(slug); }
+
+  /** Says how many are in a room on this process (−1: says nothing) and answers how many are everywhere. Absolute counts; a dead process's fade. */
+  async presence(slug: string, here: number): Promise<number> {
+    const key = `${this.redis.prefix}presence:${slug}`;
+    const now = Math.floor(Date.now() / 1000);
+    if (here === 0) this.delivery.leave(slug);
+    try {
+      if (here >= 0) await this.redis.commands.multi().hset(key, this.bus.process, `${here}:${now}`).expire(key, 60).exec();
+      const all = await this.redis.commands.hgetall(key);
+      return Object.values(all).map((text) => text.split(':').map(Number)).filter(([, at]) => (at ?? 0) > now - PRESENCE_S).reduce((sum, [count]) => sum + (count ?? 0), 0);
+    } catch {
+      return Math.max(0, here);
+    }
+  }
+}

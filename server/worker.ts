@@ -1,0 +1,23 @@
+import type { Context } from './context.js';
+import { isNetwork } from './networks/network.js';
+
+const POSTS_EVERY_MS = 5 * 60_000;
+const SWEEP_EVERY_MS = 60_000;
+
+/** Says who does which job, a line a room. */
+export function jobsOf(context: Context): void {
+  const { jobs, follows } = context;
+  jobs.handle<{ fan: string; network: string }>('follows.check', async ({ fan, network }) => (isNetwork(network) ? follows.checkNetwork(fan, network) : null));
+  jobs.handle('follows.sweep', async () => { await follows.sweep(); return new Date(context.clock.now().getTime() + SWEEP_EVERY_MS); });
+  jobs.handle('posts.fetch', async () => { await context.posts.fetchAll(); return new Date(context.clock.now().getTime() + POSTS_EVERY_MS); });
+}
+
+/** The worker: jobs, sweeps, healing. Any number run side by side. */
+export async function startWorker(context: Context): Promise<{ stop(): Promise<void> }> {
+  jobsOf(context);
+  await context.jobs.add('follows.sweep', 'all', {});
+  await context.jobs.add('posts.fetch', 'all', {});
+  context.jobs.start();
+  context.points.start(true);
+  return { stop: async () => { await context.close(); } };
+}
