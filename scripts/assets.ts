@@ -27,7 +27,11 @@ export async function buildAssets(): Promise<void> {
     const font = readFileSync(join(FONTS, `barlow-condensed-${subset}-700-normal.woff2`));
     manifest[`${subset}.woff2`] = keep(`display-${subset}`, 'woff2', font);
   }
-  const css = bundle({ filename: join(root, 'public', 'css', 'main.css'), minify: true, targets: { chrome: 123 << 16, firefox: 120 << 16, safari: (17 << 16) | (5 << 8) } });
+  const css = bundle({
+    filename: join(root, 'public', 'css', 'main.css'),
+    minify: true,
+    targets: { chrome: 123 << 16, firefox: 120 << 16, safari: (17 << 16) | (5 << 8) },
+  });
   const styled = css.code.toString().replace(/\{\{(.+?)\}\}|url\("?(latin(?:-ext)?\.woff2)"?\)/g, (_all, _x, font: string) => `url(${manifest[font] ?? font})`);
   manifest['main.css'] = keep('main', 'css', Buffer.from(styled));
 
@@ -36,8 +40,18 @@ export async function buildAssets(): Promise<void> {
     .map((entry) => entry.name);
   const built = await esbuild.build({
     entryPoints: Object.fromEntries(rooms.map((room) => [room, join(root, 'public', room, 'main.ts')])),
-    bundle: true, splitting: true, format: 'esm', target: 'es2022', minify: true, metafile: true,
-    entryNames: '[name]-[hash]', chunkNames: 'part-[hash]', outdir: out, write: true, logLevel: 'warning', absWorkingDir: root,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    metafile: true,
+    entryNames: '[name]-[hash]',
+    chunkNames: 'part-[hash]',
+    outdir: out,
+    write: true,
+    logLevel: 'warning',
+    absWorkingDir: root,
   });
   for (const [file, facts] of Object.entries(built.metafile.outputs)) {
     if (!facts.entryPoint) continue;

@@ -10,26 +10,59 @@ import { seedDemo } from './demo/seed.js';
 import { demoFan } from './demo/sign-in.js';
 import { dataDir, demoEnv, secretsOf, type RunFile } from './env.js';
 import { startMongodb } from './services/mongodb.js';
-import { runs, type Service } from './services/process.js';
+import { pause, runs, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
 
 class Usage extends Error {}
-const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-const note = (line: string): void => { process.stderr.write(`${line}\n`); };
-
-interface Command { usage: string; about: string; run: (context: Context, args: string[]) => Promise<number> }
-const COMMANDS: Record<string, Command> = {
-  'import athletes': { usage: 'import athletes FILE', about: 'Imports a directory file (CSV or CSV.gz, the format of scripts/data/README.md). May be repeated: the same file changes nothing.', run: importAthletes },
-  role: { usage: `role FAN ROLE [--take]`, about: `Gives a role (${ROLES.join(', ')}), or takes it. FAN: a hub id, network:handle, or a plain handle of the demo.`, run: role },
-  token: { usage: 'token FAN', about: 'Makes a personal API token and prints it, and nothing else. A demo person who is no fan yet becomes one.', run: token },
-  'ledger verify': { usage: 'ledger verify', about: 'Checks every entry: sequence, turns, sums, hashes, standings. Names the first bad one and exits 1.', run: ledgerVerify },
-  'boards rebuild': { usage: 'boards rebuild', about: 'Builds every board anew from the scores.', run: boardsRebuild },
-  'seed demo': { usage: 'seed demo', about: 'Fills an empty hub with the demo, once. Needs the sandbox networks of a running npm start.', run: async (context) => { print((await seedDemo(context, note)) ? 'The demo is there now.' : 'The demo was there already.'); return 0; } },
+const print = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+const note = (line: string): void => {
+  process.stderr.write(`${line}\n`);
 };
 
-async function importAthletes(context: Context, [file]: string[]): Promise<number> {
+interface Command {
+  usage: string;
+  about: string;
+  run: (context: Context, args: string[]) => Promise<number>;
+}
+const COMMANDS: Record<string, Command> = {
+  'import athletes': {
+    usage: 'import athletes FILE',
+    about: 'Imports a directory file (CSV or CSV.gz, the format of scripts/data/README.md). May be repeated: the same file changes nothing.',
+    run: (context, args) => importAthletes(context, args),
+  },
+  role: {
+    usage: `role FAN ROLE [--take]`,
+    about: `Gives a role (${ROLES.join(', ')}), or takes it. FAN: a hub id, network:handle, or a plain handle of the demo.`,
+    run: role,
+  },
+  token: { usage: 'token FAN', about: 'Makes a personal API token and prints it, and nothing else. A demo person who is no fan yet becomes one.', run: token },
+  'ledger verify': {
+    usage: 'ledger verify',
+    about: 'Checks every entry: sequence, turns, sums, hashes, standings. Names the first bad one and exits 1.',
+    run: ledgerVerify,
+  },
+  'boards rebuild': { usage: 'boards rebuild', about: 'Builds every board anew from the scores.', run: boardsRebuild },
+  'seed demo': {
+    usage: 'seed demo',
+    about: 'Fills an empty hub with the demo, once. Needs the sandbox networks of a running npm start.',
+    run: async (context) => {
+      print((await seedDemo(context, note)) ? 'The demo is there now.' : 'The demo was there already.');
+      return 0;
+    },
+  },
+};
+
+/** How often an import that was started by `npm start` waits for the lease of one that was killed. */
+const PATIENCE = 20;
+
+async function importAthletes(context: Context, [file]: string[], waited = 0): Promise<number> {
   if (!file) throw new Usage('import athletes FILE');
-  if (!existsSync(file)) { note(`There is no file ${file}.`); return 1; }
+  if (!existsSync(file)) {
+    note(`There is no file ${file}.`);
+    return 1;
+  }
   const begun = Date.now();
   const raw = createReadStream(file);
   const source = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
@@ -44,11 +77,20 @@ async function importAthletes(context: Context, [file]: string[]): Promise<numbe
     const rate = Math.round(now.rows / Math.max(0.001, (Date.now() - begun) / 1000));
     process.stderr.write(`\r[${'#'.repeat(Math.round(share * width)).padEnd(width, '.')}] ${now.rows} rows, ${rate} a second `);
   });
-  if (!result) { note('Another import runs. Wait for it, then try again.'); return 1; }
+  if (!result && process.env['VILLAGE_IMPORT_MARK'] && waited < PATIENCE) {
+    await pause(5000);
+    return importAthletes(context, [file], waited + 1);
+  }
+  if (!result) {
+    note('Another import runs. Wait for it, then try again.');
+    return 1;
+  }
   process.stderr.write('\n');
   for (const bad of result.bad) note(`line ${bad.line}: ${bad.reason}`);
   const seconds = (Date.now() - begun) / 1000;
-  print(`${result.rows} rows in ${seconds.toFixed(1)} s (${Math.round(result.rows / seconds)} a second): ${result.added} added, ${result.changed} changed, ${result.same} the same, ${result.badCount} bad.`);
+  print(
+    `${result.rows} rows in ${seconds.toFixed(1)} s (${Math.round(result.rows / seconds)} a second): ${result.added} added, ${result.changed} changed, ${result.same} the same, ${result.badCount} bad.`,
+  );
   if (process.env['VILLAGE_IMPORT_MARK']) await context.settings.set('athletes.file', process.env['VILLAGE_IMPORT_MARK']);
   return 0;
 }
@@ -57,9 +99,15 @@ async function role(context: Context, args: string[]): Promise<number> {
   const take = args.includes('--take');
   const [who, name] = args.filter((arg) => !arg.startsWith('--'));
   if (!who || !name) throw new Usage('role FAN ROLE [--take]');
-  if (!(ROLES as readonly string[]).includes(name)) { note(`There is no role ${name}. Roles: ${ROLES.join(', ')}.`); return 1; }
+  if (!(ROLES as readonly string[]).includes(name)) {
+    note(`There is no role ${name}. Roles: ${ROLES.join(', ')}.`);
+    return 1;
+  }
   const fan = await context.fans.resolve(who);
-  if (!fan) { note(`Nobody here is ${who}. FAN is a hub id or network:handle (x:name).`); return 1; }
+  if (!fan) {
+    note(`Nobody here is ${who}. FAN is a hub id or network:handle (x:name).`);
+    return 1;
+  }
   const changed = await context.fans.setRole(fan._id, name as Role, !take, 'operator');
   print(`${changed.handle} (${changed._id}): ${changed.roles.join(', ') || 'fan'}`);
   return 0;
@@ -72,7 +120,10 @@ async function token(context: Context, [who]: string[]): Promise<number> {
     const [network, handle] = who.includes(':') ? who.split(':', 2) : [null, who];
     fan = await demoFan(context, handle ?? '', network ? [network as NetworkId] : ['x', 'facebook']).catch(() => null);
   }
-  if (!fan) { note(`Nobody here is ${who}. FAN is a hub id or network:handle (x:name); the demo's people also go by their plain handle.`); return 1; }
+  if (!fan) {
+    note(`Nobody here is ${who}. FAN is a hub id or network:handle (x:name); the demo's people also go by their plain handle.`);
+    return 1;
+  }
   print(await context.tokens.create(fan._id, 'command line'));
   return 0;
 }
@@ -105,14 +156,25 @@ async function settings(): Promise<{ env: NodeJS.ProcessEnv; services: Service[]
   let mongodb = run?.mongodb.uri ?? '';
   let redis = run?.redis.url ?? '';
   if (!alive) {
-    services.push(await startMongodb(join(dir, 'mongodb'), note, { given: process.env['MONGODB_URI'] }), await startRedis(join(dir, 'redis'), note, { given: process.env['REDIS_URL'] }));
+    services.push(
+      await startMongodb(join(dir, 'mongodb'), note, { given: process.env['MONGODB_URI'] }),
+      await startRedis(join(dir, 'redis'), note, { given: process.env['REDIS_URL'] }),
+    );
     mongodb = services[0]?.url ?? '';
     redis = services[1]?.url ?? '';
   }
   const port = Number(process.env['PORT'] ?? 3000);
   const sandboxPort = alive && run.sandbox ? Number(new URL(run.sandbox.url).port) : Number(process.env['SANDBOX_PORT'] ?? 4100);
   const at = (offset: number): string => `http://127.0.0.1:${sandboxPort + offset}`;
-  const env = demoEnv({ dir, secrets: secretsOf(dir), port, publicUrl: run?.web.url ?? `http://127.0.0.1:${port}`, mongodb, redis, networks: { x: at(1), facebook: at(2), facebookGraph: at(3) } });
+  const env = demoEnv({
+    dir,
+    secrets: secretsOf(dir),
+    port,
+    publicUrl: run?.web.url ?? `http://127.0.0.1:${port}`,
+    mongodb,
+    redis,
+    networks: { x: at(1), facebook: at(2), facebookGraph: at(3) },
+  });
   return { env: { ...process.env, ...env }, services };
 }
 
@@ -128,7 +190,10 @@ if (!name) {
   process.exit(args.length === 0 || args.includes('--help') ? 0 : 2);
 }
 const command = COMMANDS[name] as Command;
-if (args.includes('--help')) { print(`${command.usage}\n${command.about}`); process.exit(0); }
+if (args.includes('--help')) {
+  print(`${command.usage}\n${command.about}`);
+  process.exit(0);
+}
 
 let code = 1;
 let services: Service[] = [];
@@ -143,7 +208,8 @@ try {
   await context.close();
 } catch (error) {
   if (error instanceof Usage) note(`usage: npm run hub -- ${error.message}`);
-  else for (const line of error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]) note(`village hub: ${line}`);
+  else
+    for (const line of error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]) note(`village hub: ${line}`);
 }
 await Promise.all(services.map((one) => one.stop()));
 process.exit(code);

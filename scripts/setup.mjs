@@ -63,8 +63,14 @@ async function build() {
   // Built aside and swapped in, so that a second hub starting beside this one never meets half a build.
   const aside = join(root, 'build', `.new-${process.pid}`);
   await esbuild.build({
-    entryPoints: sources, outdir: aside, outbase: root, platform: 'node', target: 'node20', format: 'esm',
-    sourcemap: 'linked', logLevel: 'warning',
+    entryPoints: sources,
+    outdir: aside,
+    outbase: root,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    sourcemap: 'linked',
+    logLevel: 'warning',
   });
   for (const part of ['server', 'scripts']) {
     rmSync(join(root, 'build', part), { recursive: true, force: true });

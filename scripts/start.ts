@@ -12,7 +12,9 @@ import { startMongodb } from './services/mongodb.js';
 import { end, listens, runs, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
 
-const say = (line: string): void => { process.stdout.write(`village: ${line}\n`); };
+const say = (line: string): void => {
+  process.stdout.write(`village: ${line}\n`);
+};
 class Plain extends Error {}
 const OLYMPIANS = join(root, 'scripts', 'data', 'olympians.csv.gz');
 const NETWORK_PORTS = 3;
@@ -23,13 +25,25 @@ const sandboxPort = Number(process.env['SANDBOX_PORT'] ?? 4100);
 const publicUrl = process.env['PUBLIC_URL'] ?? `http://127.0.0.1:${port}`;
 const production = process.env['NODE_ENV'] === 'production';
 
-interface Kept { name: string; file: string; args: string[]; env: NodeJS.ProcessEnv; child: ChildProcess | null; ready: Promise<unknown>; wait: number }
+interface Kept {
+  name: string;
+  file: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  child: ChildProcess | null;
+  ready: Promise<unknown>;
+  wait: number;
+}
 const kept: Kept[] = [];
 const services: Service[] = [];
 let stopping = false;
+/** Whether DATA_DIR is ours: a start that was refused must not touch the files of the hub that runs there. */
+let ours = false;
 let run: RunFile | null = null;
 
-function writeRun(): void { if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`); }
+function writeRun(): void {
+  if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
+}
 
 /** Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it first said when ready. */
 function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
@@ -41,7 +55,11 @@ function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv
 function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
   const log = join(dir, 'logs', `${one.name}.log`);
   const out = openSync(log, 'a');
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'build', one.file), ...one.args], { stdio: ['ignore', out, out, 'ipc'], env: one.env, detached: true });
+  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'build', one.file), ...one.args], {
+    stdio: ['ignore', out, out, 'ipc'],
+    env: one.env,
+    detached: true,
+  });
   closeSync(out);
   one.child = child;
   const begun = Date.now();
@@ -61,25 +79,40 @@ function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
     child.once('exit', (code, signal) => {
       one.child = null;
       if (stopping) return;
-      if (!said && first) { reject(new Plain(`${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`)); return; }
+      if (!said && first) {
+        reject(new Plain(`${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`));
+        return;
+      }
       // One that ran for a while is back at once; one that fails again and again is not chased.
       one.wait = Date.now() - begun > 10_000 ? 250 : Math.min(10_000, one.wait * 2);
       say(`${one.name} ended (${signal ?? code ?? '?'}), starting it again`);
-      setTimeout(() => { if (!stopping) launch(one, false).catch(() => undefined); }, one.wait);
+      setTimeout(() => {
+        if (!stopping) launch(one, false).catch(() => undefined);
+      }, one.wait);
     });
   });
 }
 
 async function checks(): Promise<void> {
-  try { mkdirSync(join(dir, 'logs'), { recursive: true }); accessSync(dir, constants.W_OK); } catch { throw new Plain(`cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`); }
-  const before = existsSync(join(dir, 'stores.json')) ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number; pids: number[] }) : null;
+  try {
+    mkdirSync(join(dir, 'logs'), { recursive: true });
+    accessSync(dir, constants.W_OK);
+  } catch {
+    throw new Plain(`cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`);
+  }
+  const before = existsSync(join(dir, 'stores.json'))
+    ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number; pids: number[] })
+    : null;
   if (before && runs(before.starter, 'run.mjs') && before.starter !== process.pid) {
     const url = existsSync(join(dir, 'run.json')) ? (JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8')) as RunFile).web.url : '';
     throw new Plain(`a hub runs on ${dir} already${url ? ` (${url})` : ''}. Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`);
   }
   // What a start that crashed left running is ours by its arguments, and ends before we begin.
   for (const pid of before?.pids ?? []) if (runs(pid, dir)) await end(pid);
-  for (const [at, name] of [[port, 'PORT'], ...(production ? [] : Array.from({ length: NETWORK_PORTS + 1 }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT']))] as [number, string][]) {
+  for (const [at, name] of [[port, 'PORT'], ...(production ? [] : Array.from({ length: NETWORK_PORTS + 1 }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT']))] as [
+    number,
+    string,
+  ][]) {
     for (let tries = 0; await listens(at); tries += 1) {
       if (tries > 20) throw new Plain(`port ${at} is taken. Free it, or set ${name} to another one (${name}=${at + 1000} npm start).`);
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -90,8 +123,9 @@ async function checks(): Promise<void> {
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
+  if (!ours) return;
   say('stopping …');
-  await Promise.all([...kept].reverse().map((one) => (one.child?.pid ? end(one.child.pid, 12_000) : undefined)));
+  await Promise.all([...kept].reverse().flatMap((one) => (one.child?.pid ? [end(one.child.pid, 12_000)] : [])));
   await Promise.all(services.map((one) => one.stop()));
   rmSync(join(dir, 'run.json'), { force: true });
   rmSync(join(dir, 'stores.json'), { force: true });
@@ -100,15 +134,29 @@ async function stop(): Promise<void> {
 async function demo(): Promise<void> {
   const secrets = secretsOf(dir);
   const begun = Date.now();
-  const [mongodb, redis] = await Promise.all([startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }), startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] })]);
+  const [mongodb, redis] = await Promise.all([
+    startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }),
+    startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }),
+  ]);
   services.push(mongodb, redis);
   writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: [mongodb.pid, redis.pid].filter((pid) => pid !== null) }));
   say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
 
-  const networks = { x: `http://127.0.0.1:${sandboxPort + 1}`, facebook: `http://127.0.0.1:${sandboxPort + 2}`, facebookGraph: `http://127.0.0.1:${sandboxPort + 3}` };
+  const networks = {
+    x: `http://127.0.0.1:${sandboxPort + 1}`,
+    facebook: `http://127.0.0.1:${sandboxPort + 2}`,
+    facebookGraph: `http://127.0.0.1:${sandboxPort + 3}`,
+  };
   const env = { ...process.env, NODE_ENV: 'development', ...demoEnv({ dir, secrets, port, publicUrl, mongodb: mongodb.url, redis: redis.url, networks }) };
   await keep('sandbox', 'scripts/sandbox/main.js', [], {
-    ...env, SANDBOX_OPTIONS: JSON.stringify({ port: sandboxPort, file: join(dir, 'sandbox.json'), token: secrets.sandboxToken, clients: secrets.clients, redirects: { x: [`${publicUrl}/auth/x/callback`], facebook: [`${publicUrl}/auth/facebook/callback`] } }),
+    ...env,
+    SANDBOX_OPTIONS: JSON.stringify({
+      port: sandboxPort,
+      file: join(dir, 'sandbox.json'),
+      token: secrets.sandboxToken,
+      clients: secrets.clients,
+      redirects: { x: [`${publicUrl}/auth/x/callback`], facebook: [`${publicUrl}/auth/facebook/callback`] },
+    }),
   });
   const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'start', { search: false });
   await context.release();
@@ -117,7 +165,13 @@ async function demo(): Promise<void> {
   const imported = (await context.settings.get<string>('athletes.file')) === digest;
   await context.close();
 
-  run = { web: { url: publicUrl, pid: 0 }, worker: { pid: 0 }, mongodb: { uri: mongodb.url, kind: mongodb.kind }, redis: { url: redis.url, kind: redis.kind }, sandbox: { url: `http://127.0.0.1:${sandboxPort}`, token: secrets.sandboxToken, networks: { x: networks.x, facebook: networks.facebook } } };
+  run = {
+    web: { url: publicUrl, pid: 0 },
+    worker: { pid: 0 },
+    mongodb: { uri: mongodb.url, kind: mongodb.kind },
+    redis: { url: redis.url, kind: redis.kind },
+    sandbox: { url: `http://127.0.0.1:${sandboxPort}`, token: secrets.sandboxToken, networks: { x: networks.x, facebook: networks.facebook } },
+  };
   await Promise.all([keep('web', 'server/main.js', ['web'], env), keep('worker', 'server/main.js', ['worker'], env)]);
   writeRun();
   process.stdout.write(`
@@ -139,10 +193,18 @@ Logs: ${join(dir, 'logs')}   Ctrl-C stops everything; the data stays in ${dir}
 
 /** The directory fills in the background; its page tells how far it is. */
 function background(env: NodeJS.ProcessEnv, digest: string): void {
-  const child = spawn(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...env, VILLAGE_IMPORT_MARK: digest }, detached: true });
+  const child = spawn(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...env, VILLAGE_IMPORT_MARK: digest },
+    detached: true,
+  });
   kept.push({ name: 'import', file: '', args: [], env, child, ready: Promise.resolve(), wait: 0 });
-  child.stderr?.on('data', (part: Buffer) => { appendFileSync(join(dir, 'logs', 'import.log'), part); });
-  child.once('exit', (code) => { if (!stopping) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.'); });
+  child.stderr?.on('data', (part: Buffer) => {
+    appendFileSync(join(dir, 'logs', 'import.log'), part);
+  });
+  child.once('exit', (code) => {
+    if (!stopping) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.');
+  });
 }
 
 async function live(): Promise<void> {
@@ -150,14 +212,24 @@ async function live(): Promise<void> {
   const context = await createContext(config, 'start', { search: false });
   await context.release();
   await context.close();
-  run = { web: { url: config.publicUrl, pid: 0 }, worker: { pid: 0 }, mongodb: { uri: 'given', kind: 'given' }, redis: { url: 'given', kind: 'given' }, sandbox: null };
+  run = {
+    web: { url: config.publicUrl, pid: 0 },
+    worker: { pid: 0 },
+    mongodb: { uri: 'given', kind: 'given' },
+    redis: { url: 'given', kind: 'given' },
+    sandbox: null,
+  };
   await Promise.all([keep('web', 'server/main.js', ['web'], process.env), keep('worker', 'server/main.js', ['worker'], process.env)]);
   say(`open: ${config.publicUrl}`);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { void stop().finally(() => process.exit(0)); });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    void stop().finally(() => process.exit(0));
+  });
 try {
   await checks();
+  ours = true;
   await (production ? live() : demo());
 } catch (error) {
   const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];

@@ -37,10 +37,19 @@ function chooseLanguage(req: Request): 'fr' | 'en' {
 function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
   const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
   const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`networks.${key}.${network}`)]));
-  const named = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
+  const named = (key: string): Record<string, string> =>
+    Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
   return {
-    lang, awarded: '+1.', unlocked: `${t('videos.open')} :`, asking: each('asking'), done: each('done'), no: named('follows.notice.no'), unknown: named('follows.notice.unknown'),
-    failed: t('follows.failed'), points: `# ${t('frame.points_other')}.`, progress: t('follows.progress', { done: '#1', total: '#2', awarded: '#3' }),
+    lang,
+    awarded: '+1.',
+    unlocked: `${t('videos.open')} :`,
+    asking: each('asking'),
+    done: each('done'),
+    no: named('follows.notice.no'),
+    unknown: named('follows.notice.unknown'),
+    failed: t('follows.failed'),
+    points: `# ${t('frame.points_other')}.`,
+    progress: t('follows.progress', { done: '#1', total: '#2', awarded: '#3' }),
   };
 }
 
@@ -56,10 +65,34 @@ function frames(context: Context): (req: Request, res: Response, facts: PageFact
     const head = req.reader ? await points.head(req.reader.id).catch(() => null) : null;
     const { lang, reader } = req;
     return {
-      lang, other, path: req.originalUrl, otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`, nonce: res.locals['nonce'] as string, theme, contrast: theme === 'contrast', demo: demo.is,
-      reader: reader ? { id: reader.id, name: reader.name, points: head?.after.points ?? 0, medal: head?.after.medals['hub']?.[0] ?? null, moderator: mayModerate(reader.roles) } : null,
-      get csrf() { return csrfToken(req); },
-      title: facts.title, section: facts.section ?? '', script: facts.script ?? null, notice: facts.notice ?? null, canonical: `${config.publicUrl}${req.path}`, robots: facts.robots ?? true, wide: facts.wide ?? false, client: reader ? clientWords(context.words, lang) : null,
+      lang,
+      other,
+      path: req.originalUrl,
+      otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`,
+      nonce: res.locals['nonce'] as string,
+      theme,
+      contrast: theme === 'contrast',
+      demo: demo.is,
+      reader: reader
+        ? {
+            id: reader.id,
+            name: reader.name,
+            points: head?.after.points ?? 0,
+            medal: head?.after.medals['hub']?.[0] ?? null,
+            moderator: mayModerate(reader.roles),
+          }
+        : null,
+      get csrf() {
+        return csrfToken(req);
+      },
+      title: facts.title,
+      section: facts.section ?? '',
+      script: facts.script ?? null,
+      notice: facts.notice ?? null,
+      canonical: `${config.publicUrl}${req.path}`,
+      robots: facts.robots ?? true,
+      wide: facts.wide ?? false,
+      client: reader ? clientWords(context.words, lang) : null,
     };
   };
 }
@@ -78,7 +111,10 @@ function asVillageError(error: unknown): VillageError {
 function errors(context: Context): ErrorRequestHandler {
   const { words, log } = context;
   return (raw: unknown, req, res, next) => {
-    if (res.headersSent) { next(raw); return; }
+    if (res.headersSent) {
+      next(raw);
+      return;
+    }
     const error = asVillageError(raw);
     const lang = (req.lang as 'fr' | 'en' | undefined) ?? 'fr';
     if (error.id === 'internal') log.error({ err: raw, request: req.requestId, path: req.path }, 'a request failed');
@@ -86,21 +122,77 @@ function errors(context: Context): ErrorRequestHandler {
     if (error.id === 'bad_range') res.set('Content-Range', `bytes */${String(error.params['length'])}`);
     if (error.id === 'bad_token') res.set('WWW-Authenticate', 'Bearer error="invalid_token"');
     res.set('Cache-Control', 'no-store').status(error.status);
-    const params = { ...error.params, ...('network' in error.params && error.params['network'] ? { network: words.t(lang, `networks.${String(error.params['network'])}`) } : {}) };
+    const params = {
+      ...error.params,
+      ...('network' in error.params && error.params['network'] ? { network: words.t(lang, `networks.${String(error.params['network'])}`) } : {}),
+    };
     const title = words.t(lang, `errors.${error.id}.title`, params);
     const detail = words.t(lang, `errors.${error.id}.text`, params);
-    const issues = error instanceof InputError ? error.issues : (error.extra['issues'] as { path: string; issue: string }[] | undefined) ?? [];
+    const issues = error instanceof InputError ? error.issues : ((error.extra['issues'] as { path: string; issue: string }[] | undefined) ?? []);
     if (req.path.startsWith('/api/')) {
-      const errorsOut = issues.map((one) => ({ path: one.path, issue: one.issue, message: words.has(lang, `errors.issue.${one.issue}`) ? words.t(lang, `errors.issue.${one.issue}`, (one as FieldIssue).params ?? {}) : words.t(lang, 'errors.issue.other') }));
-      res.type('application/problem+json').send(JSON.stringify({ type: `urn:village:problem:${error.id}`, title, status: error.status, detail, id: error.id, instance: req.requestId, ...error.extra, ...(errorsOut.length > 0 ? { errors: errorsOut, issues: undefined } : {}) }));
+      const errorsOut = issues.map((one) => ({
+        path: one.path,
+        issue: one.issue,
+        message: words.has(lang, `errors.issue.${one.issue}`)
+          ? words.t(lang, `errors.issue.${one.issue}`, (one as FieldIssue).params ?? {})
+          : words.t(lang, 'errors.issue.other'),
+      }));
+      res.type('application/problem+json').send(
+        JSON.stringify({
+          type: `urn:village:problem:${error.id}`,
+          title,
+          status: error.status,
+          detail,
+          id: error.id,
+          instance: req.requestId,
+          ...error.extra,
+          ...(errorsOut.length > 0 ? { errors: errorsOut, issues: undefined } : {}),
+        }),
+      );
       return;
     }
-    if (error.id === 'not_signed_in' && req.method === 'GET') { res.redirect(303, `/${lang}/sign-in?returnTo=${encodeURIComponent(req.originalUrl)}`); return; }
-    const model = { id: error.id, status: error.status, heading: title, detail, request: req.requestId, retry: error.status >= 500 || error.status === 429, signIn: error.id.startsWith('login_') || error.id === 'not_signed_in' };
+    if (error.id === 'not_signed_in' && req.method === 'GET') {
+      res.redirect(303, `/${lang}/sign-in?returnTo=${encodeURIComponent(req.originalUrl)}`);
+      return;
+    }
+    const model = {
+      id: error.id,
+      status: error.status,
+      heading: title,
+      detail,
+      request: req.requestId,
+      retry: error.status >= 500 || error.status === 429,
+      signIn: error.id.startsWith('login_') || error.id === 'not_signed_in',
+    };
     req.page('error', { title, status: error.status, robots: false }, model).catch((again: unknown) => {
       // Even the frame needs a store that is away: a page of nothing but words.
       log.debug({ err: again }, 'the error page itself failed');
-      res.type('html').send(context.views.page('error', { lang, other: lang === 'fr' ? 'en' : 'fr', path: req.originalUrl, otherPath: '/', nonce: '', theme: 'auto', contrast: false, demo: false, reader: null, csrf: '', title, section: '', script: null, notice: null, canonical: '', robots: false, wide: false, client: null }, model));
+      res.type('html').send(
+        context.views.page(
+          'error',
+          {
+            lang,
+            other: lang === 'fr' ? 'en' : 'fr',
+            path: req.originalUrl,
+            otherPath: '/',
+            nonce: '',
+            theme: 'auto',
+            contrast: false,
+            demo: false,
+            reader: null,
+            csrf: '',
+            title,
+            section: '',
+            script: null,
+            notice: null,
+            canonical: '',
+            robots: false,
+            wide: false,
+            client: null,
+          },
+          model,
+        ),
+      );
     });
   };
 }
@@ -108,10 +200,26 @@ function errors(context: Context): ErrorRequestHandler {
 function health(context: Context, app: Express): void {
   const { connection, redis, config, metrics } = context;
   let indexed = false;
-  app.get('/healthz', (_req, res) => { res.json({ ok: true }); });
+  app.get('/healthz', (_req, res) => {
+    res.json({ ok: true });
+  });
   app.get('/readyz', async (_req, res) => {
-    const within = <T>(work: Promise<T>): Promise<boolean> => Promise.race([work.then(() => true, () => false), new Promise<boolean>((resolve) => { setTimeout(() => { resolve(false); }, 1500).unref(); })]);
-    const [mongodb, cache] = await Promise.all([within(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))), within(redis.commands.ping())]);
+    const within = <T>(work: Promise<T>): Promise<boolean> =>
+      Promise.race([
+        work.then(
+          () => true,
+          () => false,
+        ),
+        new Promise<boolean>((resolve) => {
+          setTimeout(() => {
+            resolve(false);
+          }, 1500).unref();
+        }),
+      ]);
+    const [mongodb, cache] = await Promise.all([
+      within(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))),
+      within(redis.commands.ping()),
+    ]);
     if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
     const ok = mongodb && cache && indexed;
     res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed });
@@ -142,10 +250,15 @@ export function createApp(context: Context): Express {
       // Made before the body is: a form's token may have to begin a session, and its cookie is a header.
       res.status(facts.status ?? (res.statusCode === 200 ? 200 : res.statusCode));
       if (req.reader) res.set('Cache-Control', 'no-store');
-      res.set('Content-Language', req.lang).type('html').send(views.page(template, around, model));
+      res
+        .set('Content-Language', req.lang)
+        .type('html')
+        .send(views.page(template, around, model));
     };
     const end = metrics.requests.startTimer({ method: req.method });
-    res.once('finish', () => { end({ status: String(res.statusCode) }); });
+    res.once('finish', () => {
+      end({ status: String(res.statusCode) });
+    });
     next();
   });
   app.use(headers(config.publicUrl, origins));
@@ -154,23 +267,59 @@ export function createApp(context: Context): Express {
   // Another host name is sent to the one that cookies and callbacks are made for.
   const { host } = new URL(config.publicUrl);
   app.use((req, res, next) => {
-    if (req.get('host') === host || (req.method !== 'GET' && req.method !== 'HEAD')) { next(); return; }
+    if (req.get('host') === host || (req.method !== 'GET' && req.method !== 'HEAD')) {
+      next();
+      return;
+    }
     res.redirect(308, `${config.publicUrl}${req.originalUrl.replace(/^\/+/, '/')}`);
   });
   app.use(sameOrigin(config.publicUrl));
   const bySession = sessions(context.sessions, config.sessionSecret, config.publicUrl);
-  app.use((req, res, next) => { if (bearer(req) !== null) next(); else void bySession(req, res, next); });
+  app.use((req, res, next) => {
+    if (bearer(req) !== null) next();
+    else void bySession(req, res, next);
+  });
   app.use(express.json({ limit: '64kb' }), express.urlencoded({ extended: false, limit: '64kb' }));
   app.use(readers(fans, tokens));
 
   const parts = { athletes, registry, follows, videos, chats, posts, words, points, fans };
   const doors = { fans, signIn, tokens, limits, words, bus, secure: config.publicUrl.startsWith('https:') };
-  app.use('/api/v1', openApi(config.publicUrl), meApi(parts), athletesApi(athletes, registry, limits), athleteApi(parts), registryApi(registry, limits), followsApi(follows, athletes, limits), pointsApi(points), videosApi(videos, athletes, words), chatsApi(chats, limits));
+  app.use(
+    '/api/v1',
+    openApi(config.publicUrl),
+    meApi(parts),
+    athletesApi(athletes, registry, limits),
+    athleteApi(parts),
+    registryApi(registry, limits),
+    followsApi(follows, athletes, limits),
+    pointsApi(points),
+    videosApi(videos, athletes, words),
+    chatsApi(chats, limits),
+  );
   app.use(callbacks(doors));
-  app.get('/', (req, res) => { res.vary('Accept-Language').redirect(302, `/${req.lang}`); });
-  app.use('/:lang', (req, _res, next) => { next(languageOf(`/${String(req.params['lang'])}`) ? undefined : 'router'); }, homePage(parts), athletesPages(athletes, words), athletePage(parts), signInPages(doors), settingsPages(doors), followsPages(follows, athletes, limits), mePages(parts), registryPages(registry, athletes, fans, words, limits), videosPages(videos, athletes, words), chatsPages(chats, athletes, words, limits), aboutPages(points, context.cards, words));
-  app.use((_req, _res, next) => { next(new VillageError('not_found')); });
+  app.get('/', (req, res) => {
+    res.vary('Accept-Language').redirect(302, `/${req.lang}`);
+  });
+  app.use(
+    '/:lang',
+    (req, _res, next) => {
+      next(languageOf(`/${String(req.params['lang'])}`) ? undefined : 'router');
+    },
+    homePage(parts),
+    athletesPages(athletes, words),
+    athletePage(parts),
+    signInPages(doors),
+    settingsPages(doors),
+    followsPages(follows, athletes, limits),
+    mePages(parts),
+    registryPages(registry, athletes, fans, words, limits),
+    videosPages(videos, athletes, words),
+    chatsPages(chats, athletes, words, limits),
+    aboutPages(points, context.cards, words),
+  );
+  app.use((_req, _res, next) => {
+    next(new VillageError('not_found'));
+  });
   app.use(errors(context));
   return app;
 }
-

@@ -17,20 +17,41 @@ const Environment = z.object({
   SIGNING_KEY: z.string().min(1),
   METRICS_TOKEN: z.string().min(1).optional(),
   TRUST_PROXY: z.string().default(''),
-  TIMEZONE: z.string().default('Europe/Paris').refine((name) => {
-    try { new Intl.DateTimeFormat('en', { timeZone: name }); return true; } catch { return false; }
-  }, 'is no time zone'),
+  TIMEZONE: z
+    .string()
+    .default('Europe/Paris')
+    .refine((name) => {
+      try {
+        new Intl.DateTimeFormat('en', { timeZone: name });
+        return true;
+      } catch {
+        return false;
+      }
+    }, 'is no time zone'),
   LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
-  X_CLIENT_ID: z.string().default(''), X_CLIENT_SECRET: z.string().default(''),
-  X_ORIGIN_PAGES: url.default('https://x.com'), X_ORIGIN_API: url.default('https://api.x.com'),
-  FACEBOOK_APP_ID: z.string().default(''), FACEBOOK_APP_SECRET: z.string().default(''),
-  FACEBOOK_ORIGIN_PAGES: url.default('https://www.facebook.com'), FACEBOOK_ORIGIN_GRAPH: url.default('https://graph.facebook.com'),
-  FACEBOOK_API_VERSION: z.string().regex(/^v\d+\.\d+$/).default('v24.0'),
+  X_CLIENT_ID: z.string().default(''),
+  X_CLIENT_SECRET: z.string().default(''),
+  X_ORIGIN_PAGES: url.default('https://x.com'),
+  X_ORIGIN_API: url.default('https://api.x.com'),
+  FACEBOOK_APP_ID: z.string().default(''),
+  FACEBOOK_APP_SECRET: z.string().default(''),
+  FACEBOOK_ORIGIN_PAGES: url.default('https://www.facebook.com'),
+  FACEBOOK_ORIGIN_GRAPH: url.default('https://graph.facebook.com'),
+  FACEBOOK_API_VERSION: z
+    .string()
+    .regex(/^v\d+\.\d+$/)
+    .default('v24.0'),
   MAIL_URL: z.string().default(''),
 });
 
 /** A network's keys and addresses; the only thing in which live and sandbox differ (NETWORKS 0.2). */
-export interface NetworkSettings { clientId: string; clientSecret: string; pages: string; api: string; version: string }
+export interface NetworkSettings {
+  clientId: string;
+  clientSecret: string;
+  pages: string;
+  api: string;
+  version: string;
+}
 
 export interface Config {
   production: boolean;
@@ -73,7 +94,8 @@ function productionProblems(env: z.output<typeof Environment>, raw: NodeJS.Proce
   if (env.PUBLIC_URL && !env.PUBLIC_URL.startsWith('https://')) problems.push('PUBLIC_URL must be https');
   // ASVS 12.3.1: no plain traffic to a store on another host.
   const mongo = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(env.MONGODB_URI);
-  if (mongo?.[1] && !/[?&](tls|ssl)=true/.test(env.MONGODB_URI) && !mongo[1].split(',').every(loopback)) problems.push('MONGODB_URI is not encrypted (mongodb+srv:// or tls=true)');
+  if (mongo?.[1] && !/[?&](tls|ssl)=true/.test(env.MONGODB_URI) && !mongo[1].split(',').every(loopback))
+    problems.push('MONGODB_URI is not encrypted (mongodb+srv:// or tls=true)');
   if (/[?&]tls(AllowInvalid|Insecure)/i.test(env.MONGODB_URI)) problems.push('MONGODB_URI switches certificate checks off');
   const redis = /^redis:\/\/(?:[^@/]*@)?([^/?]+)/.exec(env.REDIS_URL);
   if (redis?.[1] && !loopback(redis[1])) problems.push('REDIS_URL is not encrypted (rediss://)');
@@ -87,14 +109,19 @@ function productionProblems(env: z.output<typeof Environment>, raw: NodeJS.Proce
 export function readConfig(raw: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== ''));
   const parsed = Environment.safeParse(given);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => {
-    const name = String(issue.path[0]);
-    return given[name] === undefined ? `${name} is missing` : `${name}: ${issue.message}`;
-  });
-  const keys = (raw['TOKEN_KEYS'] ?? '').split(',').filter(Boolean).map((pair) => {
-    const [id = '', key = ''] = pair.split(':');
-    return { id, key: bytes(key) };
-  });
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => {
+        const name = String(issue.path[0]);
+        return given[name] === undefined ? `${name} is missing` : `${name}: ${issue.message}`;
+      });
+  const keys = (raw['TOKEN_KEYS'] ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((pair) => {
+      const [id = '', key = ''] = pair.split(':');
+      return { id, key: bytes(key) };
+    });
   if (raw['TOKEN_KEYS'] && (keys.length === 0 || keys.some(({ id, key }) => !/^[a-z0-9]{1,16}$/.test(id) || key.length !== 32))) {
     problems.push('TOKEN_KEYS is malformed or weak (id:base64 of 32 random bytes, comma between, newest first)');
   }
@@ -105,18 +132,30 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
   const env = parsed.data;
   const proxy = env.TRUST_PROXY;
   return {
-    production: env.NODE_ENV === 'production', env: env.NODE_ENV,
-    port: env.PORT, publicUrl: env.PUBLIC_URL ?? `http://127.0.0.1:${env.PORT}`, dataDir: env.DATA_DIR,
+    production: env.NODE_ENV === 'production',
+    env: env.NODE_ENV,
+    port: env.PORT,
+    publicUrl: env.PUBLIC_URL ?? `http://127.0.0.1:${env.PORT}`,
+    dataDir: env.DATA_DIR,
     mongodb: { uri: env.MONGODB_URI, name: env.MONGODB_NAME },
     redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
-    sessionSecret: env.SESSION_SECRET, tokenKeys: keys, signingKey,
+    sessionSecret: env.SESSION_SECRET,
+    tokenKeys: keys,
+    signingKey,
     metricsToken: env.METRICS_TOKEN ?? null,
     // Never `true`: whoever connects could then forge the address that limits count by (ASVS 4.1.3).
     trustProxy: proxy === '' ? false : /^\d+$/.test(proxy) ? Number(proxy) : proxy.split(',').map((part) => part.trim()),
-    timezone: env.TIMEZONE, logLevel: env.LOG_LEVEL,
+    timezone: env.TIMEZONE,
+    logLevel: env.LOG_LEVEL,
     networks: {
       x: { clientId: env.X_CLIENT_ID, clientSecret: env.X_CLIENT_SECRET, pages: env.X_ORIGIN_PAGES, api: env.X_ORIGIN_API, version: '2' },
-      facebook: { clientId: env.FACEBOOK_APP_ID, clientSecret: env.FACEBOOK_APP_SECRET, pages: env.FACEBOOK_ORIGIN_PAGES, api: env.FACEBOOK_ORIGIN_GRAPH, version: env.FACEBOOK_API_VERSION },
+      facebook: {
+        clientId: env.FACEBOOK_APP_ID,
+        clientSecret: env.FACEBOOK_APP_SECRET,
+        pages: env.FACEBOOK_ORIGIN_PAGES,
+        api: env.FACEBOOK_ORIGIN_GRAPH,
+        version: env.FACEBOOK_API_VERSION,
+      },
     },
     mailUrl: env.MAIL_URL,
   };

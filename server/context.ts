@@ -49,12 +49,43 @@ export const root: string = (() => {
 })();
 
 /** What tests steer and a program does not. */
-export interface Overrides { clock?: Clock; log?: Log; search?: boolean; limitScale?: number; doubtPatienceMs?: number }
+export interface Overrides {
+  clock?: Clock;
+  log?: Log;
+  search?: boolean;
+  limitScale?: number;
+  doubtPatienceMs?: number;
+}
 
 /** Every service of a process, built once. Only the wiring names this type. */
 export interface Context {
-  config: Config; clock: Clock; log: Log; connection: Connection; redis: RedisClients; bus: Bus; metrics: Metrics; settings: Settings; audit: Audit; limits: Limits; jobs: Jobs; sessions: SessionStore; words: Words; views: Views;
-  networks: Networks; cards: Cards; athletes: Athletes; search: Search | null; fans: Fans; tokens: ApiTokens; signIn: SignIn; points: Points; registry: Registry; follows: Follows; posts: Posts; videos: Videos; chats: Chats;
+  config: Config;
+  clock: Clock;
+  log: Log;
+  connection: Connection;
+  redis: RedisClients;
+  bus: Bus;
+  metrics: Metrics;
+  settings: Settings;
+  audit: Audit;
+  limits: Limits;
+  jobs: Jobs;
+  sessions: SessionStore;
+  words: Words;
+  views: Views;
+  networks: Networks;
+  cards: Cards;
+  athletes: Athletes;
+  search: Search | null;
+  fans: Fans;
+  tokens: ApiTokens;
+  signIn: SignIn;
+  points: Points;
+  registry: Registry;
+  follows: Follows;
+  posts: Posts;
+  videos: Videos;
+  chats: Chats;
   missingIndexes(): Promise<string[]>;
   /** Makes indexes and writes what must be there at a first start. */
   release(): Promise<void>;
@@ -71,7 +102,10 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? createLog(config.logLevel, name);
   const connection = await connectMongo(config.mongodb.uri, config.mongodb.name);
-  const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(async (error: unknown) => { await connection.close(); throw error; });
+  const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
   const bus = new Bus(redis, log);
   await bus.start();
   const metrics = new Metrics();
@@ -87,16 +121,40 @@ export async function createContext(config: Config, name: string, overrides: Ove
 
   const networks = new Networks(config.networks, clock);
   const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
-  const search = overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
+  const search =
+    overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
   const athletes = new Athletes(connection, settings, leases, bus, search);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, sessions, audit, bus, clock);
   const tokens = new ApiTokens(connection, clock);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
-  const points = new Points({ connection, redis, bus, clock, leases, log, metrics, standing: fans, timezone: config.timezone, boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)] });
+  const points = new Points({
+    connection,
+    redis,
+    bus,
+    clock,
+    leases,
+    log,
+    metrics,
+    standing: fans,
+    timezone: config.timezone,
+    boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)],
+  });
   const registry = new Registry(connection, networks, athletes, audit, bus, clock);
   const posts = new Posts(connection, networks, registry, clock);
-  const follows = new Follows({ fans, cards, networks, registry, points, asks: new Asks(connection, clock), doubts: new Doubts(connection, overrides.doubtPatienceMs ?? DOUBT_PATIENCE_MS), evidence: new Evidence(connection), jobs, bus, clock });
+  const follows = new Follows({
+    fans,
+    cards,
+    networks,
+    registry,
+    points,
+    asks: new Asks(connection, clock),
+    doubts: new Doubts(connection, overrides.doubtPatienceMs ?? DOUBT_PATIENCE_MS),
+    evidence: new Evidence(connection),
+    jobs,
+    bus,
+    clock,
+  });
   const locks = new Locks({
     followed: (fan, people) => follows.followed(fan, people),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
@@ -109,7 +167,33 @@ export async function createContext(config: Config, name: string, overrides: Ove
   videos.onBefore((fan, facts, gained) => follows.before(fan, facts, gained));
 
   return {
-    config, clock, log, connection, redis, bus, metrics, settings, audit, limits, jobs, sessions, words, views, networks, cards, athletes, search, fans, tokens, signIn, points, registry, follows, posts, videos, chats,
+    config,
+    clock,
+    log,
+    connection,
+    redis,
+    bus,
+    metrics,
+    settings,
+    audit,
+    limits,
+    jobs,
+    sessions,
+    words,
+    views,
+    networks,
+    cards,
+    athletes,
+    search,
+    fans,
+    tokens,
+    signIn,
+    points,
+    registry,
+    follows,
+    posts,
+    videos,
+    chats,
     missingIndexes: () => missingIndexes(connection),
     release: async () => {
       await ensureIndexes(connection);

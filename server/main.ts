@@ -17,14 +17,28 @@ async function web(config: Config): Promise<() => Promise<void>> {
   const sockets = createSockets(context, server);
   context.points.start(false);
   context.search?.start();
-  await new Promise<void>((resolve, reject) => { server.once('error', reject); server.listen(config.port, config.production ? '0.0.0.0' : '127.0.0.1', () => { resolve(); }); });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.production ? '0.0.0.0' : '127.0.0.1', () => {
+      resolve();
+    });
+  });
   context.log.info({ url: config.publicUrl }, 'web: ready');
   process.send?.({ ready: true });
   return async () => {
-    const closed = new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
     await sockets.close();
     server.closeIdleConnections();
-    await Promise.race([closed, new Promise((resolve) => { setTimeout(resolve, DRAIN_MS).unref(); })]);
+    await Promise.race([
+      closed,
+      new Promise((resolve) => {
+        setTimeout(resolve, DRAIN_MS).unref();
+      }),
+    ]);
     await context.close();
   };
 }
@@ -55,7 +69,13 @@ try {
   const end = (): void => {
     if (stopping) return;
     stopping = true;
-    stop().then(() => { process.exitCode = 0; setTimeout(() => process.exit(0), 1000).unref(); }, () => process.exit(1));
+    stop().then(
+      () => {
+        process.exitCode = 0;
+        setTimeout(() => process.exit(0), 1000).unref();
+      },
+      () => process.exit(1),
+    );
   };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

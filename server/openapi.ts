@@ -7,49 +7,157 @@ import { BoardQuery, StatementQuery } from './points/schema.js';
 import { Decide, LookupQuery, Queue, Revoke, Submit } from './registry/schema.js';
 import { Messages, Say } from './village/schema.js';
 
-const Problem = z.object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), id: z.string(), instance: z.string() }).meta({ id: 'Problem', description: 'RFC 9457' });
+const Problem = z
+  .object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), id: z.string(), instance: z.string() })
+  .meta({ id: 'Problem', description: 'RFC 9457' });
 const Verdict = z.enum(['yes', 'no', 'unknown', 'unsupported']);
-const Follow = z.object({ verdict: Verdict, awarded: z.union([z.literal(0), z.literal(1)]), turn: z.number(), points: z.number(), medal: z.string().nullable(), unlocked: z.array(z.object({ slug: z.string(), title: z.string() })), open: z.string().optional(), job: z.string().optional() });
+const Follow = z.object({
+  verdict: Verdict,
+  awarded: z.union([z.literal(0), z.literal(1)]),
+  turn: z.number(),
+  points: z.number(),
+  medal: z.string().nullable(),
+  unlocked: z.array(z.object({ slug: z.string(), title: z.string() })),
+  open: z.string().optional(),
+  job: z.string().optional(),
+});
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 const Account = z.object({ network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
-const Athlete = z.object({ slug: z.string(), name: z.string(), noc: z.string().nullable(), disciplines: z.array(z.string()), status: z.enum(['active', 'former', 'qualified']), accounts: z.array(Account) });
-const Item = z.object({ n: z.number(), kind: z.string().optional(), id: z.string().optional(), by: z.object({ name: z.string(), role: z.string() }).optional(), text: z.string().optional(), at: z.string().optional() });
+const Athlete = z.object({
+  slug: z.string(),
+  name: z.string(),
+  noc: z.string().nullable(),
+  disciplines: z.array(z.string()),
+  status: z.enum(['active', 'former', 'qualified']),
+  accounts: z.array(Account),
+});
+const Item = z.object({
+  n: z.number(),
+  kind: z.string().optional(),
+  id: z.string().optional(),
+  by: z.object({ name: z.string(), role: z.string() }).optional(),
+  text: z.string().optional(),
+  at: z.string().optional(),
+});
 const Lookup = z.object({ result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']) });
 const slug = z.object({ slug: z.string() });
 
-interface Door { summary: string; query?: z.ZodObject; path?: z.ZodObject; body?: z.ZodObject; answer: z.ZodType; status?: 200 | 201 | 202; open?: boolean }
+interface Door {
+  summary: string;
+  query?: z.ZodObject;
+  path?: z.ZodObject;
+  body?: z.ZodObject;
+  answer: z.ZodType;
+  status?: 200 | 201 | 202;
+  open?: boolean;
+}
 const operation = ({ summary, query, path, body, answer, status = 200, open }: Door): ZodOpenApiOperationObject => ({
-  summary, ...(open ? { security: [] } : {}), requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) }, ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
-  responses: { [status]: { description: 'OK', content: { 'application/json': { schema: answer } } }, default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } } },
+  summary,
+  ...(open ? { security: [] } : {}),
+  requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) },
+  ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
+  responses: {
+    [status]: { description: 'OK', content: { 'application/json': { schema: answer } } },
+    default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+  },
 });
 
 /** `GET /api/v1/openapi.json`, made from the very schemas that check input. */
 export function openApi(publicUrl: string): Router {
   const document = createDocument({
-    openapi: '3.1.0', info: { title: 'Village', version: '1', description: 'Verified accounts of athletes, points for fans, videos, chats.' }, servers: [{ url: `${publicUrl}/api/v1` }],
-    security: [{ bearer: [] }], components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    openapi: '3.1.0',
+    info: { title: 'Village', version: '1', description: 'Verified accounts of athletes, points for fans, videos, chats.' },
+    servers: [{ url: `${publicUrl}/api/v1` }],
+    security: [{ bearer: [] }],
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     paths: {
       '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }), open: true }) },
       '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }), open: true }) },
-      '/athletes/{slug}/follow': { post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }), delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }) },
+      '/athletes/{slug}/follow': {
+        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }),
+        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }),
+      },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
       '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup, open: true }) },
-      '/registry/cases': { get: operation({ summary: 'The moderators\u2019 queue', query: Queue, answer: z.object({ items: z.array(z.object({ id: z.string() })), open: z.number() }) }), post: operation({ summary: 'Open a case', body: Submit.omit({ csrf: true }), answer: z.object({ id: z.string() }), status: 201 }) },
-      '/registry/cases/{id}/decision': { post: operation({ summary: 'Grant or refuse', path: z.object({ id: z.string() }), body: Decide.omit({ csrf: true }), answer: z.object({ id: z.string(), state: z.string() }) }) },
-      '/registry/cases/{id}/revocation': { post: operation({ summary: 'Revoke', path: z.object({ id: z.string() }), body: Revoke.omit({ csrf: true }), answer: z.object({ id: z.string(), state: z.string() }) }) },
+      '/registry/cases': {
+        get: operation({
+          summary: 'The moderators\u2019 queue',
+          query: Queue,
+          answer: z.object({ items: z.array(z.object({ id: z.string() })), open: z.number() }),
+        }),
+        post: operation({ summary: 'Open a case', body: Submit.omit({ csrf: true }), answer: z.object({ id: z.string() }), status: 201 }),
+      },
+      '/registry/cases/{id}/decision': {
+        post: operation({
+          summary: 'Grant or refuse',
+          path: z.object({ id: z.string() }),
+          body: Decide.omit({ csrf: true }),
+          answer: z.object({ id: z.string(), state: z.string() }),
+        }),
+      },
+      '/registry/cases/{id}/revocation': {
+        post: operation({
+          summary: 'Revoke',
+          path: z.object({ id: z.string() }),
+          body: Revoke.omit({ csrf: true }),
+          answer: z.object({ id: z.string(), state: z.string() }),
+        }),
+      },
       '/me': { get: operation({ summary: 'Who I am here', answer: z.object({ handle: z.string(), points: z.number(), medal: z.string().nullable() }) }) },
-      '/me/ledger': { get: operation({ summary: 'My statement, newest first', query: StatementQuery, answer: page(z.object({ seq: z.number(), deed: z.string(), turn: z.number(), delta: z.number(), points: z.number(), cause: z.string() })) }) },
-      '/me/medals': { get: operation({ summary: 'My medals', answer: z.object({ items: z.array(z.object({ scope: z.string(), medal: z.string().nullable(), points: z.number() })) }) }) },
-      '/boards/{board}': { get: operation({ summary: 'A board of fans', path: z.object({ board: z.string() }), query: BoardQuery, answer: page(z.object({ rank: z.number(), fan: z.string(), points: z.number() })), open: true }) },
-      '/videos': { get: operation({ summary: 'Videos and what opens them', answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), open: z.boolean() })) }), open: true }) },
+      '/me/ledger': {
+        get: operation({
+          summary: 'My statement, newest first',
+          query: StatementQuery,
+          answer: page(z.object({ seq: z.number(), deed: z.string(), turn: z.number(), delta: z.number(), points: z.number(), cause: z.string() })),
+        }),
+      },
+      '/me/medals': {
+        get: operation({
+          summary: 'My medals',
+          answer: z.object({ items: z.array(z.object({ scope: z.string(), medal: z.string().nullable(), points: z.number() })) }),
+        }),
+      },
+      '/boards/{board}': {
+        get: operation({
+          summary: 'A board of fans',
+          path: z.object({ board: z.string() }),
+          query: BoardQuery,
+          answer: page(z.object({ rank: z.number(), fan: z.string(), points: z.number() })),
+          open: true,
+        }),
+      },
+      '/videos': {
+        get: operation({
+          summary: 'Videos and what opens them',
+          answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), open: z.boolean() })) }),
+          open: true,
+        }),
+      },
       '/videos/{slug}': { get: operation({ summary: 'A video', path: slug, answer: z.object({ slug: z.string(), open: z.boolean() }), open: true }) },
-      '/chats': { get: operation({ summary: 'Chats', answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), state: z.string(), startsAt: z.iso.datetime() })) }), open: true }) },
+      '/chats': {
+        get: operation({
+          summary: 'Chats',
+          answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), state: z.string(), startsAt: z.iso.datetime() })) }),
+          open: true,
+        }),
+      },
       '/chats/{slug}': { get: operation({ summary: 'A chat', path: slug, answer: z.object({ slug: z.string(), state: z.string() }), open: true }) },
-      '/chats/{slug}/messages': { get: operation({ summary: 'Items after n', path: slug, query: Messages, answer: z.object({ items: z.array(Item), last: z.number() }), open: true }), post: operation({ summary: 'Say something', path: slug, body: Say.omit({ chat: true }), answer: z.object({ item: Item, last: z.number() }), status: 201 }) },
+      '/chats/{slug}/messages': {
+        get: operation({ summary: 'Items after n', path: slug, query: Messages, answer: z.object({ items: z.array(Item), last: z.number() }), open: true }),
+        post: operation({
+          summary: 'Say something',
+          path: slug,
+          body: Say.omit({ chat: true }),
+          answer: z.object({ item: Item, last: z.number() }),
+          status: 201,
+        }),
+      },
     },
   });
   const text = JSON.stringify(document);
   const router = Router();
-  router.get('/openapi.json', (_req, res) => { res.type('json').send(text); });
+  router.get('/openapi.json', (_req, res) => {
+    res.type('json').send(text);
+  });
   return router;
 }

@@ -20,7 +20,13 @@ const PRESENCE_MS = 5000;
 /** Bytes that a client may leave unread before it is cut (RELIABILITY F14). */
 const UNSENT_LIMIT = 1_048_576;
 
-interface Claims { session: string | null; fan: string | null; version: number; token: string | null; lang: 'fr' | 'en' }
+interface Claims {
+  session: string | null;
+  fan: string | null;
+  version: number;
+  token: string | null;
+  lang: 'fr' | 'en';
+}
 const claimsOf = (socket: VillageSocket): Claims => (socket.data as { claims: Claims }).claims;
 
 /** The sockets of this process: who may connect, what they may say, and what they are told. */
@@ -28,14 +34,32 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   const { config, bus, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
   const origin = new URL(config.publicUrl).origin;
   const io = new Server<ClientEvents, ServerEvents>(http, {
-    path: '/socket.io', transports: ['websocket'], serveClient: false, maxHttpBufferSize: 16_384, connectTimeout: 10_000, pingInterval: 20_000, pingTimeout: 20_000, cleanupEmptyChildNamespaces: true, perMessageDeflate: false,
+    path: '/socket.io',
+    transports: ['websocket'],
+    serveClient: false,
+    maxHttpBufferSize: 16_384,
+    connectTimeout: 10_000,
+    pingInterval: 20_000,
+    pingTimeout: 20_000,
+    cleanupEmptyChildNamespaces: true,
+    perMessageDeflate: false,
     adapter: createAdapter(redis.blocking(), { streamName: `${redis.prefix}sockets`, maxLen: 10_000, sessionKeyPrefix: `${redis.prefix}sio:` }),
     // `cors` does not cover the websocket transport: the origin is checked here (ASVS 4.4.2). Programs send a token and no origin.
     allowRequest: (req, decide) => {
       const from = req.headers.origin;
       const fine = from === undefined ? req.headers.cookie === undefined : from === origin;
-      if (!fine) { decide('origin', false); return; }
-      limits.count('handshake', addressKey(req.socket.remoteAddress)).then(() => { decide(null, true); }, () => { decide('limit', false); });
+      if (!fine) {
+        decide('origin', false);
+        return;
+      }
+      limits.count('handshake', addressKey(req.socket.remoteAddress)).then(
+        () => {
+          decide(null, true);
+        },
+        () => {
+          decide('limit', false);
+        },
+      );
     },
   });
   const village = io.of('/village');
@@ -56,11 +80,28 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     void (async () => {
       const { token, lang } = socket.handshake.auth as { token?: unknown; lang?: unknown };
       const session = typeof token === 'string' ? null : await sessionOf(socket.handshake.headers.cookie);
-      (socket.data as { claims: Claims }).claims = { session: session?.id ?? null, fan: session?.fan ?? null, version: session?.version ?? 0, token: typeof token === 'string' ? token : null, lang: lang === 'en' ? 'en' : 'fr' };
+      (socket.data as { claims: Claims }).claims = {
+        session: session?.id ?? null,
+        fan: session?.fan ?? null,
+        version: session?.version ?? 0,
+        token: typeof token === 'string' ? token : null,
+        lang: lang === 'en' ? 'en' : 'fr',
+      };
       const who = await reader(socket);
       if (!who) throw new VillageError(typeof token === 'string' ? 'bad_token' : 'not_signed_in');
       await socket.join(`fan:${who.id}`);
-    })().then(() => { next(); }, (error: unknown) => { next(Object.assign(new Error(error instanceof VillageError ? error.id : 'unavailable'), { data: { id: error instanceof VillageError ? error.id : 'unavailable' } })); });
+    })().then(
+      () => {
+        next();
+      },
+      (error: unknown) => {
+        next(
+          Object.assign(new Error(error instanceof VillageError ? error.id : 'unavailable'), {
+            data: { id: error instanceof VillageError ? error.id : 'unavailable' },
+          }),
+        );
+      },
+    );
   });
 
   const refusal = (error: unknown, socket: VillageSocket): { error: { id: string; message: string } } => {
@@ -72,13 +113,18 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
 
   village.on('connection', (socket) => {
     metrics.sockets.inc();
-    socket.once('disconnect', () => { metrics.sockets.dec(); });
+    socket.once('disconnect', () => {
+      metrics.sockets.dec();
+    });
     // The first request is kept a socket's whole life unless dropped.
     (socket.conn as unknown as { request: { _query?: unknown } | null }).request = { _query: {} };
     socket.use(([event, ...args], next) => {
-      const known = (CLIENT_EVENTS as readonly string[]).includes(event as string);
+      const known = (CLIENT_EVENTS as readonly string[]).includes(event);
       const ack = args.at(-1);
-      if (known && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) { next(); return; }
+      if (known && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) {
+        next();
+        return;
+      }
       if (typeof ack === 'function') (ack as (answer: unknown) => void)(refusal(new VillageError('bad_input', { field: 'event' }), socket));
     });
     chatEvents(socket, { chats, limits, reader, refusal });
@@ -92,10 +138,18 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     bus.on('points:moved', async ({ fan, seq, items, points, medal }) => {
       const sockets = village.adapter.rooms.get(`fan:${fan}`);
       if (!sockets || sockets.size === 0) return;
-      const unlocked = await videos.openedBy(fan, items.filter((one) => one.delta > 0).map((one) => one.deed), 'fr').catch(() => []);
+      const unlocked = await videos
+        .openedBy(
+          fan,
+          items.filter((one) => one.delta > 0).map((one) => one.deed),
+          'fr',
+        )
+        .catch(() => []);
       village.local.to(`fan:${fan}`).emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
     }),
-    bus.on('follows:progress', ({ fan, ...progress }) => { village.local.to(`fan:${fan}`).emit('follows:progress', progress); }),
+    bus.on('follows:progress', ({ fan, ...progress }) => {
+      village.local.to(`fan:${fan}`).emit('follows:progress', progress);
+    }),
     bus.on('fans:signed_out', async ({ fan, session }) => {
       for (const socket of await village.local.in(`fan:${fan}`).fetchSockets()) {
         if (session === null || (socket.data as { claims: Claims }).claims.session === session) socket.disconnect(true);

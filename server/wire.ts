@@ -3,11 +3,23 @@ export type Ack<T> = (answer: { data: T } | { error: { id: string; message: stri
 
 /** Whatever changes what a chat shows, numbered last + 1. An item that this reader may not see comes as `{n}`. */
 export interface ChatItem {
-  n: number; kind?: 'said' | 'state'; id?: string;
-  by?: { name: string; role: 'fan' | 'host' | 'moderator' | 'athlete' }; mine?: boolean;
-  text?: string; lang?: string; at?: string; clientId?: string;
+  n: number;
+  kind?: 'said' | 'state';
+  id?: string;
+  by?: { name: string; role: 'fan' | 'host' | 'moderator' | 'athlete' };
+  mine?: boolean;
+  text?: string;
+  lang?: string;
+  at?: string;
+  clientId?: string;
 }
-export interface ChatJoined { chat: string; state: string; items: ChatItem[]; last: number; count: number }
+export interface ChatJoined {
+  chat: string;
+  state: string;
+  items: ChatItem[];
+  last: number;
+  count: number;
+}
 
 export interface ClientEvents {
   'chat:join': (input: { chat: string; after?: number }, ack: Ack<ChatJoined>) => void;
@@ -19,7 +31,13 @@ export interface ServerEvents {
   'chat:said': (news: { chat: string; items: ChatItem[]; last: number }) => void;
   'chat:state': (news: { chat: string; items: ChatItem[]; last: number }) => void;
   'chat:presence': (news: { chat: string; count: number; last: number }) => void;
-  'points:awarded': (news: { items: { deed: string; athlete: string; delta: number }[]; points: number; medal?: string; unlocked: { slug: string; title: string }[]; seq: number }) => void;
+  'points:awarded': (news: {
+    items: { deed: string; athlete: string; delta: number }[];
+    points: number;
+    medal?: string;
+    unlocked: { slug: string; title: string }[];
+    seq: number;
+  }) => void;
   'follows:progress': (news: { network: string; done: number; total: number; awarded: number }) => void;
 }
 

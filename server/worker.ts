@@ -7,9 +7,15 @@ const SWEEP_EVERY_MS = 60_000;
 /** Says who does which job, a line a room. */
 export function jobsOf(context: Context): void {
   const { jobs, follows } = context;
-  jobs.handle<{ fan: string; network: string }>('follows.check', async ({ fan, network }) => (isNetwork(network) ? follows.checkNetwork(fan, network) : null));
-  jobs.handle('follows.sweep', async () => { await follows.sweep(); return new Date(context.clock.now().getTime() + SWEEP_EVERY_MS); });
-  jobs.handle('posts.fetch', async () => { await context.posts.fetchAll(); return new Date(context.clock.now().getTime() + POSTS_EVERY_MS); });
+  jobs.handle('follows.check', async ({ fan, network }: { fan: string; network: string }) => (isNetwork(network) ? follows.checkNetwork(fan, network) : null));
+  jobs.handle('follows.sweep', async () => {
+    await follows.sweep();
+    return new Date(context.clock.now().getTime() + SWEEP_EVERY_MS);
+  });
+  jobs.handle('posts.fetch', async () => {
+    await context.posts.fetchAll();
+    return new Date(context.clock.now().getTime() + POSTS_EVERY_MS);
+  });
 }
 
 /** The worker: jobs, sweeps, healing. Any number run side by side. */
@@ -19,5 +25,9 @@ export async function startWorker(context: Context): Promise<{ stop(): Promise<v
   await context.jobs.add('posts.fetch', 'all', {});
   context.jobs.start();
   context.points.start(true);
-  return { stop: async () => { await context.close(); } };
+  return {
+    stop: async () => {
+      await context.close();
+    },
+  };
 }

@@ -1,7 +1,14 @@
 /** Follow buttons: the network's page opens beside this one, and coming back asks. Without this module the forms do the same. */
 import { csrf, say, words } from '../live/page.js';
 
-interface Answer { verdict: string; awarded: 0 | 1; turn: number; points: number; unlocked: { slug: string; title: string }[]; open?: string }
+interface Answer {
+  verdict: string;
+  awarded: 0 | 1;
+  turn: number;
+  points: number;
+  unlocked: { slug: string; title: string }[];
+  open?: string;
+}
 
 /** Asks again a few times: a network may need a moment to know of a follow that was just made. */
 const TRIES_MS = [0, 2500, 6000];
@@ -23,10 +30,17 @@ async function ask(part: HTMLElement): Promise<void> {
   for (const wait of TRIES_MS) {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const response = await fetch(`/api/v1/athletes/${slug}/follow`, {
-      method: 'POST', headers: { 'content-type': 'application/json', 'x-csrf-token': csrf(), 'accept-language': words?.lang ?? 'fr' }, body: JSON.stringify({ network, turn: Number(turn) }),
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-csrf-token': csrf(), 'accept-language': words?.lang ?? 'fr' },
+      body: JSON.stringify({ network, turn: Number(turn) }),
     }).catch(() => null);
     if (!response) continue;
-    if (!response.ok) { last = null; const problem = (await response.json().catch(() => ({}))) as { detail?: string }; say(problem.detail ?? words?.failed ?? ''); break; }
+    if (!response.ok) {
+      last = null;
+      const problem = (await response.json().catch(() => ({}))) as { detail?: string };
+      say(problem.detail ?? words?.failed ?? '');
+      break;
+    }
     last = (await response.json()) as Answer;
     if (last.verdict !== 'no') break;
   }
@@ -36,10 +50,13 @@ async function ask(part: HTMLElement): Promise<void> {
     const fresh = new DOMParser().parseFromString(await (await fetch(location.pathname, { headers: { accept: 'text/html' } })).text(), 'text/html');
     const [now, next] = [document.querySelector('#main'), fresh.querySelector('#main')];
     const id = part.id;
-    if (now && next) { now.replaceChildren(...next.childNodes); wire(); }
+    if (now && next) {
+      now.replaceChildren(...next.childNodes);
+      wire();
+    }
     (document.getElementById(id)?.querySelector<HTMLElement>('button, a') ?? document.querySelector<HTMLElement>('#main'))?.focus();
     const [video] = last.unlocked;
-    if (last.awarded === 1) say(video ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}` : words?.awarded ?? '');
+    if (last.awarded === 1) say(video ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}` : (words?.awarded ?? ''));
     return;
   }
   label(part, before, '+1');
@@ -49,8 +66,13 @@ async function ask(part: HTMLElement): Promise<void> {
 
 function wire(): void {
   for (const part of document.querySelectorAll<HTMLElement>('[data-follow]')) {
-    part.querySelector('[data-open]')?.addEventListener('click', () => { waiting = part; });
-    part.querySelector('[data-act]')?.addEventListener('click', (event) => { event.preventDefault(); void ask(part); });
+    part.querySelector('[data-open]')?.addEventListener('click', () => {
+      waiting = part;
+    });
+    part.querySelector('[data-act]')?.addEventListener('click', (event) => {
+      event.preventDefault();
+      void ask(part);
+    });
   }
 }
 

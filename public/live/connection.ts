@@ -7,6 +7,12 @@ let open: VillageConnection | null = null;
 
 /** The one connection of this page. Reconnects by itself, spread over a few seconds so that a restart is no stampede. */
 export function connect(): VillageConnection {
-  open ??= io('/village', { transports: ['websocket'], auth: { lang: words?.lang ?? 'fr' }, reconnectionDelay: 500, reconnectionDelayMax: 5000, randomizationFactor: 0.8 });
+  open ??= io('/village', {
+    transports: ['websocket'],
+    auth: { lang: words?.lang ?? 'fr' },
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5000,
+    randomizationFactor: 0.8,
+  });
   return open;
 }

@@ -20,9 +20,22 @@ async function start(): Promise<void> {
     if (!line || !words) return;
     line.textContent = words.progress.replace('#1', String(done)).replace('#2', String(total)).replace('#3', String(awarded));
     const bar = line.parentElement?.querySelector('progress');
-    if (bar) { bar.max = total; bar.value = done; }
+    if (bar) {
+      bar.max = total;
+      bar.value = done;
+    }
   });
 }
 
 // The page comes first; news may wait until the browser has nothing better to do.
-if ('requestIdleCallback' in window) requestIdleCallback(() => { void start(); }, { timeout: 2000 }); else setTimeout(() => { void start(); }, 300);
+if ('requestIdleCallback' in window)
+  requestIdleCallback(
+    () => {
+      void start();
+    },
+    { timeout: 2000 },
+  );
+else
+  setTimeout(() => {
+    void start();
+  }, 300);

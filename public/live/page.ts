@@ -1,6 +1,20 @@
 /** Small things every room's module needs: the page's words, its status line, its token. */
-export interface Words { awarded: string; unlocked: string; asking: Record<string, string>; done: Record<string, string>; no: Record<string, string>; unknown: Record<string, string>; failed: string; torn: string; points: string; back: string; progress: string; lang: string }
+export interface Words {
+  awarded: string;
+  unlocked: string;
+  asking: Record<string, string>;
+  done: Record<string, string>;
+  no: Record<string, string>;
+  unknown: Record<string, string>;
+  failed: string;
+  torn: string;
+  points: string;
+  back: string;
+  progress: string;
+  lang: string;
+}
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the page's own data: its reader names its shape
 export function readJson<T>(id: string): T | null {
   const text = document.getElementById(id)?.textContent;
   return text ? (JSON.parse(text) as T) : null;
@@ -18,7 +32,9 @@ export function say(text: string): void {
   toast.className = 'toast';
   toast.textContent = text;
   document.body.append(toast);
-  setTimeout(() => { toast.remove(); }, 6000);
+  setTimeout(() => {
+    toast.remove();
+  }, 6000);
 }
 
 export function showPoints(points: number): void {

@@ -3,7 +3,13 @@ import type { ChatItem } from '../../server/wire.js';
 import { connect } from '../live/connection.js';
 import { readJson, say } from '../live/page.js';
 
-interface Room { chat: string; last: number; live: boolean; lang: string; words: Record<string, string> }
+interface Room {
+  chat: string;
+  last: number;
+  live: boolean;
+  lang: string;
+  words: Record<string, string>;
+}
 const room = readJson<Room>('room');
 const list = document.querySelector<HTMLElement>('[data-log]');
 const form = document.querySelector<HTMLFormElement>('[data-composer]');
@@ -19,14 +25,17 @@ if (room && list) {
   const held = new Map<number, ChatItem>();
 
   const atEnd = (): boolean => window.innerHeight + window.scrollY >= document.body.scrollHeight - 240;
-  const toEnd = (): void => { window.scrollTo({ top: document.body.scrollHeight }); if (fresh) fresh.hidden = true; };
+  const toEnd = (): void => {
+    window.scrollTo({ top: document.body.scrollHeight });
+    if (fresh) fresh.hidden = true;
+  };
 
   const draw = (item: ChatItem): HTMLElement => {
     const line = document.createElement('li');
     line.dataset['n'] = String(item.n);
     if (!item.kind || item.kind === 'state') {
       line.className = 'gone';
-      line.textContent = item.kind ? words[item.text ?? ''] ?? '' : words['removed'] ?? '';
+      line.textContent = item.kind ? (words[item.text ?? ''] ?? '') : (words['removed'] ?? '');
       return line;
     }
     const host = item.by?.role === 'host';
@@ -35,10 +44,20 @@ if (room && list) {
     const who = document.createElement('p');
     who.className = 'who';
     const name = document.createElement('span');
-    name.textContent = isMine && !host ? words['you'] ?? '' : item.by?.name ?? '';
+    name.textContent = isMine && !host ? (words['you'] ?? '') : (item.by?.name ?? '');
     who.append(name);
-    if (item.by?.role === 'moderator') { const tag = document.createElement('span'); tag.className = 'tag ink'; tag.textContent = words['moderator'] ?? ''; who.append(tag); }
-    if (item.at) { const time = document.createElement('time'); time.dateTime = item.at; time.textContent = new Date(item.at).toLocaleTimeString(room.lang, { hour: '2-digit', minute: '2-digit' }); who.append(time); }
+    if (item.by?.role === 'moderator') {
+      const tag = document.createElement('span');
+      tag.className = 'tag ink';
+      tag.textContent = words['moderator'] ?? '';
+      who.append(tag);
+    }
+    if (item.at) {
+      const time = document.createElement('time');
+      time.dateTime = item.at;
+      time.textContent = new Date(item.at).toLocaleTimeString(room.lang, { hour: '2-digit', minute: '2-digit' });
+      who.append(time);
+    }
     const text = document.createElement('p');
     text.className = 'said';
     text.textContent = item.text ?? '';
@@ -49,16 +68,24 @@ if (room && list) {
   const show = (item: ChatItem): void => {
     const follow = atEnd();
     document.querySelector('[data-empty]')?.remove();
-    if (item.clientId) { mine.get(item.clientId)?.remove(); mine.delete(item.clientId); }
+    if (item.clientId) {
+      mine.get(item.clientId)?.remove();
+      mine.delete(item.clientId);
+    }
     list.append(draw(item));
-    if (follow) toEnd(); else if (fresh) fresh.hidden = false;
+    if (follow) toEnd();
+    else if (fresh) fresh.hidden = false;
     if (item.kind === 'state') location.reload();
   };
 
   /** Shows what follows the last one shown; anything further waits, and the gap is fetched. */
   const take = (items: ChatItem[]): void => {
     for (const item of items) if (item.n > last) held.set(item.n, item);
-    for (let next = held.get(last + 1); next; next = held.get(last + 1)) { held.delete(next.n); last = next.n; show(next); }
+    for (let next = held.get(last + 1); next; next = held.get(last + 1)) {
+      held.delete(next.n);
+      last = next.n;
+      show(next);
+    }
     if (held.size > 0) void fill();
   };
 
@@ -68,17 +95,30 @@ if (room && list) {
     try {
       const response = await fetch(`/api/v1/chats/${chat}/messages?after=${last}`);
       if (response.ok) take(((await response.json()) as { items: ChatItem[] }).items);
-    } finally { fetching = false; }
+    } finally {
+      fetching = false;
+    }
   };
 
-  const notice = (text: string | null): void => { if (away) { away.hidden = text === null; away.textContent = text ?? ''; } };
-  const count = (n: number): void => { const part = document.querySelector('[data-count]'); if (part) part.textContent = n > 0 ? `${n} ◦` : ''; };
+  const notice = (text: string | null): void => {
+    if (away) {
+      away.hidden = text === null;
+      away.textContent = text ?? '';
+    }
+  };
+  const count = (n: number): void => {
+    const part = document.querySelector('[data-count]');
+    if (part) part.textContent = n > 0 ? `${n} ◦` : '';
+  };
 
   const socket = connect();
   let before = false;
   socket.on('connect', () => {
     socket.emit('chat:join', { chat, after: last }, (answer) => {
-      if ('error' in answer) { notice(answer.error.message); return; }
+      if ('error' in answer) {
+        notice(answer.error.message);
+        return;
+      }
       take(answer.data.items);
       if (answer.data.last > last) void fill();
       count(answer.data.count);
@@ -87,12 +127,24 @@ if (room && list) {
       notice(null);
     });
   });
-  socket.on('disconnect', () => { notice(words['away'] ?? ''); });
+  socket.on('disconnect', () => {
+    notice(words['away'] ?? '');
+  });
   // Where no websocket opens, the page asks from time to time; it also asks when a number it has not seen is told.
-  socket.on('connect_error', () => { notice(words['away'] ?? ''); void fill(); });
-  socket.on('chat:said', (news) => { take(news.items); });
-  socket.on('chat:state', (news) => { take(news.items); });
-  socket.on('chat:presence', (news) => { count(news.count); if (news.last > last) void fill(); });
+  socket.on('connect_error', () => {
+    notice(words['away'] ?? '');
+    void fill();
+  });
+  socket.on('chat:said', (news) => {
+    take(news.items);
+  });
+  socket.on('chat:state', (news) => {
+    take(news.items);
+  });
+  socket.on('chat:presence', (news) => {
+    count(news.count);
+    if (news.last > last) void fill();
+  });
 
   const send = (clientId: string, text: string, line: HTMLElement): void => {
     const failed = (): void => {
@@ -100,15 +152,27 @@ if (room && list) {
       const again = document.createElement('button');
       again.className = 'link';
       again.textContent = words['failed'] ?? '';
-      again.addEventListener('click', () => { again.remove(); send(clientId, text, line); });
+      again.addEventListener('click', () => {
+        again.remove();
+        send(clientId, text, line);
+      });
       line.append(again);
     };
-    socket.timeout(8000).emit('chat:say', { chat, text, clientId }, (error: Error | null, answer?: { data: { item: ChatItem } } | { error: { message: string } }) => {
-      if (error || !answer) { failed(); return; }
-      if ('error' in answer) { say(answer.error.message); failed(); return; }
-      take([answer.data.item]);
-      if (answer.data.item.n > last) void fill();
-    });
+    socket
+      .timeout(8000)
+      .emit('chat:say', { chat, text, clientId }, (error: Error | null, answer?: { data: { item: ChatItem } } | { error: { message: string } }) => {
+        if (error || !answer) {
+          failed();
+          return;
+        }
+        if ('error' in answer) {
+          say(answer.error.message);
+          failed();
+          return;
+        }
+        take([answer.data.item]);
+        if (answer.data.item.n > last) void fill();
+      });
   };
 
   form?.addEventListener('submit', (event) => {
@@ -128,7 +192,10 @@ if (room && list) {
     send(clientId, text, line);
   });
   form?.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
   });
   fresh?.addEventListener('click', toEnd);
   toEnd();

@@ -7,12 +7,24 @@ import { root } from '../root.js';
 import { demoFan } from './sign-in.js';
 import { CHATS, VIDEOS } from './content.js';
 
-const STAFF: [string, Role][] = [['moderator1', 'moderator'], ['moderator2', 'moderator'], ['moderator3', 'moderator'], ['organiser1', 'organiser'], ['admin1', 'admin'], ['athlete1', 'athlete'], ['athlete2', 'athlete'], ['athlete3', 'athlete']];
+const STAFF: [string, Role][] = [
+  ['moderator1', 'moderator'],
+  ['moderator2', 'moderator'],
+  ['moderator3', 'moderator'],
+  ['organiser1', 'organiser'],
+  ['admin1', 'admin'],
+  ['athlete1', 'athlete'],
+  ['athlete2', 'athlete'],
+  ['athlete3', 'athlete'],
+];
 const VERIFIED_X = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6', 'athlete7', 'athlete8', 'athlete9'];
 const VERIFIED_FACEBOOK = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6'];
 const TO_DECIDE: { account: string; athlete: string }[] = [
-  { account: 'x:athlete10', athlete: 'athlete10' }, { account: 'x:athlete11', athlete: 'athlete11' }, { account: 'x:athlete12', athlete: 'athlete12' },
-  { account: 'facebook:athlete7', athlete: 'athlete7' }, { account: `x:${IMPOSTOR.handle}`, athlete: 'athlete1' },
+  { account: 'x:athlete10', athlete: 'athlete10' },
+  { account: 'x:athlete11', athlete: 'athlete11' },
+  { account: 'x:athlete12', athlete: 'athlete12' },
+  { account: 'facebook:athlete7', athlete: 'athlete7' },
+  { account: `x:${IMPOSTOR.handle}`, athlete: 'athlete1' },
 ];
 
 /** Fills an empty hub with the demo, once, through the doors that people use. Answers false when it is there already. */
@@ -21,24 +33,45 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
   if (await settings.get('demo.seeded')) return false;
   say('seeding the demo …');
   await settings.set('demo', true);
-  await athletes.put(ATHLETES.map((one) => ({
-    source: 'demo', sourceId: one.handle, slug: one.handle, name: one.name, sex: '', noc: one.noc, country: one.country, disciplines: [one.discipline], games: ['2024-summer'], medals: { gold: 0, silver: 0, bronze: 0 }, lastYear: 2024, demo: true,
-  })));
+  await athletes.put(
+    ATHLETES.map((one) => ({
+      source: 'demo',
+      sourceId: one.handle,
+      slug: one.handle,
+      name: one.name,
+      sex: '',
+      noc: one.noc,
+      country: one.country,
+      disciplines: [one.discipline],
+      games: ['2024-summer'],
+      medals: { gold: 0, silver: 0, bronze: 0 },
+      lastYear: 2024,
+      demo: true,
+    })),
+  );
   const rules = await points.rules.read();
   if (rules.now.hub.join() !== '1,3,5') await points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
   points.rules.forget();
-  for (const network of ['x', 'facebook'] as const) if ((await cards.of(network))?.mode !== 'confirmed') await cards.sign(network, { mode: 'confirmed', deeds: [network === 'x' ? 'follow' : 'like'] }, 'demo');
+  for (const network of ['x', 'facebook'] as const)
+    if ((await cards.of(network))?.mode !== 'confirmed') await cards.sign(network, { mode: 'confirmed', deeds: [network === 'x' ? 'follow' : 'like'] }, 'demo');
 
   const people = new Map<string, FanRecord>();
   people.set('fan1', await demoFan(context, 'fan1', ['x', 'facebook']));
   for (const [handle, role] of STAFF) people.set(handle, await fans.setRole((await demoFan(context, handle, ['x']))._id, role, true, 'demo'));
-  const actor = (handle: string) => { const fan = people.get(handle) as FanRecord; return { id: fan._id, name: fan.handle, roles: fan.roles }; };
+  const actor = (handle: string) => {
+    const fan = people.get(handle) as FanRecord;
+    return { id: fan._id, name: fan.handle, roles: fan.roles };
+  };
 
-  for (const [network, handles] of [['x', VERIFIED_X], ['facebook', VERIFIED_FACEBOOK]] as const) {
+  for (const [network, handles] of [
+    ['x', VERIFIED_X],
+    ['facebook', VERIFIED_FACEBOOK],
+  ] as const) {
     for (const handle of handles) {
       if ((await registry.lookup(`${network}:${handle}`)).result === 'listed') continue;
       const opened = await registry.submit(actor('moderator1'), `${network}:${handle}`, handle);
-      if (opened.state === 'candidate') await registry.decide(actor('moderator2'), opened._id, { grant: true, reason: 'Démonstration : vu en personne / Demo: met in person' });
+      if (opened.state === 'candidate')
+        await registry.decide(actor('moderator2'), opened._id, { grant: true, reason: 'Démonstration : vu en personne / Demo: met in person' });
     }
   }
   for (const one of TO_DECIDE) await registry.submit(actor('moderator1'), one.account, one.athlete).catch(() => undefined);

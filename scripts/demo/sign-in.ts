@@ -10,7 +10,11 @@ export async function proveAccount(context: Context, network: NetworkId, handle:
   const page = await fetch(begun.url);
   if (!page.ok) throw new Error(`${network}: the consent page answered ${page.status}`);
   const fields = new URLSearchParams({ person: handle, answer: 'allow' });
-  for (const [, name = '', value = ''] of (await page.text()).matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)) fields.set(name, value.replace(/&#(\d+);/g, (_all, code: string) => String.fromCharCode(Number(code))));
+  for (const [, name = '', value = ''] of (await page.text()).matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g))
+    fields.set(
+      name,
+      value.replace(/&#(\d+);/g, (_all, code: string) => String.fromCharCode(Number(code))),
+    );
   const answered = await fetch(begun.url.replace(/\?.*/, ''), { method: 'POST', body: fields, redirect: 'manual' });
   const back = new URL(answered.headers.get('location') ?? redirectUri);
   return adapter.completeAuth({ query: Object.fromEntries(back.searchParams), secret: begun.secret, redirectUri });

@@ -4,7 +4,9 @@ import { startSandbox, type SandboxOptions } from './start.js';
 try {
   const sandbox = await startSandbox(JSON.parse(process.env['SANDBOX_OPTIONS'] ?? '{}') as SandboxOptions);
   process.send?.({ ready: true, url: sandbox.url, networks: sandbox.networks });
-  const end = (): void => { void sandbox.close().finally(() => process.exit(0)); };
+  const end = (): void => {
+    void sandbox.close().finally(() => process.exit(0));
+  };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
   process.once('disconnect', end);

@@ -1,18 +1,47 @@
 import { createHash } from 'node:crypto';
 import { secret, type Network, type Person, type World } from './world.js';
 
-export interface Grant { person: string; scopes: string[]; family: string; kind: 'access' | 'refresh' | 'app'; expires: number; live: boolean }
-interface Code { person: string; redirectUri: string; scopes: string[]; challenge: string | null; expires: number; used: boolean; family: string }
-export class OAuthFault extends Error { constructor(readonly error: string, message: string) { super(message); } }
+export interface Grant {
+  person: string;
+  scopes: string[];
+  family: string;
+  kind: 'access' | 'refresh' | 'app';
+  expires: number;
+  live: boolean;
+}
+interface Code {
+  person: string;
+  redirectUri: string;
+  scopes: string[];
+  challenge: string | null;
+  expires: number;
+  used: boolean;
+  family: string;
+}
+export class OAuthFault extends Error {
+  constructor(
+    readonly error: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
 
 /** Codes are single use for a minute, refresh tokens rotate, and one that is used twice ends its whole family (RFC 9700, 4.14.2). */
 export class OAuth {
   private readonly codes = new Map<string, Code>();
   readonly grants = new Map<string, Grant>();
 
-  constructor(readonly network: Network, private readonly world: World, readonly client: { id: string; secret: string }, readonly redirects: Set<string>) {}
+  constructor(
+    readonly network: Network,
+    private readonly world: World,
+    readonly client: { id: string; secret: string },
+    readonly redirects: Set<string>,
+  ) {}
 
-  checkRedirect(uri: string): boolean { return this.redirects.has(uri); }
+  checkRedirect(uri: string): boolean {
+    return this.redirects.has(uri);
+  }
 
   code(person: Person, input: { redirectUri: string; scopes: string[]; challenge: string | null }): string {
     const code = secret();
@@ -23,9 +52,18 @@ export class OAuth {
   exchange(code: string, redirectUri: string, verifier: string | null): { grant: Grant; access: string; refresh: string } {
     const found = this.codes.get(code);
     if (!found || found.expires < this.world.now().getTime()) throw new OAuthFault('invalid_grant', 'Value passed for the authorization code was invalid.');
-    if (found.used) { this.end(found.family); throw new OAuthFault('invalid_grant', 'The code was used already.'); }
+    if (found.used) {
+      this.end(found.family);
+      throw new OAuthFault('invalid_grant', 'The code was used already.');
+    }
     if (found.redirectUri !== redirectUri) throw new OAuthFault('invalid_request', 'Value passed for the redirect uri did not match.');
-    if (found.challenge !== null && createHash('sha256').update(verifier ?? '').digest('base64url') !== found.challenge) throw new OAuthFault('invalid_request', 'Value passed for the code verifier did not match the code challenge.');
+    if (
+      found.challenge !== null &&
+      createHash('sha256')
+        .update(verifier ?? '')
+        .digest('base64url') !== found.challenge
+    )
+      throw new OAuthFault('invalid_request', 'Value passed for the code verifier did not match the code challenge.');
     found.used = true;
     return this.issue(found.person, found.scopes, found.family, 7200);
   }
@@ -42,7 +80,10 @@ export class OAuth {
   refresh(token: string): { grant: Grant; access: string; refresh: string } {
     const found = this.grants.get(token);
     if (!found || found.kind !== 'refresh') throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
-    if (!found.live) { this.end(found.family); throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.'); }
+    if (!found.live) {
+      this.end(found.family);
+      throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
+    }
     found.live = false;
     return this.issue(found.person, found.scopes, found.family, 7200);
   }
@@ -60,6 +101,10 @@ export class OAuth {
     return grant.expires < this.world.now().getTime() ? { grant: null, expired: true } : { grant, expired: false };
   }
 
-  end(family: string): void { for (const grant of this.grants.values()) if (grant.family === family) grant.live = false; }
-  endPerson(person: string): void { for (const grant of this.grants.values()) if (grant.person === person) grant.live = false; }
+  end(family: string): void {
+    for (const grant of this.grants.values()) if (grant.family === family) grant.live = false;
+  }
+  endPerson(person: string): void {
+    for (const grant of this.grants.values()) if (grant.person === person) grant.live = false;
+  }
 }

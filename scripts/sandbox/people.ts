@@ -1,7 +1,25 @@
 /** The invented people of the demo: the same handle on every network. Nobody real. */
-export interface DemoPerson { handle: string; name: string; about: string; page: boolean; since: string }
-const fans: [string, string][] = [['fan1', 'Inès Rolland'], ['fan2', 'Tomasz Krol'], ['fan3', 'Adaeze Obi'], ['fan4', 'Chloé Lambert'], ['fan5', 'Kenji Mori']];
-const staff: [string, string][] = [['moderator1', 'Noor Haddad'], ['moderator2', 'Eli Brandt'], ['moderator3', 'Sofia Lindqvist'], ['organiser1', 'Marc Fontaine'], ['admin1', 'Ada Wills']];
+export interface DemoPerson {
+  handle: string;
+  name: string;
+  about: string;
+  page: boolean;
+  since: string;
+}
+const fans: [string, string][] = [
+  ['fan1', 'Inès Rolland'],
+  ['fan2', 'Tomasz Krol'],
+  ['fan3', 'Adaeze Obi'],
+  ['fan4', 'Chloé Lambert'],
+  ['fan5', 'Kenji Mori'],
+];
+const staff: [string, string][] = [
+  ['moderator1', 'Noor Haddad'],
+  ['moderator2', 'Eli Brandt'],
+  ['moderator3', 'Sofia Lindqvist'],
+  ['organiser1', 'Marc Fontaine'],
+  ['admin1', 'Ada Wills'],
+];
 export const ATHLETES: { handle: string; name: string; noc: string; country: string; discipline: string; about: string }[] = [
   { handle: 'athlete1', name: 'Maëlle Kervran', noc: 'FRA', country: 'France', discipline: 'fencing', about: 'Épée. Brest, puis le monde.' },
   { handle: 'athlete2', name: 'Serena Oliveri', noc: 'ITA', country: 'Italy', discipline: 'swimming', about: '200 m dorso. Acqua ogni giorno.' },

@@ -8,24 +8,43 @@ export function site(network: Network, world: World): Express {
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use((req, res, next) => {
-    res.once('finish', () => { world.note(network, req.method, req.originalUrl, res.statusCode); });
+    res.once('finish', () => {
+      world.note(network, req.method, req.originalUrl, res.statusCode);
+    });
     const fault = world.fault(network, req.path);
-    if (!fault) { next(); return; }
+    if (!fault) {
+      next();
+      return;
+    }
     setTimeout(() => {
-      if (fault.status === 0) { req.socket.destroy(); return; }
-      if (fault.status === 200 && fault.body === null) { next(); return; }
-      res.status(fault.status).type(fault.body === null ? 'json' : 'text').send(fault.body ?? JSON.stringify({ title: 'Fault', status: fault.status }));
+      if (fault.status === 0) {
+        req.socket.destroy();
+        return;
+      }
+      if (fault.status === 200 && fault.body === null) {
+        next();
+        return;
+      }
+      res
+        .status(fault.status)
+        .type(fault.body === null ? 'json' : 'text')
+        .send(fault.body ?? JSON.stringify({ title: 'Fault', status: fault.status }));
     }, fault.latencyMs);
   });
   app.use(express.json({ limit: '1mb' }), express.urlencoded({ extended: false, limit: '1mb' }));
   return app;
 }
 
-const remember = (res: Response, network: Network, handle: string): void => { res.cookie(`sandbox-${network}`, handle, { httpOnly: true, sameSite: 'lax' }); };
+const remember = (res: Response, network: Network, handle: string): void => {
+  res.cookie(`sandbox-${network}`, handle, { httpOnly: true, sameSite: 'lax' });
+};
 
 /** Pages and buttons; added last, because an account's address is any first path part. */
 export function people(app: Express, network: Network, world: World): void {
-  const idOf = (handle: string): string | null => { const one = world.person(handle); return network === 'x' ? one?.ids.x ?? null : one?.page ?? null; };
+  const idOf = (handle: string): string | null => {
+    const one = world.person(handle);
+    return network === 'x' ? (one?.ids.x ?? null) : (one?.page ?? null);
+  };
   app.post('/sandbox/person', (req: Request, res: Response) => {
     const { person = '', back = '/' } = req.body as { person?: string; back?: string };
     if (world.person(person)) remember(res, network, person);
@@ -42,10 +61,20 @@ export function people(app: Express, network: Network, world: World): void {
   app.get('/:handle', (req: Request, res: Response) => {
     const account = world.person(String(req.params['handle']).replace(/^@/, '')) ?? world.byPage(String(req.params['handle']));
     const id = account && idOf(account.handle);
-    if (!account || !id) { res.status(404).send(notFoundPage(network)); return; }
+    if (!account || !id) {
+      res.status(404).send(notFoundPage(network));
+      return;
+    }
     const me = signedIn(req, network, world);
-    const posts = world.posts.filter((post) => post.network === network && post.author === id).reverse().slice(0, 20)
-      .map((post) => ({ ...post, liked: me !== null && world.likedPosts(network, me.ids[network]).includes(post.id), likes: world.likers(network, post.id).length }));
+    const posts = world.posts
+      .filter((post) => post.network === network && post.author === id)
+      .reverse()
+      .slice(0, 20)
+      .map((post) => ({
+        ...post,
+        liked: me !== null && world.likedPosts(network, me.ids[network]).includes(post.id),
+        likes: world.likers(network, post.id).length,
+      }));
     res.send(accountPage(network, world, me, account, me !== null && world.related(network, me.ids[network], id), world.followers(network, id).length, posts));
   });
 }

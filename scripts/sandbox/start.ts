@@ -7,15 +7,31 @@ import { OAuth } from './oauth.js';
 import { secret, World } from './world.js';
 import { xSandbox } from './x/server.js';
 
-export interface SandboxOptions { port: number; file: string | null; token: string; clients: { x: { id: string; secret: string }; facebook: { id: string; secret: string } }; redirects: { x: string[]; facebook: string[] } }
-export interface Sandbox { url: string; token: string; networks: { x: string; facebook: string; facebookGraph: string }; world: World; oauths: { x: OAuth; facebook: OAuth }; close(): Promise<void> }
+export interface SandboxOptions {
+  port: number;
+  file: string | null;
+  token: string;
+  clients: { x: { id: string; secret: string }; facebook: { id: string; secret: string } };
+  redirects: { x: string[]; facebook: string[] };
+}
+export interface Sandbox {
+  url: string;
+  token: string;
+  networks: { x: string; facebook: string; facebookGraph: string };
+  world: World;
+  oauths: { x: OAuth; facebook: OAuth };
+  close(): Promise<void>;
+}
 
-const listen = (app: Express, port: number): Promise<Server> => new Promise((resolve, reject) => {
-  const server = createServer(app);
-  server.once('error', reject);
-  // This machine only, always.
-  server.listen(port, '127.0.0.1', () => { resolve(server); });
-});
+const listen = (app: Express, port: number): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = createServer(app);
+    server.once('error', reject);
+    // This machine only, always.
+    server.listen(port, '127.0.0.1', () => {
+      resolve(server);
+    });
+  });
 const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 /** Starts the sandbox networks: control plane on `port`, X on +1, Facebook's pages and Graph on +2 and +3 (0: any free ports). */
@@ -34,17 +50,34 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     servers.push(await listen(xSandbox(world, oauths.x), place(1)));
     servers.push(await listen(facebookPages(world, oauths.facebook), place(2)));
     pages = urlOf(servers[2] as Server);
-    servers.push(await listen(graph(world, oauths.facebook, () => pages), place(3)));
+    servers.push(
+      await listen(
+        graph(world, oauths.facebook, () => pages),
+        place(3),
+      ),
+    );
   } catch (error) {
     for (const server of servers) server.close();
     throw error;
   }
   const [plane, x, , graphServer] = servers as [Server, Server, Server, Server];
   return {
-    url: urlOf(plane), token: options.token, networks: { x: urlOf(x), facebook: pages, facebookGraph: urlOf(graphServer) }, world, oauths,
+    url: urlOf(plane),
+    token: options.token,
+    networks: { x: urlOf(x), facebook: pages, facebookGraph: urlOf(graphServer) },
+    world,
+    oauths,
     close: async () => {
       world.write();
-      await Promise.all(servers.map((server) => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); })));
+      await Promise.all(
+        servers.map(
+          (server) =>
+            new Promise((resolve) => {
+              server.closeAllConnections();
+              server.close(resolve);
+            }),
+        ),
+      );
     },
   };
 }

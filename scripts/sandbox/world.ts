@@ -4,13 +4,46 @@ import { dirname } from 'node:path';
 import { PEOPLE } from './people.js';
 
 export type Network = 'x' | 'facebook';
-export interface Person { handle: string; name: string; about: string; since: string; ids: { x: string; facebook: string }; page: string | null }
-export interface Post { id: string; network: Network; author: string; text: string; at: string }
-export interface Fault { network: Network; path: string; status: number; times: number; latencyMs: number; body: string | null }
-export interface Rate { network: Network; route: string; limit: number; windowS: number }
+export interface Person {
+  handle: string;
+  name: string;
+  about: string;
+  since: string;
+  ids: { x: string; facebook: string };
+  page: string | null;
+}
+export interface Post {
+  id: string;
+  network: Network;
+  author: string;
+  text: string;
+  at: string;
+}
+export interface Fault {
+  network: Network;
+  path: string;
+  status: number;
+  times: number;
+  latencyMs: number;
+  body: string | null;
+}
+export interface Rate {
+  network: Network;
+  route: string;
+  limit: number;
+  windowS: number;
+}
 /** What a push tells: `about` is the account it concerns. */
-export type WorldNews = { network: Network; about: string } & ({ kind: 'post'; post: Post; author: Person } | { kind: 'follow' | 'unfollow' | 'like'; person: Person; target: string });
-interface State { people: Person[]; follows: string[]; likes: string[]; posts: Post[]; postNumber: number }
+export type WorldNews = { network: Network; about: string } & (
+  { kind: 'post'; post: Post; author: Person } | { kind: 'follow' | 'unfollow' | 'like'; person: Person; target: string }
+);
+interface State {
+  people: Person[];
+  follows: string[];
+  likes: string[];
+  posts: Post[];
+  postNumber: number;
+}
 
 /** Everything the invented people did, on all sandbox networks; kept in a file so that it outlasts a restart. */
 export class World {
@@ -30,17 +63,35 @@ export class World {
   private readonly counters = new Map<string, { from: number; used: number }>();
 
   constructor(private readonly file: string | null) {
-    if (file && existsSync(file)) this.restore(JSON.parse(readFileSync(file, 'utf8')) as State); else this.reset();
+    if (file && existsSync(file)) this.restore(JSON.parse(readFileSync(file, 'utf8')) as State);
+    else this.reset();
   }
 
-  listen(listener: (news: WorldNews) => void): void { this.listeners.push(listener); }
-  private tell(news: WorldNews): void { for (const listener of this.listeners) listener(news); }
+  listen(listener: (news: WorldNews) => void): void {
+    this.listeners.push(listener);
+  }
+  private tell(news: WorldNews): void {
+    for (const listener of this.listeners) listener(news);
+  }
 
-  now(): Date { return new Date(Date.now() + this.offset); }
-  advance(ms: number): void { this.offset += ms; }
+  now(): Date {
+    return new Date(Date.now() + this.offset);
+  }
+  advance(ms: number): void {
+    this.offset += ms;
+  }
 
   reset(): void {
-    this.people = []; this.byKey.clear(); this.follows.clear(); this.likes.clear(); this.posts = []; this.faults = []; this.rates = []; this.log.length = 0; this.offset = 0; this.counters.clear();
+    this.people = [];
+    this.byKey.clear();
+    this.follows.clear();
+    this.likes.clear();
+    this.posts = [];
+    this.faults = [];
+    this.rates = [];
+    this.log.length = 0;
+    this.offset = 0;
+    this.counters.clear();
     for (const one of PEOPLE) this.add(one);
     for (const one of this.people.filter((person) => person.page)) {
       this.post('x', one.ids.x, `Entraînement du matin fini. / Morning session done. (${one.name})`);
@@ -51,7 +102,10 @@ export class World {
 
   private restore(state: State): void {
     for (const one of state.people) this.index(one);
-    this.follows = new Set(state.follows); this.likes = new Set(state.likes); this.posts = state.posts; this.postNumber = state.postNumber;
+    this.follows = new Set(state.follows);
+    this.likes = new Set(state.likes);
+    this.posts = state.posts;
+    this.postNumber = state.postNumber;
   }
 
   private index(person: Person): void {
@@ -66,15 +120,30 @@ export class World {
     const known = this.person(one.handle);
     if (known) return known;
     const number = this.people.length + 1;
-    const person: Person = { handle: one.handle, name: one.name, about: one.about ?? '', since: one.since ?? '2020-01-01T00:00:00.000Z', ids: { x: String(700_000_000_000 + number), facebook: String(10_200_000_000 + number) }, page: one.page ? String(61_500_000_000 + number) : null };
+    const person: Person = {
+      handle: one.handle,
+      name: one.name,
+      about: one.about ?? '',
+      since: one.since ?? '2020-01-01T00:00:00.000Z',
+      ids: { x: String(700_000_000_000 + number), facebook: String(10_200_000_000 + number) },
+      page: one.page ? String(61_500_000_000 + number) : null,
+    };
     this.index(person);
     return person;
   }
 
-  all(): Person[] { return this.people; }
-  person(handle: string): Person | null { return this.byKey.get(`handle:${handle.toLowerCase()}`) ?? null; }
-  byX(id: string): Person | null { return this.byKey.get(`x:${id}`) ?? null; }
-  byFacebook(id: string): Person | null { return this.byKey.get(`facebook:${id}`) ?? null; }
+  all(): Person[] {
+    return this.people;
+  }
+  person(handle: string): Person | null {
+    return this.byKey.get(`handle:${handle.toLowerCase()}`) ?? null;
+  }
+  byX(id: string): Person | null {
+    return this.byKey.get(`x:${id}`) ?? null;
+  }
+  byFacebook(id: string): Person | null {
+    return this.byKey.get(`facebook:${id}`) ?? null;
+  }
   byPage(idOrHandle: string): Person | null {
     const found = this.byKey.get(`page:${idOrHandle}`) ?? this.person(idOrHandle);
     return found?.page ? found : null;
@@ -84,19 +153,42 @@ export class World {
   relate(network: Network, person: Person, account: Person, on: boolean): boolean {
     const key = network === 'x' ? `x|${person.ids.x}|${account.ids.x}` : `facebook|${person.ids.facebook}|${account.page ?? ''}`;
     const had = this.follows.has(key);
-    if (on) this.follows.add(key); else this.follows.delete(key);
+    if (on) this.follows.add(key);
+    else this.follows.delete(key);
     this.save();
-    const target = network === 'x' ? account.ids.x : account.page ?? '';
+    const target = network === 'x' ? account.ids.x : (account.page ?? '');
     if (had !== on) this.tell({ network, about: target, kind: on ? 'follow' : 'unfollow', person, target });
     return had !== on;
   }
-  related(network: Network, personId: string, accountId: string): boolean { return this.follows.has(`${network}|${personId}|${accountId}`); }
-  relations(network: Network, personId: string): string[] { const from = `${network}|${personId}|`; return [...this.follows].filter((key) => key.startsWith(from)).map((key) => key.slice(from.length)); }
-  followers(network: Network, accountId: string): string[] { return [...this.follows].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${accountId}`)).map((key) => key.split('|')[1] ?? ''); }
+  related(network: Network, personId: string, accountId: string): boolean {
+    return this.follows.has(`${network}|${personId}|${accountId}`);
+  }
+  relations(network: Network, personId: string): string[] {
+    const from = `${network}|${personId}|`;
+    return [...this.follows].filter((key) => key.startsWith(from)).map((key) => key.slice(from.length));
+  }
+  followers(network: Network, accountId: string): string[] {
+    return [...this.follows].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${accountId}`)).map((key) => key.split('|')[1] ?? '');
+  }
 
-  likePost(network: Network, personId: string, post: string, on: boolean): void { const key = `${network}|${personId}|${post}`; if (on) this.likes.add(key); else this.likes.delete(key); this.save(); const person = network === 'x' ? this.byX(personId) : this.byFacebook(personId); if (on && person) this.tell({ network, about: personId, kind: 'like', person, target: post }); }
-  likedPosts(network: Network, personId: string): string[] { const from = `${network}|${personId}|`; return [...this.likes].filter((key) => key.startsWith(from)).map((key) => key.slice(from.length)).reverse(); }
-  likers(network: Network, post: string): string[] { return [...this.likes].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${post}`)).map((key) => key.split('|')[1] ?? ''); }
+  likePost(network: Network, personId: string, post: string, on: boolean): void {
+    const key = `${network}|${personId}|${post}`;
+    if (on) this.likes.add(key);
+    else this.likes.delete(key);
+    this.save();
+    const person = network === 'x' ? this.byX(personId) : this.byFacebook(personId);
+    if (on && person) this.tell({ network, about: personId, kind: 'like', person, target: post });
+  }
+  likedPosts(network: Network, personId: string): string[] {
+    const from = `${network}|${personId}|`;
+    return [...this.likes]
+      .filter((key) => key.startsWith(from))
+      .map((key) => key.slice(from.length))
+      .reverse();
+  }
+  likers(network: Network, post: string): string[] {
+    return [...this.likes].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${post}`)).map((key) => key.split('|')[1] ?? '');
+  }
 
   post(network: Network, author: string, text: string): Post {
     this.postNumber += 1;
@@ -130,13 +222,22 @@ export class World {
   }
 
   note(network: Network, method: string, path: string, status: number): void {
-    this.log.push({ at: this.now().toISOString(), network, method, path: path.replace(/((?:access_token|code|client_secret|appsecret_proof|fb_exchange_token|refresh_token)=)[^&]+/g, '$1[cut]'), status });
+    this.log.push({
+      at: this.now().toISOString(),
+      network,
+      method,
+      path: path.replace(/((?:access_token|code|client_secret|appsecret_proof|fb_exchange_token|refresh_token)=)[^&]+/g, '$1[cut]'),
+      status,
+    });
     if (this.log.length > 20_000) this.log.splice(0, 10_000);
   }
 
   private save(): void {
     if (!this.file || this.timer) return;
-    this.timer = setTimeout(() => { this.timer = null; this.write(); }, 100);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.write();
+    }, 100);
   }
 
   /** Writes the state now; called at the end too. */

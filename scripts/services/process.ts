@@ -33,7 +33,9 @@ export function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => { resolve(typeof address === 'object' && address ? address.port : 0); });
+      server.close(() => {
+        resolve(typeof address === 'object' && address ? address.port : 0);
+      });
     });
   });
 }
@@ -42,10 +44,19 @@ export function freePort(): Promise<number> {
 export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });
-    const end = (answer: boolean) => { socket.destroy(); resolve(answer); };
-    socket.setTimeout(500, () => { end(false); });
-    socket.once('connect', () => { end(true); });
-    socket.once('error', () => { end(false); });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(500, () => {
+      end(false);
+    });
+    socket.once('connect', () => {
+      end(true);
+    });
+    socket.once('error', () => {
+      end(false);
+    });
   });
 }
 
@@ -55,7 +66,9 @@ export const pause = (ms: number): Promise<void> => new Promise((resolve) => set
 export function runs(pid: number, mark: string): boolean {
   try {
     process.kill(pid, 0);
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').some((part) => part.includes(mark));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .split('\0')
+      .some((part) => part.includes(mark));
   } catch {
     return false;
   }
@@ -64,12 +77,27 @@ export function runs(pid: number, mark: string): boolean {
 /** Ends a process by its id and waits until it is gone; SIGKILL after `patience` ms. */
 export async function end(pid: number, patience = 10_000): Promise<void> {
   const gone = () => {
-    try { process.kill(pid, 0); return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); } catch { return true; }
+    try {
+      process.kill(pid, 0);
+      return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return true;
+    }
   };
-  try { process.kill(pid, 'SIGTERM'); } catch { return; }
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    return;
+  }
   const until = Date.now() + patience;
   while (!gone()) {
-    if (Date.now() > until) { try { process.kill(pid, 'SIGKILL'); } catch { return; } }
+    if (Date.now() > until) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        return;
+      }
+    }
     await pause(25);
   }
 }
@@ -79,14 +107,21 @@ export async function end(pid: number, patience = 10_000): Promise<void> {
  * file, and waits until its port answers. Throws with the end of the log when it does not.
  */
 export async function startServer(options: {
-  command: string; args: string[]; port: number; log: string; env?: NodeJS.ProcessEnv; patience?: number;
+  command: string;
+  args: string[];
+  port: number;
+  log: string;
+  env?: NodeJS.ProcessEnv;
+  patience?: number;
 }): Promise<ChildProcess> {
   const out = openSync(options.log, 'a');
   const child = spawn(options.command, options.args, { stdio: ['ignore', out, out], detached: true, env: options.env ?? process.env });
   closeSync(out);
   child.unref();
   let failed: Error | null = null;
-  child.once('error', (error) => { failed = error; });
+  child.once('error', (error) => {
+    failed = error;
+  });
   const until = Date.now() + (options.patience ?? 30_000);
   while (!(await listens(options.port))) {
     if (failed !== null || child.exitCode !== null || Date.now() > until) {

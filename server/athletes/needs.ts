@@ -1,5 +1,12 @@
 /** A verified account as the directory shows it. */
-export interface ListedAccount { network: string; handle: string; url: string; since: Date }
+export interface ListedAccount {
+  network: string;
+  handle: string;
+  url: string;
+  since: Date;
+}
 
 /** What the directory needs from the registry: the verified accounts of these athletes, from memory. */
-export interface Accounts { listed(athletes: string[]): Promise<Map<string, ListedAccount[]>> }
+export interface Accounts {
+  listed(athletes: string[]): Promise<Map<string, ListedAccount[]>>;
+}

@@ -11,7 +11,15 @@ import type { Athletes } from './service.js';
 import type { SearchQuery } from './search-index.js';
 
 const PAGE = 20;
-type Input = { q?: string | undefined; discipline?: string | undefined; noc?: string | undefined; games?: string | undefined; status?: string | undefined; network?: string | undefined; verified?: string | undefined };
+type Input = {
+  q?: string | undefined;
+  discipline?: string | undefined;
+  noc?: string | undefined;
+  games?: string | undefined;
+  status?: string | undefined;
+  network?: string | undefined;
+  verified?: string | undefined;
+};
 
 function queryOf(input: Input, limit: number): SearchQuery {
   const query: SearchQuery = { q: input.q ?? '', limit };
@@ -30,7 +38,12 @@ export function athletesApi(athletes: Athletes, accounts: Accounts, limits: Limi
     if (input.cursor) query.cursor = input.cursor;
     const found = await athletes.search(query);
     const listed = await accounts.listed(found.items.filter((one) => one.networks.length > 0).map((one) => one.id));
-    res.json({ items: found.items.map((one) => presentItem(one, listed.get(one.id) ?? [])), nextCursor: found.next, total: found.total, ...(found.partial ? { partial: true } : {}) });
+    res.json({
+      items: found.items.map((one) => presentItem(one, listed.get(one.id) ?? [])),
+      nextCursor: found.next,
+      total: found.total,
+      ...(found.partial ? { partial: true } : {}),
+    });
   });
   return router;
 }
@@ -38,7 +51,9 @@ export function athletesApi(athletes: Athletes, accounts: Accounts, limits: Limi
 /** The directory's page: a form by GET, filters in the address, numbered pages. */
 export function athletesPages(athletes: Athletes, words: Words): Router {
   const router = Router();
-  const games = [...Array.from({ length: 9 }, (_x, n) => `${2026 - n * 4}-winter`), ...Array.from({ length: 9 }, (_x, n) => `${2024 - n * 4}-summer`)].sort().reverse();
+  const games = [...Array.from({ length: 9 }, (_x, n) => `${2026 - n * 4}-winter`), ...Array.from({ length: 9 }, (_x, n) => `${2024 - n * 4}-summer`)]
+    .sort()
+    .reverse();
   router.get('/athletes', async (req, res) => {
     const input = parse(PageSearch, req.query);
     const found = await athletes.search({ ...queryOf(input, PAGE), offset: (input.page - 1) * PAGE });
@@ -47,7 +62,9 @@ export function athletesPages(athletes: Athletes, words: Words): Router {
     const chosen = Object.entries(input).filter(([name, value]) => name !== 'page' && value !== undefined && value !== '') as [string, string][];
     const link = (change: Record<string, string | number | null>): string => {
       const search = new URLSearchParams(Object.fromEntries(chosen));
-      for (const [name, value] of Object.entries(change)) if (value === null) search.delete(name); else search.set(name, String(value));
+      for (const [name, value] of Object.entries(change))
+        if (value === null) search.delete(name);
+        else search.set(name, String(value));
       const text = search.toString();
       return `/${req.lang}/athletes${text ? `?${text}` : ''}`;
     };
@@ -63,15 +80,28 @@ export function athletesPages(athletes: Athletes, words: Words): Router {
     const option = (name: string, value: string) => ({ value, label: label(name, value), chosen: (input as Record<string, unknown>)[name] === value });
     const byLabel = (a: { label: string }, b: { label: string }): number => a.label.localeCompare(b.label, req.lang);
     res.status(200);
-    await req.page('athletes/index', { title: words.t(req.lang, 'athletes.title'), section: 'athletes' }, {
-      q: input.q ?? '', total: found.total, partial: found.partial, importing,
-      items: found.items.map((one) => presentCard(words, req.lang, one)),
-      filters: chosen.map(([name, value]) => ({ label: label(name, value), without: link({ [name]: null, page: null }) })),
-      disciplines: DISCIPLINES.map((value) => option('discipline', value)).sort(byLabel), nocs: NOCS.map((value) => option('noc', value)).sort(byLabel),
-      games: games.map((value) => option('games', value)), statuses: ['active', 'former', 'qualified'].map((value) => option('status', value)), verified: input.verified === '1',
-      page: input.page, pages, before: input.page > 1 ? link({ page: input.page - 1 }) : null, after: input.page < pages ? link({ page: input.page + 1 }) : null,
-      reset: `/${req.lang}/athletes`,
-    });
+    await req.page(
+      'athletes/index',
+      { title: words.t(req.lang, 'athletes.title'), section: 'athletes' },
+      {
+        q: input.q ?? '',
+        total: found.total,
+        partial: found.partial,
+        importing,
+        items: found.items.map((one) => presentCard(words, req.lang, one)),
+        filters: chosen.map(([name, value]) => ({ label: label(name, value), without: link({ [name]: null, page: null }) })),
+        disciplines: DISCIPLINES.map((value) => option('discipline', value)).sort(byLabel),
+        nocs: NOCS.map((value) => option('noc', value)).sort(byLabel),
+        games: games.map((value) => option('games', value)),
+        statuses: ['active', 'former', 'qualified'].map((value) => option('status', value)),
+        verified: input.verified === '1',
+        page: input.page,
+        pages,
+        before: input.page > 1 ? link({ page: input.page - 1 }) : null,
+        after: input.page < pages ? link({ page: input.page + 1 }) : null,
+        reset: `/${req.lang}/athletes`,
+      },
+    );
   });
   return router;
 }

@@ -6,7 +6,10 @@ const one = z.string().trim();
 export const Search = z.object({
   q: one.max(100).optional(),
   discipline: one.refine((slug) => slug === '' || isDiscipline(slug), 'unknown_discipline').optional(),
-  noc: one.regex(/^([A-Za-z]{3})?$/).transform((code) => code.toUpperCase()).optional(),
+  noc: one
+    .regex(/^([A-Za-z]{3})?$/)
+    .transform((code) => code.toUpperCase())
+    .optional(),
   games: one.regex(/^(\d{4}-(summer|winter))?$/).optional(),
   status: z.enum(['active', 'former', 'qualified', '']).optional(),
   network: z.enum(['x', 'facebook', '']).optional(),

@@ -3,21 +3,49 @@ import { wordsOf } from './fold.js';
 
 /** What search keeps of a person, enough to show a line of the directory without asking the store. */
 export interface SearchDocument {
-  id: string; slug: string; name: string; words: string[]; active: boolean; status: string; noc: string; country: string;
-  disciplines: string[]; games: string[]; networks: string[]; medals: number; hidden: boolean; demo: boolean;
+  id: string;
+  slug: string;
+  name: string;
+  words: string[];
+  active: boolean;
+  status: string;
+  noc: string;
+  country: string;
+  disciplines: string[];
+  games: string[];
+  networks: string[];
+  medals: number;
+  hidden: boolean;
+  demo: boolean;
 }
 
 export interface SearchQuery {
-  q: string; discipline?: string; noc?: string; games?: string; status?: string; network?: string; verified?: boolean;
-  limit: number; offset?: number; cursor?: string;
+  q: string;
+  discipline?: string;
+  noc?: string;
+  games?: string;
+  status?: string;
+  network?: string;
+  verified?: boolean;
+  limit: number;
+  offset?: number;
+  cursor?: string;
 }
-export interface SearchAnswer { items: SearchDocument[]; total: number; next: string | null }
+export interface SearchAnswer {
+  items: SearchDocument[];
+  total: number;
+  next: string | null;
+}
 
 /** Place in the answer: typos, prefixes, then the directory's own order (active, verified, medals, name). */
 type Place = [typos: number, prefixes: number, former: number, unverified: number, medals: number, name: string, id: string];
 
 const options = {
-  fields: ['w'], idField: 'n', storeFields: [] as string[], tokenize: (text: string) => text.split(' '), processTerm: (term: string) => term,
+  fields: ['w'],
+  idField: 'n',
+  storeFields: [] as string[],
+  tokenize: (text: string) => text.split(' '),
+  processTerm: (term: string) => term,
 };
 const typosAllowed = (term: string): number => (term.length >= 9 ? 2 : term.length >= 4 ? 1 : 0);
 // Names are folded already: plain order is the right one, and twenty times faster than a collator.
@@ -45,7 +73,9 @@ export class SearchIndex {
   private rank = new Int32Array(0);
   private short: Map<string, number[]> | null = null;
 
-  get size(): number { return this.numbers.size; }
+  get size(): number {
+    return this.numbers.size;
+  }
 
   private place(number: number, typos: number, prefixes: number): Place {
     const one = this.documents[number] as SearchDocument;
@@ -60,7 +90,10 @@ export class SearchIndex {
       const text = one.words.join(' ');
       if (number !== undefined && old) {
         const sameWords = old.words.join(' ') === text && !one.hidden;
-        if (sameWords) { this.documents[number] = one; continue; }
+        if (sameWords) {
+          this.documents[number] = one;
+          continue;
+        }
         this.mini.discard(number);
         this.documents[number] = null;
         this.numbers.delete(one.id);
@@ -79,7 +112,9 @@ export class SearchIndex {
     for (const number of this.numbers.values()) places.set(number, this.place(number, 0, 0));
     this.order = [...places.keys()].sort((a, b) => compare(places.get(a) as Place, places.get(b) as Place));
     this.rank = new Int32Array(this.documents.length);
-    this.order.forEach((number, at) => { this.rank[number] = at; });
+    this.order.forEach((number, at) => {
+      this.rank[number] = at;
+    });
     this.short = null;
   }
 
@@ -90,7 +125,8 @@ export class SearchIndex {
       for (const number of this.order) {
         for (const key of new Set((this.documents[number] as SearchDocument).words.flatMap((word) => [word.slice(0, 1), word.slice(0, 2)]))) {
           const list = this.short.get(key);
-          if (list) list.push(number); else this.short.set(key, [number]);
+          if (list) list.push(number);
+          else this.short.set(key, [number]);
         }
       }
     }
@@ -106,9 +142,14 @@ export class SearchIndex {
   }
 
   private fits(one: SearchDocument, query: SearchQuery): boolean {
-    return (!query.discipline || one.disciplines.includes(query.discipline)) && (!query.noc || one.noc === query.noc)
-      && (!query.games || one.games.includes(query.games)) && (!query.status || one.status === query.status)
-      && (!query.network || one.networks.includes(query.network)) && (!query.verified || one.networks.length > 0);
+    return (
+      (!query.discipline || one.disciplines.includes(query.discipline)) &&
+      (!query.noc || one.noc === query.noc) &&
+      (!query.games || one.games.includes(query.games)) &&
+      (!query.status || one.status === query.status) &&
+      (!query.network || one.networks.includes(query.network)) &&
+      (!query.verified || one.networks.length > 0)
+    );
   }
 
   /** How a person matches: typos and prefixes among the terms; null when a short term is no beginning of a word of theirs. */
@@ -134,7 +175,12 @@ export class SearchIndex {
       const how = this.match(one, terms);
       if (how) keys.push((how[0] * 16 + how[1]) * span + (this.rank[number] as number));
     }
-    if (terms.length > 0) Float64Array.from(keys).sort().forEach((key, at) => { keys[at] = key; });
+    if (terms.length > 0)
+      Float64Array.from(keys)
+        .sort()
+        .forEach((key, at) => {
+          keys[at] = key;
+        });
     const placeOf = (key: number): Place => {
       const kind = Math.floor(key / span);
       return this.place(this.order[key % span] as number, Math.floor(kind / 16), kind % 16);
@@ -146,7 +192,8 @@ export class SearchIndex {
       let high = keys.length;
       while (low < high) {
         const middle = (low + high) >> 1;
-        if (compare(placeOf(keys[middle] as number), after) <= 0) low = middle + 1; else high = middle;
+        if (compare(placeOf(keys[middle] as number), after) <= 0) low = middle + 1;
+        else high = middle;
       }
       from = low;
     }
@@ -170,10 +217,15 @@ export class SearchIndex {
     if (kept.format !== 2) throw new Error('another format');
     const index = new SearchIndex();
     index.mini = MiniSearch.loadJSON(kept.index, options);
-    kept.documents.forEach((one, number) => { index.documents.push(one); if (one) index.numbers.set(one.id, number); });
+    kept.documents.forEach((one, number) => {
+      index.documents.push(one);
+      if (one) index.numbers.set(one.id, number);
+    });
     index.order = kept.order;
     index.rank = new Int32Array(kept.documents.length);
-    kept.order.forEach((number, at) => { index.rank[number] = at; });
+    kept.order.forEach((number, at) => {
+      index.rank[number] = at;
+    });
     return { index, revision: kept.revision };
   }
 }
@@ -181,7 +233,11 @@ export class SearchIndex {
 /** Throws when the text is no cursor of ours. */
 export function readCursor(text: string): Place {
   const place = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
-  const fits = Array.isArray(place) && place.length === 7 && place.slice(0, 5).every((part) => typeof part === 'number') && place.slice(5).every((part) => typeof part === 'string');
+  const fits =
+    Array.isArray(place) &&
+    place.length === 7 &&
+    place.slice(0, 5).every((part) => typeof part === 'number') &&
+    place.slice(5).every((part) => typeof part === 'string');
   if (!fits) throw new Error('no cursor');
   return place as Place;
 }

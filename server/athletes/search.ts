@@ -2,7 +2,14 @@ import { Worker } from 'node:worker_threads';
 import type { Log } from '../platform/logs.js';
 import type { SearchAnswer, SearchQuery } from './search-index.js';
 
-interface Reply { id?: number; ready?: boolean; revision?: number; size?: number; answer?: SearchAnswer; error?: string }
+interface Reply {
+  id?: number;
+  ready?: boolean;
+  revision?: number;
+  size?: number;
+  answer?: SearchAnswer;
+  error?: string;
+}
 
 /** The door to the search thread; a thread that dies is started again, and until it is ready the caller asks MongoDB. */
 export class Search {
@@ -13,7 +20,10 @@ export class Search {
   private whenReady: (() => void)[] = [];
   ready = false;
 
-  constructor(private readonly where: { uri: string; name: string; folder: string }, private readonly log: Log) {}
+  constructor(
+    private readonly where: { uri: string; name: string; folder: string },
+    private readonly log: Log,
+  ) {}
 
   start(): void {
     // Under a TypeScript loader this file ends in .ts, built it ends in .js; the thread's file does too.
@@ -29,21 +39,30 @@ export class Search {
       }
       const one = this.waiting.get(reply.id ?? -1);
       this.waiting.delete(reply.id ?? -1);
-      if (reply.error) one?.reject(new Error(reply.error)); else one?.resolve(reply);
+      if (reply.error) one?.reject(new Error(reply.error));
+      else one?.resolve(reply);
     });
-    worker.on('error', (error) => { this.log.error({ err: error }, 'search: the thread died'); });
+    worker.on('error', (error) => {
+      this.log.error({ err: error }, 'search: the thread died');
+    });
     worker.on('exit', () => {
       this.ready = false;
       for (const one of this.waiting.values()) one.reject(new Error('the search thread ended'));
       this.waiting.clear();
-      if (!this.stopped) setTimeout(() => { if (!this.stopped) this.start(); }, 1000).unref();
+      if (!this.stopped)
+        setTimeout(() => {
+          if (!this.stopped) this.start();
+        }, 1000).unref();
     });
     worker.unref();
   }
 
   private ask(message: object): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      if (!this.worker) { reject(new Error('no search thread')); return; }
+      if (!this.worker) {
+        reject(new Error('no search thread'));
+        return;
+      }
       this.number += 1;
       this.waiting.set(this.number, { resolve, reject });
       this.worker.postMessage({ id: this.number, ...message });
@@ -57,20 +76,32 @@ export class Search {
   }
 
   /** Reads what has changed since; called on news. */
-  async look(): Promise<void> { if (this.worker) await this.ask({ kind: 'look' }); }
+  async look(): Promise<void> {
+    if (this.worker) await this.ask({ kind: 'look' });
+  }
 
   /** Resolves when the index answers. */
-  untilReady(): Promise<void> { return this.ready ? Promise.resolve() : new Promise((resolve) => { this.whenReady.push(resolve); }); }
+  untilReady(): Promise<void> {
+    return this.ready
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.whenReady.push(resolve);
+        });
+  }
 
   async stop(): Promise<void> {
     this.stopped = true;
     const worker = this.worker;
     this.worker = null;
     if (!worker) return;
-    const gone = new Promise((resolve) => { worker.once('exit', resolve); });
+    const gone = new Promise((resolve) => {
+      worker.once('exit', resolve);
+    });
     worker.ref();
     worker.postMessage({ id: 0, kind: 'close' });
-    const timer = setTimeout(() => { void worker.terminate(); }, 2000);
+    const timer = setTimeout(() => {
+      void worker.terminate();
+    }, 2000);
     await gone;
     clearTimeout(timer);
   }

@@ -10,6 +10,7 @@ const { uri, name, folder } = workerData as { uri: string; name: string; folder:
 const LOOK_MS = 5000;
 /** A batch written under an older number may become visible after a newer one: look back a little each time. */
 const OVERLAP = 5;
+const STILL = 6;
 /** Keep a new file when this many people have changed since the last. */
 const KEEP_AFTER = 2000;
 
@@ -18,18 +19,32 @@ let revision = 0;
 let unsaved = 0;
 let busy: Promise<void> | null = null;
 let again = false;
+let quiet = 0;
 const port = parentPort;
 if (!port) throw new Error('search.worker runs in a thread');
 
 const document = (one: AthleteRecord): SearchDocument => ({
-  id: one._id, slug: one.slugs[0] ?? one._id, name: one.name, words: one.words, active: one.status !== 'former', status: one.status, noc: one.noc,
-  country: one.country, disciplines: one.disciplines, games: one.games, networks: one.networks,
-  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze, hidden: one.hidden, demo: one.demo,
+  id: one._id,
+  slug: one.slugs[0] ?? one._id,
+  name: one.name,
+  words: one.words,
+  active: one.status !== 'former',
+  status: one.status,
+  noc: one.noc,
+  country: one.country,
+  disciplines: one.disciplines,
+  games: one.games,
+  networks: one.networks,
+  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze,
+  hidden: one.hidden,
+  demo: one.demo,
 });
 
 function load(): void {
   try {
-    for (const file of readdirSync(folder).filter((entry) => /^search-\d+\.json$/.test(entry)).sort((a, b) => Number(b.slice(7, -5)) - Number(a.slice(7, -5)))) {
+    for (const file of readdirSync(folder)
+      .filter((entry) => /^search-\d+\.json$/.test(entry))
+      .sort((a, b) => Number(b.slice(7, -5)) - Number(a.slice(7, -5)))) {
       ({ index, revision } = SearchIndex.load(readFileSync(join(folder, file), 'utf8')));
       return;
     }
@@ -55,12 +70,16 @@ connection.catch(() => undefined);
 records.catch(() => undefined);
 
 async function catchUp(): Promise<void> {
-  const from = Math.max(0, revision - OVERLAP);
+  // Once all has been still for a while nothing can be late any more.
+  const from = quiet < STILL ? Math.max(0, revision - OVERLAP) : revision;
   let changed: SearchDocument[] = [];
   let top = revision;
   const known = revision;
-  for await (const one of (await records).find({ revision: { $gt: from } }).lean<AthleteRecord[]>().cursor({ batchSize: 2000 })) {
-    changed.push(document(one as unknown as AthleteRecord));
+  for await (const one of (await records)
+    .find({ revision: { $gt: from } })
+    .lean<AthleteRecord[]>()
+    .cursor({ batchSize: 2000 })) {
+    changed.push(document(one));
     if (one.revision > known) unsaved += 1;
     top = Math.max(top, one.revision);
   }
@@ -72,14 +91,36 @@ async function catchUp(): Promise<void> {
 async function look(): Promise<void> {
   again = true;
   busy ??= (async () => {
-    while (again) { again = false; await catchUp(); }
-  })().finally(() => { busy = null; });
+    while (again) {
+      again = false;
+      await catchUp();
+    }
+  })().finally(() => {
+    busy = null;
+  });
   await busy;
 }
 
 port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; query?: SearchQuery }) => {
-  if (message.kind === 'close') { void connection.then((open) => open.close()).finally(() => { process.exit(0); }); return; }
-  if (message.kind === 'look') { void look().then(() => { port.postMessage({ id: message.id, done: true, revision }); }, () => { port.postMessage({ id: message.id, error: 'away' }); }); return; }
+  if (message.kind === 'close') {
+    void connection
+      .then((open) => open.close())
+      .finally(() => {
+        process.exit(0);
+      });
+    return;
+  }
+  if (message.kind === 'look') {
+    void look().then(
+      () => {
+        port.postMessage({ id: message.id, done: true, revision });
+      },
+      () => {
+        port.postMessage({ id: message.id, error: 'away' });
+      },
+    );
+    return;
+  }
   try {
     port.postMessage({ id: message.id, answer: index.search(message.query as SearchQuery) });
   } catch (error) {
@@ -88,17 +129,21 @@ port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; qu
 });
 
 load();
-let quiet = 0;
 async function forever(): Promise<void> {
-  for (let first = true; ; ) {
+  for (let first = true; ;) {
     const before = revision;
     try {
       await look();
-      if (first) { port?.postMessage({ ready: true, revision, size: index.size }); first = false; }
+      if (first) {
+        port?.postMessage({ ready: true, revision, size: index.size });
+        first = false;
+      }
       quiet = revision === before ? quiet + 1 : 0;
       // Once the directory has been still for a look, so that an import under way is not written out again and again.
       if (unsaved >= KEEP_AFTER && quiet >= 1) save();
-    } catch { /* The store is away: look again later. */ }
+    } catch {
+      /* The store is away: look again later. */
+    }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

@@ -9,26 +9,41 @@ import { athleteModel, type AthleteRecord } from './athlete.model.js';
 import { wordsOf } from './fold.js';
 import { importRows, writeBatch, type AthleteFacts, type ImportResult } from './import.js';
 import type { Search } from './search.js';
-import { readCursor, type SearchAnswer, type SearchDocument, type SearchQuery } from './search-index.js';
+import { readCursor, SearchIndex, type SearchAnswer, type SearchDocument, type SearchQuery } from './search-index.js';
 
 export type { AthleteFacts, ImportResult } from './import.js';
 export type { AthleteRecord } from './athlete.model.js';
-export interface ImportState { running: boolean; rows: number; total: number; at: string }
+export interface ImportState {
+  running: boolean;
+  rows: number;
+  total: number;
+  at: string;
+}
 
 const IMPORT_LEASE_MS = 60_000;
+/** How many people the store is asked for while the index is being prepared. */
+const PARTIAL = 400;
+const COUNT_MS = 60_000;
 
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
+  private counted: { at: number; number: Promise<number> } | null = null;
 
   constructor(
-    connection: Connection, private readonly settings: Settings, private readonly leases: Leases, private readonly bus: Bus, private readonly index: Search | null,
+    connection: Connection,
+    private readonly settings: Settings,
+    private readonly leases: Leases,
+    private readonly bus: Bus,
+    private readonly index: Search | null,
   ) {
     this.records = athleteModel(connection);
     bus.on('athletes:changed', () => this.index?.look().catch(() => undefined));
   }
 
-  private next(): Promise<number> { return this.settings.next('athletes.revision'); }
+  private next(): Promise<number> {
+    return this.settings.next('athletes.revision');
+  }
 
   /**
    * Imports a file of the documented format. One import at a time over all processes; answers null when another runs.
@@ -39,14 +54,19 @@ export class Athletes {
     if (!lease) return null;
     try {
       let told = 0;
-      const result = await importRows(this.records, source, () => this.next(), async (now) => {
-        progress?.(now);
-        if (now.rows - told < 5000) return;
-        told = now.rows;
-        await lease.renew();
-        await this.settings.set('athletes.import', { running: true, rows: now.rows, total, at: new Date().toISOString() } satisfies ImportState);
-        this.bus.tell('athletes:changed', { revision: 0 });
-      });
+      const result = await importRows(
+        this.records,
+        source,
+        () => this.next(),
+        async (now) => {
+          progress?.(now);
+          if (now.rows - told < 5000) return;
+          told = now.rows;
+          await lease.renew();
+          await this.settings.set('athletes.import', { running: true, rows: now.rows, total, at: new Date().toISOString() } satisfies ImportState);
+          this.bus.tell('athletes:changed', { revision: 0 });
+        },
+      );
       await this.settings.set('athletes.import', { running: false, rows: result.rows, total: result.rows, at: new Date().toISOString() } satisfies ImportState);
       this.bus.tell('athletes:changed', { revision: 0 });
       return result;
@@ -56,7 +76,9 @@ export class Athletes {
   }
 
   /** How far an import is, or null when none ever ran. */
-  importState(): Promise<ImportState | null> { return this.settings.get<ImportState>('athletes.import'); }
+  importState(): Promise<ImportState | null> {
+    return this.settings.get<ImportState>('athletes.import');
+  }
 
   /** Adds or updates people who did not come from a file. */
   async put(people: AthleteFacts[]): Promise<void> {
@@ -103,7 +125,18 @@ export class Athletes {
     this.bus.tell('athletes:changed', { revision });
   }
 
-  count(): Promise<number> { return this.records.estimatedDocumentCount(); }
+  /** About how many people there are, at most a minute old (some stores count slowly). */
+  count(): Promise<number> {
+    const now = Date.now();
+    if (!this.counted || now - this.counted.at > COUNT_MS) {
+      const number = this.records.estimatedDocumentCount();
+      number.catch(() => {
+        this.counted = null;
+      });
+      this.counted = { at: now, number };
+    }
+    return this.counted.number;
+  }
 
   /**
    * Finds people by any words of their name, best first. `partial` says that the index is not up yet and MongoDB answered, which
@@ -111,7 +144,11 @@ export class Athletes {
    */
   async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
     if (query.cursor) {
-      try { readCursor(query.cursor); } catch { throw new VillageError('bad_cursor'); }
+      try {
+        readCursor(query.cursor);
+      } catch {
+        throw new VillageError('bad_cursor');
+      }
     }
     if (this.index?.ready) {
       const answer = await this.index.search(query).catch(() => null);
@@ -120,27 +157,35 @@ export class Athletes {
     return { ...(await this.searchStore(query)), partial: true };
   }
 
+  /**
+   * Exact words and prefixes by the index on `words`; without any word, whoever has verified accounts. A range, not a regular
+   * expression: every store answers it from the index. What is found is ordered as the index would.
+   */
   private async searchStore(query: SearchQuery): Promise<SearchAnswer> {
-    const terms = wordsOf(query.q).slice(0, 8);
-    const filter: Record<string, unknown> = { hidden: { $ne: true } };
-    if (terms.length > 0) filter['$and'] = terms.map((term) => ({ words: { $regex: `^${term}` } }));
-    if (query.discipline) filter['disciplines'] = query.discipline;
-    if (query.noc) filter['noc'] = query.noc;
-    if (query.games) filter['games'] = query.games;
-    if (query.status) filter['status'] = query.status;
-    if (query.network) filter['networks'] = query.network;
-    else if (query.verified) filter['networks.0'] = { $exists: true };
-    const after = query.cursor ? readCursor(query.cursor)[6] : null;
-    if (after) filter['_id'] = { $gt: after };
-    const found = await this.records.find(filter).sort({ _id: 1 }).skip(query.offset ?? 0).limit(query.limit + 1).lean<AthleteRecord[]>();
-    const shown = found.slice(0, query.limit);
-    const last = shown.at(-1);
-    const next = found.length > query.limit && last ? Buffer.from(JSON.stringify([0, 0, 0, 0, 0, '', last._id])).toString('base64url') : null;
-    return { items: shown.map(asDocument), total: (query.offset ?? 0) + found.length, next };
+    const terms = wordsOf(query.q)
+      .slice(0, 8)
+      .sort((a, b) => b.length - a.length);
+    const filter = terms[0] ? { words: { $gte: terms[0], $lt: `${terms[0]}\uffff` } } : { networks: { $in: ['x', 'facebook'] } };
+    const found = await this.records.find(filter).limit(PARTIAL).lean<AthleteRecord[]>();
+    const small = new SearchIndex();
+    small.put(found.map(asDocument));
+    return small.search(query);
   }
 }
 
 const asDocument = (one: AthleteRecord): SearchDocument => ({
-  id: one._id, slug: one.slugs[0] ?? one._id, name: one.name, words: one.words, active: one.status !== 'former', status: one.status, noc: one.noc, country: one.country,
-  disciplines: one.disciplines, games: one.games, networks: one.networks, medals: 0, hidden: false, demo: one.demo,
+  id: one._id,
+  slug: one.slugs[0] ?? one._id,
+  name: one.name,
+  words: one.words,
+  active: one.status !== 'former',
+  status: one.status,
+  noc: one.noc,
+  country: one.country,
+  disciplines: one.disciplines,
+  games: one.games,
+  networks: one.networks,
+  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze,
+  hidden: one.hidden,
+  demo: one.demo,
 });

@@ -6,31 +6,70 @@ export type Role = (typeof ROLES)[number];
 
 /** Anyone with an account on the hub. Shard key: `_id`, a random id that means nothing after erasure. */
 export interface FanRecord {
-  _id: string; handle: string; name: string; country: string; birthYear: number; language: string; roles: Role[];
+  _id: string;
+  handle: string;
+  name: string;
+  country: string;
+  birthYear: number;
+  language: string;
+  roles: Role[];
   /** Grows at sign-out everywhere, ban and change of role: sessions of an older one are over. */
   version: number;
   /** Grows with whatever boards show of the fan. */
   revision: number;
-  state: 'active' | 'banned'; consent: { version: string; at: Date }; demo: boolean; createdAt: Date;
+  state: 'active' | 'banned';
+  consent: { version: string; at: Date };
+  demo: boolean;
+  createdAt: Date;
 }
 const fan = new Schema<FanRecord>({
-  _id: String, handle: String, name: String, country: String, birthYear: Number, language: String, roles: [String], version: Number, revision: Number,
-  state: String, consent: { version: String, at: Date }, demo: Boolean, createdAt: Date,
+  _id: String,
+  handle: String,
+  name: String,
+  country: String,
+  birthYear: Number,
+  language: String,
+  roles: [String],
+  version: Number,
+  revision: Number,
+  state: String,
+  consent: { version: String, at: Date },
+  demo: Boolean,
+  createdAt: Date,
 });
 export const fanModel = (connection: Connection): Model<FanRecord> => model(connection, 'Fan', fan, 'fans');
 
 /** A fan's own account on a network: one a network, belongs to one fan only. Kept whole. */
 export interface IdentityRecord {
-  _id: string; fan: string; network: string; networkId: string; handle: string; name: string;
+  _id: string;
+  fan: string;
+  network: string;
+  networkId: string;
+  handle: string;
+  name: string;
   /** Tokens, encrypted and bound to fan and network; null where none were ever given. */
-  sealed: string | null; expiresAt: Date | null; scopes: string[];
+  sealed: string | null;
+  expiresAt: Date | null;
+  scopes: string[];
   /** Random id of this link: entries that it backed name it. */
-  link: string; linkedAt: Date;
+  link: string;
+  linkedAt: Date;
   /** When the network was last asked about all this fan's deeds; null until the first link was asked about. */
   checkedAt: Date | null;
 }
 const identity = new Schema<IdentityRecord>({
-  _id: String, fan: String, network: String, networkId: String, handle: String, name: String, sealed: String, expiresAt: Date, scopes: [String], link: String, linkedAt: Date, checkedAt: Date,
+  _id: String,
+  fan: String,
+  network: String,
+  networkId: String,
+  handle: String,
+  name: String,
+  sealed: String,
+  expiresAt: Date,
+  scopes: [String],
+  link: String,
+  linkedAt: Date,
+  checkedAt: Date,
 });
 identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
@@ -38,7 +77,13 @@ identity.index({ checkedAt: 1 });
 export const identityModel = (connection: Connection): Model<IdentityRecord> => model(connection, 'Identity', identity, 'identities');
 
 /** A personal API token, by the hash of its text. */
-export interface TokenRecord { _id: string; fan: string; name: string; scopes: string[]; createdAt: Date }
+export interface TokenRecord {
+  _id: string;
+  fan: string;
+  name: string;
+  scopes: string[];
+  createdAt: Date;
+}
 const token = new Schema<TokenRecord>({ _id: String, fan: String, name: String, scopes: [String], createdAt: Date });
 token.index({ fan: 1 });
 export const tokenModel = (connection: Connection): Model<TokenRecord> => model(connection, 'Token', token, 'tokens');

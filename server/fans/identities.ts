@@ -15,7 +15,13 @@ const owner = (fan: string, network: string): string => `${fan}:${network}`;
 export class Identities {
   private readonly records: Model<IdentityRecord>;
 
-  constructor(connection: Connection, private readonly vault: TokenVault, private readonly networks: Networks, private readonly leases: Leases, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly vault: TokenVault,
+    private readonly networks: Networks,
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+  ) {
     this.records = identityModel(connection);
   }
 
@@ -24,7 +30,9 @@ export class Identities {
     return this.records.findOne({ network, networkId }).lean<IdentityRecord>();
   }
 
-  async of(fan: string): Promise<IdentityRecord[]> { return this.records.find({ fan }).sort({ linkedAt: 1 }).lean<IdentityRecord[]>(); }
+  async of(fan: string): Promise<IdentityRecord[]> {
+    return this.records.find({ fan }).sort({ linkedAt: 1 }).lean<IdentityRecord[]>();
+  }
 
   async byHandle(network: NetworkId, handle: string): Promise<IdentityRecord | null> {
     return this.records.findOne({ network, handle }).collation({ locale: 'en', strength: 2 }).lean<IdentityRecord>();
@@ -44,7 +52,18 @@ export class Identities {
       return { fresh: false };
     }
     try {
-      await this.records.create({ _id: randomId(), fan, network, networkId, handle, name: linked.name, ...tokens, link: randomId(), linkedAt: this.clock.now(), checkedAt: null });
+      await this.records.create({
+        _id: randomId(),
+        fan,
+        network,
+        networkId,
+        handle,
+        name: linked.name,
+        ...tokens,
+        link: randomId(),
+        linkedAt: this.clock.now(),
+        checkedAt: null,
+      });
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const now = await this.find(network, networkId);
@@ -60,7 +79,9 @@ export class Identities {
 
   private open(identity: IdentityRecord): TokenSet | null {
     if (!identity.sealed) return null;
-    const kept = JSON.parse(this.vault.open(identity.sealed, owner(identity.fan, identity.network))) as Omit<TokenSet, 'expiresAt'> & { expiresAt: string | null };
+    const kept = JSON.parse(this.vault.open(identity.sealed, owner(identity.fan, identity.network))) as Omit<TokenSet, 'expiresAt'> & {
+      expiresAt: string | null;
+    };
     return { ...kept, expiresAt: kept.expiresAt ? new Date(kept.expiresAt) : null };
   }
 
@@ -93,15 +114,24 @@ export class Identities {
   }
 
   /** All this fan's deeds on a network were asked about. */
-  async checked(fan: string, network: string, at: Date): Promise<void> { await this.records.updateOne({ fan, network }, { $set: { checkedAt: at } }); }
+  async checked(fan: string, network: string, at: Date): Promise<void> {
+    await this.records.updateOne({ fan, network }, { $set: { checkedAt: at } });
+  }
 
   /** Identities that were last asked about before an instant, the longest ago first. */
   async due(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records.find({ checkedAt: { $lt: before } }).sort({ checkedAt: 1 }).limit(limit).lean<IdentityRecord[]>();
+    return this.records
+      .find({ checkedAt: { $lt: before } })
+      .sort({ checkedAt: 1 })
+      .limit(limit)
+      .lean<IdentityRecord[]>();
   }
 
   /** Links that nobody has asked about yet: their job was never made because a process died. */
   async unasked(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records.find({ checkedAt: null, linkedAt: { $lt: before } }).limit(limit).lean<IdentityRecord[]>();
+    return this.records
+      .find({ checkedAt: null, linkedAt: { $lt: before } })
+      .limit(limit)
+      .lean<IdentityRecord[]>();
   }
 }

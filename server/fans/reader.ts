@@ -32,7 +32,10 @@ export function readers(fans: Fans, tokens: ApiTokens): RequestHandler {
       // Tokens' requests carry no session at all.
       const session = req.session as typeof req.session | undefined;
       req.reader = await readerOfSession(fans, session ?? null);
-      if (session?.fan && !req.reader) { Reflect.deleteProperty(session, 'fan'); Reflect.deleteProperty(session, 'version'); }
+      if (session?.fan && !req.reader) {
+        Reflect.deleteProperty(session, 'fan');
+        Reflect.deleteProperty(session, 'version');
+      }
     }
     next();
   };

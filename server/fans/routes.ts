@@ -13,7 +13,15 @@ import type { Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
 import { SCOPES, type ApiTokens } from './tokens.js';
 
-export interface FanDoors { fans: Fans; signIn: SignIn; tokens: ApiTokens; limits: Limits; words: Words; bus: Bus; secure: boolean }
+export interface FanDoors {
+  fans: Fans;
+  signIn: SignIn;
+  tokens: ApiTokens;
+  limits: Limits;
+  words: Words;
+  bus: Bus;
+  secure: boolean;
+}
 
 /** Pages of signing in and out. */
 export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoors): Router {
@@ -21,8 +29,15 @@ export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoo
   const t = (lang: 'fr' | 'en', key: string): string => words.t(lang, key);
 
   router.get('/sign-in', personal, async (req, res) => {
-    if (req.reader) { seeOther(res, `/${req.lang}/me`); return; }
-    await req.page('fans/sign-in', { title: t(req.lang, 'fans.signIn.title'), robots: false }, { networks: NETWORKS, returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`) });
+    if (req.reader) {
+      seeOther(res, `/${req.lang}/me`);
+      return;
+    }
+    await req.page(
+      'fans/sign-in',
+      { title: t(req.lang, 'fans.signIn.title'), robots: false },
+      { networks: NETWORKS, returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`) },
+    );
   });
 
   router.post('/sign-in/:network', csrfCheck, async (req, res) => {
@@ -32,15 +47,22 @@ export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoo
     res.redirect(303, await signIn.begin(req, network, (req.body as { returnTo?: unknown }).returnTo));
   });
 
-  const countries = (lang: 'fr' | 'en', chosen: string) => COUNTRIES.map((code) => ({ code, name: words.country(lang, code), chosen: code === chosen })).sort((a, b) => a.name.localeCompare(b.name, lang));
+  const countries = (lang: 'fr' | 'en', chosen: string) =>
+    COUNTRIES.map((code) => ({ code, name: words.country(lang, code), chosen: code === chosen })).sort((a, b) => a.name.localeCompare(b.name, lang));
   const firstPage = (lang: 'fr' | 'en', name: string, given: Record<string, unknown>, issues: { path: string; issue: string }[]) => ({
-    name, given, countries: countries(lang, typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB'),
-    issues: issues.map((one) => ({ ...one, text: t(lang, `fans.welcome.wrong.${one.path}`) })), wrong: Object.fromEntries(issues.map((one) => [one.path, true])),
+    name,
+    given,
+    countries: countries(lang, typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB'),
+    issues: issues.map((one) => ({ ...one, text: t(lang, `fans.welcome.wrong.${one.path}`) })),
+    wrong: Object.fromEntries(issues.map((one) => [one.path, true])),
   });
 
   router.get('/welcome', personal, async (req, res) => {
     const newcomer = signIn.newcomer(req);
-    if (!newcomer) { seeOther(res, `/${req.lang}/sign-in`); return; }
+    if (!newcomer) {
+      seeOther(res, `/${req.lang}/sign-in`);
+      return;
+    }
     await req.page('fans/welcome', { title: t(req.lang, 'fans.welcome.title'), robots: false }, firstPage(req.lang, newcomer.linked.name, {}, []));
   });
 
@@ -48,7 +70,11 @@ export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoo
     const given = FirstPage.safeParse(req.body);
     if (!given.success) {
       const issues = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))].map((path) => ({ path, issue: 'wrong' }));
-      await req.page('fans/welcome', { title: t(req.lang, 'fans.welcome.title'), robots: false, status: 400 }, firstPage(req.lang, signIn.newcomer(req)?.linked.name ?? '', req.body as Record<string, unknown>, issues));
+      await req.page(
+        'fans/welcome',
+        { title: t(req.lang, 'fans.welcome.title'), robots: false, status: 400 },
+        firstPage(req.lang, signIn.newcomer(req)?.linked.name ?? '', req.body as Record<string, unknown>, issues),
+      );
       return;
     }
     const { birthYear, country, language } = given.data;
@@ -100,13 +126,21 @@ export function settingsPages({ fans, tokens, words }: FanDoors): Router {
     const reader = requireReader(req);
     const [fan, identities, list] = await Promise.all([fans.require(reader.id), fans.identities.of(reader.id), tokens.list(reader.id)]);
     const linked = NETWORKS.map((network) => ({ network, identity: identities.find((one) => one.network === network) ?? null }));
-    await req.page('fans/settings', { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false }, {
-      fan: { handle: fan.handle, country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
-      linked: linked.map(({ network, identity }) => ({ network, handle: identity?.handle ?? null, since: identity?.linkedAt ?? null })),
-      tokens: list.map((one) => ({ id: one._id, name: one.name, scopes: one.scopes, createdAt: one.createdAt })), fresh, scopes: SCOPES,
-    });
+    await req.page(
+      'fans/settings',
+      { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false },
+      {
+        fan: { handle: fan.handle, country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
+        linked: linked.map(({ network, identity }) => ({ network, handle: identity?.handle ?? null, since: identity?.linkedAt ?? null })),
+        tokens: list.map((one) => ({ id: one._id, name: one.name, scopes: one.scopes, createdAt: one.createdAt })),
+        fresh,
+        scopes: SCOPES,
+      },
+    );
   };
-  router.get('/me/settings', personal, async (req) => { await show(req, null); });
+  router.get('/me/settings', personal, async (req) => {
+    await show(req, null);
+  });
   router.post('/me/tokens', personal, csrfCheck, async (req) => {
     const reader = requireReader(req);
     const { name, scopes } = parse(NewToken, req.body);

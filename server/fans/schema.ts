@@ -5,13 +5,25 @@ const COUNTRY = /^[A-Z]{2}$/;
 
 /** The first page: birth year, country, language, consent. */
 export const FirstPage = z.object({
-  birthYear: z.string().regex(/^(19|20)\d\d$/, 'no_year').transform(Number).refine((year) => year >= 1900 && year <= new Date().getUTCFullYear(), 'no_year'),
+  birthYear: z
+    .string()
+    .regex(/^(19|20)\d\d$/, 'no_year')
+    .transform(Number)
+    .refine((year) => year >= 1900 && year <= new Date().getUTCFullYear(), 'no_year'),
   country: z.string().regex(COUNTRY, 'no_country'),
   language: z.enum(['fr', 'en']),
   consent: z.literal('yes', { error: 'no_consent' }),
   csrf: z.string().optional(),
 });
 
-export const NewToken = z.object({ name: z.string().trim().min(1).max(60), scopes: z.union([z.enum(SCOPES).transform((one) => [one]), z.array(z.enum(SCOPES)).min(1)]).default([...SCOPES]), csrf: z.string().optional() });
+export const NewToken = z.object({
+  name: z.string().trim().min(1).max(60),
+  scopes: z.union([z.enum(SCOPES).transform((one) => [one]), z.array(z.enum(SCOPES)).min(1)]).default([...SCOPES]),
+  csrf: z.string().optional(),
+});
 
-export const Taste = z.object({ theme: z.enum(['auto', 'light', 'dark', 'contrast']).optional(), returnTo: z.string().max(500).optional(), csrf: z.string().optional() });
+export const Taste = z.object({
+  theme: z.enum(['auto', 'light', 'dark', 'contrast']).optional(),
+  returnTo: z.string().max(500).optional(),
+  csrf: z.string().optional(),
+});

@@ -12,7 +12,11 @@ import type { Identities } from './identities.js';
 import type { Linked } from './needs.js';
 
 export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
-export interface Answers { birthYear: number; country: string; language: string }
+export interface Answers {
+  birthYear: number;
+  country: string;
+  language: string;
+}
 
 export const CONSENT = '2026-11';
 const CACHE_MS = 5000;
@@ -24,7 +28,8 @@ export const mayModerate = (roles: readonly string[]): boolean => roles.includes
 /** Whether these roles may set what the hub offers. */
 export const mayOrganise = (roles: readonly string[]): boolean => roles.includes('organiser') || roles.includes('admin');
 /** Staff and athletes earn but do not rank (DESIGN 6). */
-export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean => fan.state === 'active' && !fan.roles.some((role) => role === 'athlete' || STAFF.includes(role));
+export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean =>
+  fan.state === 'active' && !fan.roles.some((role) => role === 'athlete' || STAFF.includes(role));
 
 /** The people of the hub. */
 export class Fans {
@@ -32,13 +37,24 @@ export class Fans {
   private readonly cache = new Map<string, { at: number; fan: Promise<FanRecord | null> }>();
   private linkedTo: Linked | null = null;
 
-  constructor(connection: Connection, readonly identities: Identities, private readonly sessions: SessionStore, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    readonly identities: Identities,
+    private readonly sessions: SessionStore,
+    private readonly audit: Audit,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
+  ) {
     this.records = fanModel(connection);
-    bus.on('fans:changed', ({ fan }) => { this.cache.delete(fan); });
+    bus.on('fans:changed', ({ fan }) => {
+      this.cache.delete(fan);
+    });
   }
 
   /** Who hears of new links. */
-  onLinked(linked: Linked): void { this.linkedTo = linked; }
+  onLinked(linked: Linked): void {
+    this.linkedTo = linked;
+  }
 
   /** A fan, at most five seconds old (news make it newer); null for none. */
   get(id: string): Promise<FanRecord | null> {
@@ -46,7 +62,9 @@ export class Fans {
     const known = this.cache.get(id);
     if (known && now - known.at < CACHE_MS) return known.fan;
     const fan = this.records.findById(id).lean<FanRecord>().exec();
-    fan.catch(() => { this.cache.delete(id); });
+    fan.catch(() => {
+      this.cache.delete(id);
+    });
     this.cache.delete(id);
     this.cache.set(id, { at: now, fan });
     if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
@@ -61,7 +79,8 @@ export class Fans {
 
   /** How fans stand on boards (satisfies `Standing` of points). */
   async of(ids: string[]): Promise<Map<string, { rankable: boolean; name: string; country: string; revision: number }>> {
-    const found = ids.length === 0 ? [] : await this.records.find({ _id: { $in: ids } }, { handle: 1, roles: 1, state: 1, country: 1, revision: 1 }).lean<FanRecord[]>();
+    const found =
+      ids.length === 0 ? [] : await this.records.find({ _id: { $in: ids } }, { handle: 1, roles: 1, state: 1, country: 1, revision: 1 }).lean<FanRecord[]>();
     return new Map(found.map((fan) => [fan._id, { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision }]));
   }
 
@@ -75,8 +94,19 @@ export class Fans {
     const known = await this.identities.find(linked.account.network, linked.account.id);
     if (known) return this.require(known.fan);
     const fan: FanRecord = {
-      _id: randomId(), handle: linked.account.handle, name: linked.name || linked.account.handle, country: answers.country, birthYear: answers.birthYear, language: answers.language,
-      roles: [], version: 1, revision: 1, state: 'active', consent: { version: CONSENT, at: now }, demo, createdAt: now,
+      _id: randomId(),
+      handle: linked.account.handle,
+      name: linked.name || linked.account.handle,
+      country: answers.country,
+      birthYear: answers.birthYear,
+      language: answers.language,
+      roles: [],
+      version: 1,
+      revision: 1,
+      state: 'active',
+      consent: { version: CONSENT, at: now },
+      demo,
+      createdAt: now,
     };
     await this.records.create(fan);
     try {

@@ -17,15 +17,31 @@ export type SignInResult = { kind: 'signed_in' | 'linked' | 'newcomer'; returnTo
 
 /** Signing in with a network, the same for all of them (ASVS 10.1, 10.2). */
 export class SignIn {
-  constructor(private readonly fans: Fans, private readonly networks: Networks, private readonly vault: TokenVault, private readonly audit: Audit, private readonly clock: Clock, private readonly publicUrl: string) {}
+  constructor(
+    private readonly fans: Fans,
+    private readonly networks: Networks,
+    private readonly vault: TokenVault,
+    private readonly audit: Audit,
+    private readonly clock: Clock,
+    private readonly publicUrl: string,
+  ) {}
 
-  private redirectUri(network: NetworkId): string { return `${this.publicUrl}/auth/${network}/callback`; }
+  private redirectUri(network: NetworkId): string {
+    return `${this.publicUrl}/auth/${network}/callback`;
+  }
 
   /** Where to send the browser; what is needed at its return lies in the session under the state, once, for ten minutes. */
   async begin(req: Request, network: NetworkId, returnTo: unknown): Promise<string> {
     const state = randomBytes(24).toString('base64url');
-    const begun = await this.networks.of(network).beginAuth({ state, redirectUri: this.redirectUri(network) }).catch((error: unknown) => { throw this.clear(error, network); });
-    const logins = Object.entries(req.session.logins ?? {}).filter(([, one]) => this.clock.now().getTime() - one.at < LOGIN_MS).slice(1 - MOST_LOGINS);
+    const begun = await this.networks
+      .of(network)
+      .beginAuth({ state, redirectUri: this.redirectUri(network) })
+      .catch((error: unknown) => {
+        throw this.clear(error, network);
+      });
+    const logins = Object.entries(req.session.logins ?? {})
+      .filter(([, one]) => this.clock.now().getTime() - one.at < LOGIN_MS)
+      .slice(1 - MOST_LOGINS);
     req.session.logins = {
       ...Object.fromEntries(logins),
       [state]: { network, secret: begun.secret, at: this.clock.now().getTime(), returnTo: safeReturn(returnTo, `/${req.lang}`), link: req.reader !== null },
@@ -38,10 +54,19 @@ export class SignIn {
     const { [query['state'] ?? '']: login, ...others } = req.session.logins ?? {};
     if (!login || login.network !== network || this.clock.now().getTime() - login.at > LOGIN_MS) throw new VillageError('login_expired', { network });
     req.session.logins = others;
-    const linked = await this.networks.of(network).completeAuth({ query, secret: login.secret, redirectUri: this.redirectUri(network) }).catch(async (error: unknown) => {
-      await this.audit.add({ by: req.reader?.id ?? 'anonymous', act: 'login.failed', on: `network:${network}`, reason: error instanceof NetworkError ? error.code : 'error', request: req.requestId });
-      throw this.clear(error, network);
-    });
+    const linked = await this.networks
+      .of(network)
+      .completeAuth({ query, secret: login.secret, redirectUri: this.redirectUri(network) })
+      .catch(async (error: unknown) => {
+        await this.audit.add({
+          by: req.reader?.id ?? 'anonymous',
+          act: 'login.failed',
+          on: `network:${network}`,
+          reason: error instanceof NetworkError ? error.code : 'error',
+          request: req.requestId,
+        });
+        throw this.clear(error, network);
+      });
     if (login.link) {
       // The session that asked to link must still be somebody's.
       if (!req.reader) throw new VillageError('login_expired', { network });
@@ -68,7 +93,10 @@ export class SignIn {
     const kept = req.session.newcomer;
     if (!kept || this.clock.now().getTime() - kept.at > 3_600_000) return null;
     const linked = JSON.parse(this.vault.open(kept.sealed, 'newcomer')) as LinkedAccount & { tokens: TokenSet & { expiresAt: string | null } };
-    return { linked: { ...linked, tokens: { ...linked.tokens, expiresAt: linked.tokens.expiresAt ? new Date(linked.tokens.expiresAt) : null } }, returnTo: kept.returnTo };
+    return {
+      linked: { ...linked, tokens: { ...linked.tokens, expiresAt: linked.tokens.expiresAt ? new Date(linked.tokens.expiresAt) : null } },
+      returnTo: kept.returnTo,
+    };
   }
 
   /** The first page was answered. Whoever is too young leaves nothing behind: the session goes, the tokens are given back. */
@@ -90,7 +118,12 @@ export class SignIn {
 
   /** A new session id at every change of who one is (ASVS 7.2.4). */
   private renew(req: Request): Promise<void> {
-    return new Promise((resolve, reject) => { req.session.regenerate((error: unknown) => { if (error) reject(error as Error); else resolve(); }); });
+    return new Promise((resolve, reject) => {
+      req.session.regenerate((error: unknown) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
   }
 
   private async enter(req: Request, fan: FanRecord): Promise<void> {
@@ -102,13 +135,21 @@ export class SignIn {
 
   /** Ends this session, here and in the stores. */
   leave(req: Request): Promise<void> {
-    return new Promise((resolve, reject) => { req.session.destroy((error: unknown) => { if (error) reject(error as Error); else resolve(); }); });
+    return new Promise((resolve, reject) => {
+      req.session.destroy((error: unknown) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
   }
 
   private clear(error: unknown, network: NetworkId): unknown {
     if (!(error instanceof NetworkError)) return error;
     if (error.code === 'denied') return new VillageError('login_denied', { network });
-    if (error.code === 'network_down' || error.code === 'invalid_response' || error.code === 'rate_limited') return new VillageError('network_down', { network });
+    if (error.code === 'network_down' || error.code === 'invalid_response' || error.code === 'rate_limited')
+      return new VillageError('network_down', { network });
     return new VillageError('login_failed', { network });
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

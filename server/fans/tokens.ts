@@ -16,7 +16,12 @@ export class ApiTokens {
   private readonly records: Model<TokenRecord>;
   private readonly cache = new Map<string, { at: number; record: Promise<TokenRecord | null> }>();
 
-  constructor(connection: Connection, private readonly clock: Clock) { this.records = tokenModel(connection); }
+  constructor(
+    connection: Connection,
+    private readonly clock: Clock,
+  ) {
+    this.records = tokenModel(connection);
+  }
 
   /** Makes a token and answers its text, which is never seen again. */
   async create(fan: string, name: string, scopes: readonly Scope[] = SCOPES): Promise<string> {
@@ -32,14 +37,18 @@ export class ApiTokens {
     const known = this.cache.get(id);
     if (known && now - known.at < CACHE_MS) return known.record;
     const record = this.records.findById(id).lean<TokenRecord>().exec();
-    record.catch(() => { this.cache.delete(id); });
+    record.catch(() => {
+      this.cache.delete(id);
+    });
     this.cache.delete(id);
     this.cache.set(id, { at: now, record });
     if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
     return record;
   }
 
-  async list(fan: string): Promise<TokenRecord[]> { return this.records.find({ fan }).sort({ createdAt: -1 }).lean<TokenRecord[]>(); }
+  async list(fan: string): Promise<TokenRecord[]> {
+    return this.records.find({ fan }).sort({ createdAt: -1 }).lean<TokenRecord[]>();
+  }
 
   /** Ends a token of this fan by its id (the hash); answers whether there was one. */
   async end(fan: string, id: string): Promise<boolean> {

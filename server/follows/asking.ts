@@ -10,7 +10,17 @@ import type { Asks } from './asks.js';
 import type { Doubts } from './doubts.js';
 import type { Evidence } from './evidence.js';
 
-export interface AskingParts { fans: Fans; cards: Cards; networks: Networks; registry: Registry; points: Points; asks: Asks; doubts: Doubts; evidence: Evidence; clock: Clock }
+export interface AskingParts {
+  fans: Fans;
+  cards: Cards;
+  networks: Networks;
+  registry: Registry;
+  points: Points;
+  asks: Asks;
+  doubts: Doubts;
+  evidence: Evidence;
+  clock: Clock;
+}
 type Hear = (progress: { done: number; total: number; awarded: number }) => void;
 
 /** How long an asking waits for another process that asks the same. */
@@ -22,10 +32,16 @@ export const deedOf = (kind: 'follow' | 'like', account: { network: string; acco
 /** The card as an entry names it: version and how deeds were confirmed under it. */
 export const cardText = (card: Card): string => `${card.id}:${card.mode}`;
 /** How a held deed was confirmed when it was given; null when it is not held. */
-export const heldUnder = (state: DeedState | undefined): string | null => (state && state.turn % 2 === 1 ? state.card.split(':')[1] ?? null : null);
+export const heldUnder = (state: DeedState | undefined): string | null => (state && state.turn % 2 === 1 ? (state.card.split(':')[1] ?? null) : null);
 
 /** What became of one answer: the turn the deed stands at, and the entry if one was written. */
-export interface Applied { verdict: Verdict; askedAt: Date; turn: number; outcome: Outcome | null; evidence: string | null }
+export interface Applied {
+  verdict: Verdict;
+  askedAt: Date;
+  turn: number;
+  outcome: Outcome | null;
+  evidence: string | null;
+}
 
 /** Asking networks about deeds, one asking at a time a fan and network, and what their answers mean for the ledger. */
 export class Asking {
@@ -34,13 +50,26 @@ export class Asking {
   constructor(private readonly parts: AskingParts) {}
 
   /** The deed that following an account of this network is. */
-  kind(network: NetworkId): 'follow' | 'like' { return this.parts.networks.of(network).accountDeed; }
+  kind(network: NetworkId): 'follow' | 'like' {
+    return this.parts.networks.of(network).accountDeed;
+  }
 
   /** A wish about an account's deed, guarded by card, link and epoch. */
-  wish(fan: string, account: VerifiedAccount, card: Card, more: Pick<Wish, 'want' | 'cause' | 'askedAt'> & { link?: string | null; evidence?: string | null; seen?: number | undefined }): Wish {
+  wish(
+    fan: string,
+    account: VerifiedAccount,
+    card: Card,
+    more: Pick<Wish, 'want' | 'cause' | 'askedAt'> & { link?: string | null; evidence?: string | null; seen?: number | undefined },
+  ): Wish {
     const { seen, link = null, evidence = null, ...rest } = more;
     return {
-      fan, deed: deedOf(this.kind(account.network), account), ...rest, link, evidence, card: cardText(card), ...(seen === undefined ? {} : { seen }),
+      fan,
+      deed: deedOf(this.kind(account.network), account),
+      ...rest,
+      link,
+      evidence,
+      card: cardText(card),
+      ...(seen === undefined ? {} : { seen }),
       facts: { account: account.accountId, athlete: account.athlete.id, disciplines: account.athlete.disciplines },
       stands: () => this.stands(fan, account, card, link),
     };
@@ -48,7 +77,11 @@ export class Asking {
 
   /** Whether card, link and the account's epoch are still those a give was decided under; the epoch is read from the store. */
   private async stands(fan: string, account: VerifiedAccount, card: Card, link: string | null): Promise<boolean> {
-    const [epoch, now, identities] = await Promise.all([this.parts.registry.epoch(account.id), this.parts.cards.of(account.network), link ? this.parts.fans.identities.of(fan) : []]);
+    const [epoch, now, identities] = await Promise.all([
+      this.parts.registry.epoch(account.id),
+      this.parts.cards.of(account.network),
+      link ? this.parts.fans.identities.of(fan) : [],
+    ]);
     return epoch === account.epoch && now?.id === card.id && (link === null || identities.some((one) => one.link === link));
   }
 
@@ -56,7 +89,14 @@ export class Asking {
   async hold(fan: string, account: VerifiedAccount, card: Card, outcome: Outcome, cause: Cause, link: string | null): Promise<void> {
     if (!outcome.limited) return;
     await this.parts.doubts.wait(fan, account.network, deedOf(this.kind(account.network), account), outcome.turn + 1, outcome.limited, {
-      account: account.accountId, accountRecord: account.id, epoch: account.epoch, athlete: account.athlete.id, disciplines: account.athlete.disciplines, card: cardText(card), link, cause,
+      account: account.accountId,
+      accountRecord: account.id,
+      epoch: account.epoch,
+      athlete: account.athlete.id,
+      disciplines: account.athlete.disciplines,
+      card: cardText(card),
+      link,
+      cause,
     });
   }
 
@@ -74,7 +114,9 @@ export class Asking {
       if (covered && answers) return new Map([...answers].map(([id, one]) => [id, { ...one, outcome: one.outcome && { ...one.outcome, entry: null } }]));
       return this.ask(fan, network, accounts, hear);
     }
-    const done = this.run(fan, network, accounts, hear).finally(() => { this.running.delete(key); });
+    const done = this.run(fan, network, accounts, hear).finally(() => {
+      this.running.delete(key);
+    });
     this.running.set(key, { accounts: new Set(accounts.map((one) => one.accountId)), done });
     return done;
   }
@@ -93,7 +135,9 @@ export class Asking {
     let progress = { done: 0, total: accounts.length, awarded: 0 };
     try {
       await this.parts.networks.of(network).check({
-        tokens, person: identity.networkId, accounts: accounts.map((one) => one.accountId),
+        tokens,
+        person: identity.networkId,
+        accounts: accounts.map((one) => one.accountId),
         hear: async (answers) => {
           progress = { ...progress, done: progress.done + answers.length };
           // An answer whose lease was lost is dropped: whoever holds it now asks again.
@@ -116,7 +160,12 @@ export class Asking {
     const known = answers.filter((one) => accounts.has(one.account));
     const deeds = new Map(known.map((one) => [one.account, deedOf(this.kind(network), accounts.get(one.account) as VerifiedAccount)]));
     const [states, card] = await Promise.all([points.turns(fan, [...deeds.values()]), cards.of(network)]);
-    const applied = new Map<string, Applied>(known.map((one) => [one.account, { verdict: one.verdict, askedAt: one.askedAt, turn: states.get(deeds.get(one.account) as string)?.turn ?? 0, outcome: null, evidence: null }]));
+    const applied = new Map<string, Applied>(
+      known.map((one) => [
+        one.account,
+        { verdict: one.verdict, askedAt: one.askedAt, turn: states.get(deeds.get(one.account) as string)?.turn ?? 0, outcome: null, evidence: null },
+      ]),
+    );
     const gives: { answer: Answer; account: VerifiedAccount }[] = [];
     const takes: { answer: Answer; account: VerifiedAccount; turn: number }[] = [];
     for (const answer of known) {
@@ -128,14 +177,27 @@ export class Asking {
       // A deed that was taken back needs a yes asked later than that: a late answer gives nothing.
       else if (answer.verdict === 'yes' && card?.mode === 'confirmed' && (!state || answer.askedAt > state.askedAt)) gives.push({ answer, account });
       // A network's answer never touches a deed held under `hub`.
-      else if (answer.verdict === 'no' && state && under === 'confirmed' && (await doubts.no(fan, network, deed, state.turn, answer.askedAt))) takes.push({ answer, account, turn: state.turn + 1 });
+      else if (answer.verdict === 'no' && state && under === 'confirmed' && (await doubts.no(fan, network, deed, state.turn, answer.askedAt)))
+        takes.push({ answer, account, turn: state.turn + 1 });
     }
     if (card && (gives.length > 0 || takes.length > 0)) {
-      const acts = [...gives.map((one) => ({ ...one, want: 'give' as const, cause: 'network_yes' as const })), ...takes.map((one) => ({ ...one, want: { turn: one.turn }, cause: 'network_no' as const }))];
-      const hashes = await evidence.keep(fan, network, acts.map((one) => one.answer));
+      const acts = [
+        ...gives.map((one) => ({ ...one, want: 'give' as const, cause: 'network_yes' as const })),
+        ...takes.map((one) => ({ ...one, want: { turn: one.turn }, cause: 'network_no' as const })),
+      ];
+      const hashes = await evidence.keep(
+        fan,
+        network,
+        acts.map((one) => one.answer),
+      );
       for (let from = 0; from < acts.length; from += BATCH) {
         const part = acts.slice(from, from + BATCH);
-        const outcomes = await points.recordMany(fan, part.map((one, at) => this.wish(fan, one.account, card, { want: one.want, cause: one.cause, askedAt: one.answer.askedAt, link, evidence: hashes[from + at] ?? null })));
+        const outcomes = await points.recordMany(
+          fan,
+          part.map((one, at) =>
+            this.wish(fan, one.account, card, { want: one.want, cause: one.cause, askedAt: one.answer.askedAt, link, evidence: hashes[from + at] ?? null }),
+          ),
+        );
         for (const [at, outcome] of outcomes.entries()) {
           const { account, cause } = part[at] as (typeof part)[number];
           applied.set(account.accountId, { ...(applied.get(account.accountId) as Applied), turn: outcome.turn, outcome, evidence: hashes[from + at] ?? null });

@@ -4,11 +4,28 @@ import { randomId } from '../platform/ids.js';
 import { isDuplicate, model } from '../platform/mongo.js';
 
 /** The right to ask one network about one fan, and how far a long asking is. `_id` = fan and network. */
-interface AskRecord { _id: string; holder: string | null; askedAt: Date; until: Date; done: number; total: number; awarded: number }
+interface AskRecord {
+  _id: string;
+  holder: string | null;
+  askedAt: Date;
+  until: Date;
+  done: number;
+  total: number;
+  awarded: number;
+}
 const schema = new Schema<AskRecord>({ _id: String, holder: String, askedAt: Date, until: Date, done: Number, total: Number, awarded: Number });
 
-export interface Progress { done: number; total: number; awarded: number; running: boolean; at: Date }
-export interface AskLease { renew(progress?: { done: number; total: number; awarded: number }): Promise<boolean>; release(): Promise<void> }
+export interface Progress {
+  done: number;
+  total: number;
+  awarded: number;
+  running: boolean;
+  at: Date;
+}
+export interface AskLease {
+  renew(progress?: { done: number; total: number; awarded: number }): Promise<boolean>;
+  release(): Promise<void>;
+}
 
 const LEASE_MS = 30_000;
 const LOOK_MS = 60;
@@ -17,9 +34,16 @@ const LOOK_MS = 60;
 export class Asks {
   private readonly records: Model<AskRecord>;
 
-  constructor(connection: Connection, private readonly clock: Clock) { this.records = model(connection, 'Ask', schema, 'asks'); }
+  constructor(
+    connection: Connection,
+    private readonly clock: Clock,
+  ) {
+    this.records = model(connection, 'Ask', schema, 'asks');
+  }
 
-  private static id(fan: string, network: string): string { return `${fan}|${network}`; }
+  private static id(fan: string, network: string): string {
+    return `${fan}|${network}`;
+  }
 
   private async tryTake(fan: string, network: string): Promise<AskLease | null> {
     const _id = Asks.id(fan, network);
@@ -27,7 +51,13 @@ export class Asks {
     const now = this.clock.now();
     const until = (): Date => new Date(this.clock.now().getTime() + LEASE_MS);
     try {
-      const taken = await this.records.findOneAndUpdate({ _id, until: { $lte: now } }, { $set: { holder, askedAt: now, until: until(), done: 0, total: 0, awarded: 0 } }, { upsert: true, returnDocument: 'after' }).lean();
+      const taken = await this.records
+        .findOneAndUpdate(
+          { _id, until: { $lte: now } },
+          { $set: { holder, askedAt: now, until: until(), done: 0, total: 0, awarded: 0 } },
+          { upsert: true, returnDocument: 'after' },
+        )
+        .lean();
       if (taken.holder !== holder) return null;
     } catch (error) {
       if (isDuplicate(error)) return null;
@@ -35,7 +65,9 @@ export class Asks {
     }
     return {
       renew: async (progress) => (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress } })).matchedCount === 1,
-      release: async () => { await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0) } }); },
+      release: async () => {
+        await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0) } });
+      },
     };
   }
 

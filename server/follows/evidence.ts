@@ -4,7 +4,15 @@ import type { Answer } from '../networks/network.js';
 import { model } from '../platform/mongo.js';
 
 /** The private document behind an entry; erasing it with its salt leaves a hash that means nothing. */
-interface EvidenceRecord { _id: string; fan: string; salt: string; network: string; account: string; verdict: string; askedAt: Date }
+interface EvidenceRecord {
+  _id: string;
+  fan: string;
+  salt: string;
+  network: string;
+  account: string;
+  verdict: string;
+  askedAt: Date;
+}
 const schema = new Schema<EvidenceRecord>({ _id: String, fan: String, salt: String, network: String, account: String, verdict: String, askedAt: Date });
 schema.index({ fan: 1 });
 
@@ -12,7 +20,9 @@ schema.index({ fan: 1 });
 export class Evidence {
   private readonly records: Model<EvidenceRecord>;
 
-  constructor(connection: Connection) { this.records = model(connection, 'Evidence', schema, 'evidence'); }
+  constructor(connection: Connection) {
+    this.records = model(connection, 'Evidence', schema, 'evidence');
+  }
 
   /** Stores answers in one insert; gives the hash for each, in order. */
   async keep(fan: string, network: string, answers: Answer[]): Promise<string[]> {

@@ -19,8 +19,14 @@ export function followsApi(follows: Follows, athletes: Athletes, limits: Limits)
     const athlete = await athletes.require(param(req, 'slug'));
     return follows[how](reader, athlete._id, network, { turn, language: req.lang });
   };
-  router.post('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => { const answer = await act(req, 'follow'); res.status(statusOf(answer)).json(answer); });
-  router.delete('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => { const answer = await act(req, 'unfollow'); res.status(statusOf(answer)).json(answer); });
+  router.post('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => {
+    const answer = await act(req, 'follow');
+    res.status(statusOf(answer)).json(answer);
+  });
+  router.delete('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => {
+    const answer = await act(req, 'unfollow');
+    res.status(statusOf(answer)).json(answer);
+  });
   router.post('/follows/check', personal, csrfCheck, async (req, res) => {
     const reader = requireScope(req, 'follow');
     await limits.count('check', reader.id);
@@ -34,23 +40,36 @@ export function followsApi(follows: Follows, athletes: Athletes, limits: Limits)
 /** The same acts by form: 303 back to where the fan was, with what came of it in the address. */
 export function followsPages(follows: Follows, athletes: Athletes, limits: Limits): Router {
   const router = Router();
-  const noticeOf = (answer: FollowAnswer): string => (answer.waitsUntil ? 'waits' : answer.awarded ? (answer.unlocked.length > 0 ? 'unlocked' : 'awarded') : answer.verdict === 'yes' ? 'already' : answer.verdict === 'no' ? 'no' : 'unknown');
-  const act = (how: 'follow' | 'unfollow') => async (req: Request, res: Parameters<Parameters<typeof router.post>[1]>[1]): Promise<void> => {
-    const reader = requireReader(req);
-    const { network, turn, returnTo } = parse(FollowBody, req.body);
-    await limits.count('follow', reader.id);
-    const athlete = await athletes.require(param(req, 'slug'));
-    const back = safeReturn(returnTo, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}`).replace(/[?#].*$/, '');
-    let notice: string;
-    try {
-      const answer = await follows[how](reader, athlete._id, network, { turn, language: req.lang });
-      notice = how === 'unfollow' && answer.verdict === 'no' ? 'undone' : noticeOf(answer);
-    } catch (error) {
-      if (!(error instanceof VillageError) || error.status !== 409) throw error;
-      notice = error.id;
-    }
-    seeOther(res, `${back}?notice=${notice}&network=${network}#accounts`);
-  };
+  const noticeOf = (answer: FollowAnswer): string =>
+    answer.waitsUntil
+      ? 'waits'
+      : answer.awarded
+        ? answer.unlocked.length > 0
+          ? 'unlocked'
+          : 'awarded'
+        : answer.verdict === 'yes'
+          ? 'already'
+          : answer.verdict === 'no'
+            ? 'no'
+            : 'unknown';
+  const act =
+    (how: 'follow' | 'unfollow') =>
+    async (req: Request, res: Parameters<Parameters<typeof router.post>[1]>[1]): Promise<void> => {
+      const reader = requireReader(req);
+      const { network, turn, returnTo } = parse(FollowBody, req.body);
+      await limits.count('follow', reader.id);
+      const athlete = await athletes.require(param(req, 'slug'));
+      const back = safeReturn(returnTo, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}`).replace(/[?#].*$/, '');
+      let notice: string;
+      try {
+        const answer = await follows[how](reader, athlete._id, network, { turn, language: req.lang });
+        notice = how === 'unfollow' && answer.verdict === 'no' ? 'undone' : noticeOf(answer);
+      } catch (error) {
+        if (!(error instanceof VillageError) || error.status !== 409) throw error;
+        notice = error.id;
+      }
+      seeOther(res, `${back}?notice=${notice}&network=${network}#accounts`);
+    };
   router.post('/athletes/:slug/follow', personal, csrfCheck, act('follow'));
   router.post('/athletes/:slug/unfollow', personal, csrfCheck, act('unfollow'));
   router.post('/me/check', personal, csrfCheck, async (req, res) => {

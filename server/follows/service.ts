@@ -12,7 +12,12 @@ import type { Unlocked, Unlocks } from './needs.js';
 
 export { deedOf } from './asking.js';
 export interface FollowAnswer {
-  verdict: Verdict; awarded: 0 | 1; turn: number; points: number; medal: string | null; unlocked: Unlocked[];
+  verdict: Verdict;
+  awarded: 0 | 1;
+  turn: number;
+  points: number;
+  medal: string | null;
+  unlocked: Unlocked[];
   /** Where to follow, when the network says no. */
   open?: string;
   /** The job that asks again, when no answer came. */
@@ -20,8 +25,18 @@ export interface FollowAnswer {
   /** From when a give held back by a limit will be given. */
   waitsUntil?: Date;
 }
-export interface FollowState { deed: string; turn: number; held: boolean; card: string | null; mode: 'off' | 'hub' | 'confirmed'; linked: boolean }
-export interface FollowParts extends AskingParts { jobs: Jobs; bus: Bus }
+export interface FollowState {
+  deed: string;
+  turn: number;
+  held: boolean;
+  card: string | null;
+  mode: 'off' | 'hub' | 'confirmed';
+  linked: boolean;
+}
+export interface FollowParts extends AskingParts {
+  jobs: Jobs;
+  bus: Bus;
+}
 
 /** How long a request waits for a network before it answers 202. */
 const WAIT_MS = 2000;
@@ -32,10 +47,14 @@ export class Follows {
   private unlocks: Unlocks | null = null;
   private readonly asking: Asking;
 
-  constructor(private readonly parts: FollowParts) { this.asking = new Asking(parts); }
+  constructor(private readonly parts: FollowParts) {
+    this.asking = new Asking(parts);
+  }
 
   /** Who tells what an award opened. */
-  onUnlock(unlocks: Unlocks): void { this.unlocks = unlocks; }
+  onUnlock(unlocks: Unlocks): void {
+    this.unlocks = unlocks;
+  }
 
   private async account(athlete: string, network: NetworkId): Promise<VerifiedAccount> {
     const found = (await this.parts.registry.verifiedOf(athlete)).find((one) => one.network === network);
@@ -55,26 +74,35 @@ export class Follows {
    * The fan says "I follow": under `hub` that is the deed, under `confirmed` the network is asked now. The same again answers the same
    * with `awarded: 0`. Throws `account_not_found`, `not_verified`, `card_off`, `not_linked`, `own_account`.
    */
-  async follow(reader: { id: string; roles: readonly string[] }, athlete: string, network: NetworkId, options: { turn?: number | undefined; language: string }): Promise<FollowAnswer> {
+  async follow(
+    reader: { id: string; roles: readonly string[] },
+    athlete: string,
+    network: NetworkId,
+    options: { turn?: number | undefined; language: string },
+  ): Promise<FollowAnswer> {
     const account = await this.account(athlete, network);
     const card = await this.parts.cards.require(network, this.asking.kind(network));
     await this.refuseOwn(reader.id, account, reader.roles);
     if (card.mode === 'hub') {
-      const outcome = await this.parts.points.record(this.asking.wish(reader.id, account, card, { want: 'give', cause: 'hub_click', askedAt: this.parts.clock.now(), seen: options.turn }));
+      const outcome = await this.parts.points.record(
+        this.asking.wish(reader.id, account, card, { want: 'give', cause: 'hub_click', askedAt: this.parts.clock.now(), seen: options.turn }),
+      );
       if (outcome.limited) await this.asking.hold(reader.id, account, card, outcome, 'hub_click', null);
       return this.answer('yes', outcome, options.language);
     }
-    return this.confirmed(reader.id, account, options, async (applied) => {
-      if (applied.verdict !== 'no') return applied;
-      return { ...applied, open: account.url };
-    });
+    return this.confirmed(reader.id, account, options, (applied) => (applied.verdict === 'no' ? { ...applied, open: account.url } : applied));
   }
 
   /**
    * The fan says "no more": under `hub` the point goes at once, under `confirmed` the network is asked and its `no` is enough.
    * Throws `still_following` with `open` when the network says yes.
    */
-  async unfollow(reader: { id: string; roles: readonly string[] }, athlete: string, network: NetworkId, options: { turn?: number | undefined; language: string }): Promise<FollowAnswer> {
+  async unfollow(
+    reader: { id: string; roles: readonly string[] },
+    athlete: string,
+    network: NetworkId,
+    options: { turn?: number | undefined; language: string },
+  ): Promise<FollowAnswer> {
     const account = await this.account(athlete, network);
     const deed = deedOf(this.asking.kind(network), account);
     const state = (await this.parts.points.turns(reader.id, [deed])).get(deed);
@@ -83,8 +111,9 @@ export class Follows {
       if (!stale && (await this.parts.doubts.cancelWaiting(reader.id, deed))) return this.present(reader.id, state?.turn ?? 0, 'no');
       return this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
     }
-    const card = (await this.parts.cards.of(network)) ?? { id: state?.card.split(':')[0] ?? '', mode: heldUnder(state) } as Card;
-    const take = (askedAt: Date, evidence: string | null): Promise<Outcome> => this.parts.points.record(this.asking.wish(reader.id, account, card, { want: 'take', cause: 'undo', askedAt, evidence, seen: state?.turn }));
+    const card = (await this.parts.cards.of(network)) ?? ({ id: state?.card.split(':')[0] ?? '', mode: heldUnder(state) } as Card);
+    const take = (askedAt: Date, evidence: string | null): Promise<Outcome> =>
+      this.parts.points.record(this.asking.wish(reader.id, account, card, { want: 'take', cause: 'undo', askedAt, evidence, seen: state?.turn }));
     if (heldUnder(state) === 'hub') return this.answer('no', await take(this.parts.clock.now(), null), options.language);
     const applied = await this.asked(reader.id, account);
     if (applied.verdict === 'yes') throw new VillageError('still_following', { network }, { open: account.url });
@@ -92,7 +121,12 @@ export class Follows {
     return this.answer('no', await take(applied.askedAt, applied.evidence), options.language);
   }
 
-  private async confirmed(fan: string, account: VerifiedAccount, options: { turn?: number | undefined; language: string }, shape: (answer: FollowAnswer) => Promise<FollowAnswer>): Promise<FollowAnswer> {
+  private async confirmed(
+    fan: string,
+    account: VerifiedAccount,
+    options: { turn?: number | undefined; language: string },
+    shape: (answer: FollowAnswer) => FollowAnswer,
+  ): Promise<FollowAnswer> {
     const { network } = account;
     const deed = deedOf(this.asking.kind(network), account);
     if (options.turn !== undefined) {
@@ -104,15 +138,21 @@ export class Follows {
       const state = (await this.parts.points.turns(fan, [deed])).get(deed);
       return { ...(await this.present(fan, state?.turn ?? 0, applied.verdict)), job: await this.again(fan, network) };
     }
-    const answer = applied.outcome ? await this.answer(applied.verdict, applied.outcome, options.language) : await this.present(fan, applied.turn, applied.verdict);
+    const answer = applied.outcome
+      ? await this.answer(applied.verdict, applied.outcome, options.language)
+      : await this.present(fan, applied.turn, applied.verdict);
     return shape(answer);
   }
 
   private async answer(verdict: Verdict, outcome: Outcome, language: string): Promise<FollowAnswer> {
     const gave = outcome.entry !== null && outcome.entry.delta > 0;
     return {
-      verdict, awarded: gave ? 1 : 0, turn: outcome.turn, points: outcome.head.after.points, medal: outcome.head.after.medals['hub']?.[0] ?? null,
-      unlocked: gave && outcome.entry ? await this.unlocks?.openedBy(outcome.entry.fan, [outcome.entry.deed], language) ?? [] : [],
+      verdict,
+      awarded: gave ? 1 : 0,
+      turn: outcome.turn,
+      points: outcome.head.after.points,
+      medal: outcome.head.after.medals['hub']?.[0] ?? null,
+      unlocked: gave && outcome.entry ? ((await this.unlocks?.openedBy(outcome.entry.fan, [outcome.entry.deed], language)) ?? []) : [],
       ...(outcome.limited ? { waitsUntil: outcome.limited } : {}),
     };
   }
@@ -122,21 +162,31 @@ export class Follows {
     return { verdict, awarded: 0, turn, points: after.points, medal: after.medals['hub']?.[0] ?? null, unlocked: [] };
   }
 
-  private again(fan: string, network: NetworkId): Promise<string> { return this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network }, new Date(this.parts.clock.now().getTime() + 15_000)); }
+  private again(fan: string, network: NetworkId): Promise<string> {
+    return this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network }, new Date(this.parts.clock.now().getTime() + 15_000));
+  }
 
   /** Asks about one account and waits two seconds at most; the asking itself goes on and is applied. */
   private async asked(fan: string, account: VerifiedAccount): Promise<Applied> {
     const none: Applied = { verdict: 'unknown', askedAt: this.parts.clock.now(), turn: 0, outcome: null, evidence: null };
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => { timer = setTimeout(() => { resolve(null); }, WAIT_MS); });
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => {
+        resolve(null);
+      }, WAIT_MS);
+    });
     const ask = this.asking.ask(fan, account.network, [account]);
     ask.catch(() => undefined);
-    const answers = await Promise.race([ask, late]).finally(() => { clearTimeout(timer); });
+    const answers = await Promise.race([ask, late]).finally(() => {
+      clearTimeout(timer);
+    });
     return answers?.get(account.accountId) ?? none;
   }
 
   /** A fan linked a network: under `confirmed` all its verified accounts are asked about, in the background. Satisfies `Linked`. */
-  async linked(fan: string, network: string): Promise<void> { await this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network }); }
+  async linked(fan: string, network: string): Promise<void> {
+    await this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network });
+  }
 
   /** Asks every linked network again about all verified accounts; answers the jobs. */
   async checkAll(fan: string): Promise<string[]> {
@@ -148,14 +198,29 @@ export class Follows {
   async checkNetwork(fan: string, network: NetworkId): Promise<Date | null> {
     const now = this.parts.clock.now();
     const card = await this.parts.cards.of(network);
-    if (card?.mode !== 'confirmed') { await this.parts.fans.identities.checked(fan, network, now); return null; }
+    if (card?.mode !== 'confirmed') {
+      await this.parts.fans.identities.checked(fan, network, now);
+      return null;
+    }
     const record = await this.parts.fans.get(fan);
     const mine = record?.roles.includes('athlete') ? await this.parts.fans.identities.of(fan) : [];
-    const accounts = (await this.parts.registry.verified(network)).filter((one) => !mine.some((own) => own.network === network && own.networkId === one.accountId));
-    const answers = await this.asking.ask(fan, network, accounts, (progress) => { this.parts.bus.tell('follows:progress', { fan, network, ...progress }); }).catch((error: unknown) => { if (error instanceof VillageError && error.id === 'not_linked') return null; throw error; });
+    const accounts = (await this.parts.registry.verified(network)).filter(
+      (one) => !mine.some((own) => own.network === network && own.networkId === one.accountId),
+    );
+    const answers = await this.asking
+      .ask(fan, network, accounts, (progress) => {
+        this.parts.bus.tell('follows:progress', { fan, network, ...progress });
+      })
+      .catch((error: unknown) => {
+        if (error instanceof VillageError && error.id === 'not_linked') return null;
+        throw error;
+      });
     if (!answers) return null;
     const missing = accounts.length - [...answers.values()].filter((one) => one.verdict !== 'unknown').length;
-    if (missing === 0 || accounts.length === 0) { await this.parts.fans.identities.checked(fan, network, now); return null; }
+    if (missing === 0 || accounts.length === 0) {
+      await this.parts.fans.identities.checked(fan, network, now);
+      return null;
+    }
     // Limits pass within a quarter of an hour; an account that has vanished does not, so it is not chased for ever.
     await this.parts.fans.identities.checked(fan, network, now);
     return missing === accounts.length ? new Date(now.getTime() + 15 * 60_000) : null;
@@ -171,7 +236,8 @@ export class Follows {
     for (const one of await fans.identities.unasked(new Date(now.getTime() - 60_000), limit)) await this.linked(one.fan, one.network);
     const due = new Map<string, { fan: string; network: NetworkId }>();
     for (const one of await doubts.ripe(now, limit)) due.set(`${one.fan}|${one.network}`, { fan: one.fan, network: one.network as NetworkId });
-    for (const one of await fans.identities.due(new Date(now.getTime() - CHECK_EVERY_MS), limit)) due.set(`${one.fan}|${one.network}`, { fan: one.fan, network: one.network as NetworkId });
+    for (const one of await fans.identities.due(new Date(now.getTime() - CHECK_EVERY_MS), limit))
+      due.set(`${one.fan}|${one.network}`, { fan: one.fan, network: one.network as NetworkId });
     for (const { fan, network } of due.values()) await this.askHeld(fan, network);
     for (const doubt of await doubts.claimDue(now, limit)) await this.settleWaiting(doubt);
   }
@@ -180,18 +246,29 @@ export class Follows {
   async askHeld(fan: string, network: NetworkId): Promise<void> {
     const held = await this.parts.points.held(fan);
     const accounts: VerifiedAccount[] = [];
-    for (const account of await this.parts.registry.verified(network)) if (heldUnder(held.get(deedOf(this.asking.kind(network), account))) === 'confirmed') accounts.push(account);
-    if (accounts.length > 0) await this.asking.ask(fan, network, accounts).catch((error: unknown) => { if (!(error instanceof VillageError)) throw error; });
+    for (const account of await this.parts.registry.verified(network))
+      if (heldUnder(held.get(deedOf(this.asking.kind(network), account))) === 'confirmed') accounts.push(account);
+    if (accounts.length > 0)
+      await this.asking.ask(fan, network, accounts).catch((error: unknown) => {
+        if (!(error instanceof VillageError)) throw error;
+      });
     await this.parts.fans.identities.checked(fan, network, this.parts.clock.now());
   }
 
   private async settleWaiting(doubt: Awaited<ReturnType<Doubts['claimDue']>>[number]): Promise<void> {
     const { wish } = doubt;
-    const account = wish && await this.parts.registry.verifiedAccount(doubt.network, wish.account);
+    const account = wish && (await this.parts.registry.verifiedAccount(doubt.network, wish.account));
     const card = await this.parts.cards.of(doubt.network as NetworkId);
     // Only if card, link and epoch are the ones it was decided under; else the wish is dropped.
     if (wish && account && card && account.epoch === wish.epoch && cardText(card) === wish.card) {
-      await this.parts.points.record(this.asking.wish(doubt.fan, account, card, { want: { turn: doubt.turn }, cause: wish.cause as Cause, askedAt: this.parts.clock.now(), link: wish.link }));
+      await this.parts.points.record(
+        this.asking.wish(doubt.fan, account, card, {
+          want: { turn: doubt.turn },
+          cause: wish.cause as Cause,
+          askedAt: this.parts.clock.now(),
+          link: wish.link,
+        }),
+      );
     }
     await this.parts.doubts.settled(doubt.fan, doubt.deed, doubt.turn);
   }
@@ -199,13 +276,22 @@ export class Follows {
   /** For each of an athlete's verified accounts: does this fan hold its deed, and how could it be earned? */
   async states(fan: string | null, accounts: VerifiedAccount[]): Promise<Map<string, FollowState>> {
     const deeds = accounts.map((one) => deedOf(this.asking.kind(one.network), one));
-    const [turns, identities] = fan ? await Promise.all([this.parts.points.turns(fan, deeds), this.parts.fans.identities.of(fan)]) : [new Map<string, DeedState>(), []];
+    const [turns, identities] = fan
+      ? await Promise.all([this.parts.points.turns(fan, deeds), this.parts.fans.identities.of(fan)])
+      : [new Map<string, DeedState>(), []];
     const states = new Map<string, FollowState>();
     for (const [at, account] of accounts.entries()) {
       const deed = deeds[at] as string;
       const turn = turns.get(deed)?.turn ?? 0;
       const card = await this.parts.cards.of(account.network);
-      states.set(account.id, { deed, turn, held: turn % 2 === 1, card: card?.id ?? null, mode: card?.mode ?? 'off', linked: identities.some((one) => one.network === account.network) });
+      states.set(account.id, {
+        deed,
+        turn,
+        held: turn % 2 === 1,
+        card: card?.id ?? null,
+        mode: card?.mode ?? 'off',
+        linked: identities.some((one) => one.network === account.network),
+      });
     }
     return states;
   }
@@ -230,7 +316,8 @@ export class Follows {
       const previous = (await this.parts.points.statement(fan, 1 + gained.length))[gained.length];
       for (const scope of medals.keys()) {
         const held = previous?.after.medals[scope]?.[0];
-        if (held) medals.set(scope, held); else medals.delete(scope);
+        if (held) medals.set(scope, held);
+        else medals.delete(scope);
       }
     }
     return { ...facts, followed, medals };
@@ -238,7 +325,9 @@ export class Follows {
 
   /** How far the long askings of a fan are, a network each. */
   async progress(fan: string): Promise<{ network: string; progress: Progress }[]> {
-    const found = await Promise.all((await this.parts.fans.identities.of(fan)).map(async (one) => ({ network: one.network, progress: await this.parts.asks.progress(fan, one.network) })));
+    const found = await Promise.all(
+      (await this.parts.fans.identities.of(fan)).map(async (one) => ({ network: one.network, progress: await this.parts.asks.progress(fan, one.network) })),
+    );
     return found.filter((one): one is { network: string; progress: Progress } => one.progress !== null);
   }
 }

@@ -2,7 +2,13 @@ import { z } from 'zod';
 
 /** Follow so many of these athletes (on one named network, or on any), or hold a medal of this rank or a higher one. */
 export const Rule = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('follow'), athletes: z.array(z.string().min(1)).min(1).max(20), need: z.number().int().min(1), network: z.enum(['x', 'facebook']).nullable() })
+  z
+    .object({
+      kind: z.literal('follow'),
+      athletes: z.array(z.string().min(1)).min(1).max(20),
+      need: z.number().int().min(1),
+      network: z.enum(['x', 'facebook']).nullable(),
+    })
     .refine((rule) => rule.need <= rule.athletes.length, 'needs_too_many'),
   z.object({ kind: z.literal('medal'), scope: z.string().min(1), medal: z.enum(['bronze', 'silver', 'gold']) }),
 ]);
@@ -11,9 +17,14 @@ export type Rule = z.output<typeof Rule>;
 export const Lock = z.array(Rule).max(5);
 export type Lock = z.output<typeof Lock>;
 
-export interface Facts { followed: ReadonlySet<string>; medals: ReadonlyMap<string, string> }
+export interface Facts {
+  followed: ReadonlySet<string>;
+  medals: ReadonlyMap<string, string>;
+}
 /** What one rule still asks for. `followed` tells each athlete's state, in the rule's order. */
-export type Missing = { kind: 'follow'; network: 'x' | 'facebook' | null; need: number; have: number; athletes: { id: string; followed: boolean }[] } | { kind: 'medal'; scope: string; medal: string; held: string | null };
+export type Missing =
+  | { kind: 'follow'; network: 'x' | 'facebook' | null; need: number; have: number; athletes: { id: string; followed: boolean }[] }
+  | { kind: 'medal'; scope: string; medal: string; held: string | null };
 
 const ORDER = ['bronze', 'silver', 'gold'];
 

@@ -20,5 +20,7 @@ export class Locks {
   }
 
   /** Judges one lock for one fan, on what is true now. */
-  async judge(fan: string | null, lock: Lock): Promise<{ open: boolean; missing: Missing[]; rules: Missing[] }> { return judge(lock, await this.facts(fan, [lock])); }
+  async judge(fan: string | null, lock: Lock): Promise<{ open: boolean; missing: Missing[]; rules: Missing[] }> {
+    return judge(lock, await this.facts(fan, [lock]));
+  }
 }

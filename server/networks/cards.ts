@@ -10,10 +10,30 @@ import { NETWORKS, type NetworkId } from './network.js';
 /** How deeds on a network must be confirmed to earn: not at all (`off`), by the act on the hub's own page, or by the network. */
 export type CardMode = 'off' | 'hub' | 'confirmed';
 /** The dated, signed policy document of a network (DESIGN 6.2). `id` = network and version. */
-export interface Card { id: string; network: NetworkId; version: number; mode: CardMode; deeds: ('follow' | 'like')[]; from: string; signedBy: string }
+export interface Card {
+  id: string;
+  network: NetworkId;
+  version: number;
+  mode: CardMode;
+  deeds: ('follow' | 'like')[];
+  from: string;
+  signedBy: string;
+}
 
-interface CardRecord extends Omit<Card, 'id'> { _id: string; signature: string }
-const schema = new Schema<CardRecord>({ _id: String, network: String, version: Number, mode: String, deeds: [String], from: String, signedBy: String, signature: String });
+interface CardRecord extends Omit<Card, 'id'> {
+  _id: string;
+  signature: string;
+}
+const schema = new Schema<CardRecord>({
+  _id: String,
+  network: String,
+  version: Number,
+  mode: String,
+  deeds: [String],
+  from: String,
+  signedBy: String,
+  signature: String,
+});
 schema.index({ network: 1, version: -1 });
 
 const FRESH_MS = 5000;
@@ -26,16 +46,31 @@ export class Cards {
   private readonly records: Model<CardRecord>;
   private cache: { at: number; cards: Promise<Map<NetworkId, Card>> } | null = null;
 
-  constructor(connection: Connection, private readonly signer: Signer, private readonly bus: Bus, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly signer: Signer,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
+  ) {
     this.records = model(connection, 'Card', schema, 'cards');
-    bus.on('cards:changed', () => { this.cache = null; });
+    bus.on('cards:changed', () => {
+      this.cache = null;
+    });
   }
 
   /** Signs the next version of a network's card. */
   async sign(network: NetworkId, policy: Pick<Card, 'mode' | 'deeds'>, by: string): Promise<Card> {
     const last = await this.records.findOne({ network }).sort({ version: -1 }).lean();
     const version = (last?.version ?? 0) + 1;
-    const card: Card = { id: `${network}@${version}`, network, version, mode: policy.mode, deeds: policy.deeds, from: this.clock.now().toISOString(), signedBy: by };
+    const card: Card = {
+      id: `${network}@${version}`,
+      network,
+      version,
+      mode: policy.mode,
+      deeds: policy.deeds,
+      from: this.clock.now().toISOString(),
+      signedBy: by,
+    };
     const { id, ...rest } = card;
     await this.records.create({ _id: id, ...rest, signature: this.signer.sign(text(card)) });
     this.cache = null;
@@ -46,15 +81,29 @@ export class Cards {
   /** Writes the default cards at the first start. */
   async seed(): Promise<void> {
     for (const network of NETWORKS) {
-      if (!(await this.records.exists({ network }))) await this.sign(network, DEFAULTS[network], 'first start').catch((error: unknown) => { if ((error as { code?: number }).code !== 11000) throw error; });
+      if (!(await this.records.exists({ network })))
+        await this.sign(network, DEFAULTS[network], 'first start').catch((error: unknown) => {
+          if ((error as { code?: number }).code !== 11000) throw error;
+        });
     }
   }
 
   private async read(): Promise<Map<NetworkId, Card>> {
     const now = this.clock.now().toISOString();
     const cards = new Map<NetworkId, Card>();
-    for (const { _id, signature, ...rest } of await this.records.find({ from: { $lte: now } }).sort({ version: 1 }).lean()) {
-      const card: Card = { id: _id, network: rest.network, version: rest.version, mode: rest.mode, deeds: [...rest.deeds], from: rest.from, signedBy: rest.signedBy };
+    for (const { _id, signature, ...rest } of await this.records
+      .find({ from: { $lte: now } })
+      .sort({ version: 1 })
+      .lean()) {
+      const card: Card = {
+        id: _id,
+        network: rest.network,
+        version: rest.version,
+        mode: rest.mode,
+        deeds: [...rest.deeds],
+        from: rest.from,
+        signedBy: rest.signedBy,
+      };
       if (this.signer.verify(text(card), signature)) cards.set(card.network, card);
     }
     return cards;
@@ -65,7 +114,9 @@ export class Cards {
     const now = this.clock.now().getTime();
     if (!this.cache || now - this.cache.at > FRESH_MS || now < this.cache.at) {
       const cards = this.read();
-      cards.catch(() => { this.cache = null; });
+      cards.catch(() => {
+        this.cache = null;
+      });
       this.cache = { at: now, cards };
     }
     const card = (await this.cache.cards).get(network);

@@ -8,15 +8,52 @@ export type Verdict = 'yes' | 'no' | 'unknown' | 'unsupported';
 export type Reason = 'protected' | 'missing_scope' | 'rate_limited' | 'not_found' | 'page_limit' | 'token_revoked' | 'network_down' | 'error';
 
 /** An account by the network's own stable id; the handle may change hands. */
-export interface AccountRef { network: NetworkId; id: string; handle: string; url: string }
-export interface Profile extends AccountRef { name: string; about: string; createdAt: Date | null; followers: number | null; badge: string | null; protected: boolean }
-export interface TokenSet { accessToken: string; refreshToken: string | null; expiresAt: Date | null; scopes: string[] }
-export interface LinkedAccount { account: AccountRef; name: string; tokens: TokenSet }
+export interface AccountRef {
+  network: NetworkId;
+  id: string;
+  handle: string;
+  url: string;
+}
+export interface Profile extends AccountRef {
+  name: string;
+  about: string;
+  createdAt: Date | null;
+  followers: number | null;
+  badge: string | null;
+  protected: boolean;
+}
+export interface TokenSet {
+  accessToken: string;
+  refreshToken: string | null;
+  expiresAt: Date | null;
+  scopes: string[];
+}
+export interface LinkedAccount {
+  account: AccountRef;
+  name: string;
+  tokens: TokenSet;
+}
 /** What was answered about one account, and when it was asked (the instant before the request left). */
-export interface Answer { account: string; verdict: Verdict; askedAt: Date; reason: Reason | null }
-export interface Post { network: NetworkId; id: string; url: string; author: string; text: string; createdAt: Date }
+export interface Answer {
+  account: string;
+  verdict: Verdict;
+  askedAt: Date;
+  reason: Reason | null;
+}
+export interface Post {
+  network: NetworkId;
+  id: string;
+  url: string;
+  author: string;
+  text: string;
+  createdAt: Date;
+}
 /** How an asking will be made: HTTP requests apart from retries, and their price in millionths of a dollar. */
-export interface CheckPlan { calls: number; cost: number; by: 'accounts' | 'list' }
+export interface CheckPlan {
+  calls: number;
+  cost: number;
+  by: 'accounts' | 'list';
+}
 
 /**
  * What an address or handle means, without asking anybody: an account by handle or id, something on this network that is no
@@ -24,10 +61,16 @@ export interface CheckPlan { calls: number; cost: number; by: 'accounts' | 'list
  */
 export type Parsed = { handle: string } | { id: string } | 'none' | null;
 
-export type NetworkErrorCode = 'denied' | 'auth_expired' | 'auth_revoked' | 'forbidden_scope' | 'rate_limited' | 'not_found' | 'bad_request' | 'network_down' | 'invalid_response';
+export type NetworkErrorCode =
+  'denied' | 'auth_expired' | 'auth_revoked' | 'forbidden_scope' | 'rate_limited' | 'not_found' | 'bad_request' | 'network_down' | 'invalid_response';
 
 export class NetworkError extends Error {
-  constructor(readonly network: NetworkId, readonly code: NetworkErrorCode, message: string, readonly retryAt: Date | null = null) {
+  constructor(
+    readonly network: NetworkId,
+    readonly code: NetworkErrorCode,
+    message: string,
+    readonly retryAt: Date | null = null,
+  ) {
     super(message);
     this.name = 'NetworkError';
   }

@@ -9,12 +9,16 @@ const BODY_LIMIT = 1_048_576;
 function limit(socket: Duplex | null | undefined): void {
   if (!socket) return;
   let received = 0;
-  const timer = setTimeout(() => { socket.destroy(new Error('the network took too long')); }, DEADLINE_MS);
+  const timer = setTimeout(() => {
+    socket.destroy(new Error('the network took too long'));
+  }, DEADLINE_MS);
   socket.on('data', (part: Buffer) => {
     received += part.length;
     if (received > BODY_LIMIT) socket.destroy(new Error('the network sent too much'));
   });
-  socket.once('close', () => { clearTimeout(timer); });
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
 }
 
 class LimitedHttp extends http.Agent {
@@ -34,9 +38,14 @@ class LimitedHttps extends https.Agent {
 }
 
 /** The agent for libraries that speak to this origin. */
-export const agentFor = (origin: string): http.Agent => (origin.startsWith('https:') ? new LimitedHttps({ keepAlive: false }) : new LimitedHttp({ keepAlive: false }));
+export const agentFor = (origin: string): http.Agent =>
+  origin.startsWith('https:') ? new LimitedHttps({ keepAlive: false }) : new LimitedHttp({ keepAlive: false });
 
-export interface Reply { status: number; headers: Headers; json: unknown }
+export interface Reply {
+  status: number;
+  headers: Headers;
+  json: unknown;
+}
 
 /** A request whose answer must be JSON under the same limits; throws when it does not come, is too long or is no JSON. */
 export async function requestJson(url: URL, init: RequestInit = {}): Promise<Reply> {
@@ -60,9 +69,14 @@ export class Breaker {
 
   constructor(private readonly now: () => number) {}
 
-  get open(): boolean { return this.now() < this.openUntil; }
+  get open(): boolean {
+    return this.now() < this.openUntil;
+  }
 
-  succeeded(): void { this.failures = 0; this.openUntil = 0; }
+  succeeded(): void {
+    this.failures = 0;
+    this.openUntil = 0;
+  }
 
   failed(): void {
     this.failures += 1;

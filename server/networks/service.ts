@@ -12,9 +12,13 @@ export class Networks {
     this.adapters = { x: new XAdapter(settings.x, clock), facebook: new FacebookAdapter(settings.facebook, clock) };
   }
 
-  of(network: NetworkId): Adapter { return this.adapters[network]; }
+  of(network: NetworkId): Adapter {
+    return this.adapters[network];
+  }
 
-  all(): Adapter[] { return Object.values(this.adapters); }
+  all(): Adapter[] {
+    return Object.values(this.adapters);
+  }
 
   /**
    * Which network and account a text means, of any form: an address names its network, `@name` and a plain name mean X.

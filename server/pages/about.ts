@@ -9,13 +9,26 @@ export function aboutPages(points: Points, cards: Cards, words: Words): Router {
   const router = Router();
   router.get('/about/points', async (req) => {
     const [rules, modes] = await Promise.all([points.rules.read(), Promise.all(NETWORKS.map(async (network) => ({ network, card: await cards.of(network) })))]);
-    await req.page('pages/about-points', { title: words.t(req.lang, 'about.points.title') }, {
-      hub: rules.now.hub.map((at, index) => ({ medal: ['bronze', 'silver', 'gold'][index], at })), discipline: rules.now.discipline.map((at, index) => ({ medal: ['bronze', 'silver', 'gold'][index], at })),
-      version: rules.now.version, from: rules.now.from, cards: modes.map(({ network, card }) => ({ network, mode: card?.mode ?? 'off', from: card?.from ?? null })),
-    });
+    await req.page(
+      'pages/about-points',
+      { title: words.t(req.lang, 'about.points.title') },
+      {
+        hub: rules.now.hub.map((at, index) => ({ medal: ['bronze', 'silver', 'gold'][index], at })),
+        discipline: rules.now.discipline.map((at, index) => ({ medal: ['bronze', 'silver', 'gold'][index], at })),
+        version: rules.now.version,
+        from: rules.now.from,
+        cards: modes.map(({ network, card }) => ({ network, mode: card?.mode ?? 'off', from: card?.from ?? null })),
+      },
+    );
   });
   for (const topic of ['rules', 'accessibility', 'credits'] as const) {
-    router.get(`/about/${topic}`, async (req) => { await req.page('pages/about', { title: words.t(req.lang, `about.${topic}.title`) }, { topic, heading: words.t(req.lang, `about.${topic}.title`), paragraphs: words.t(req.lang, `about.${topic}.text`).split('\n') }); });
+    router.get(`/about/${topic}`, async (req) => {
+      await req.page(
+        'pages/about',
+        { title: words.t(req.lang, `about.${topic}.title`) },
+        { topic, heading: words.t(req.lang, `about.${topic}.title`), paragraphs: words.t(req.lang, `about.${topic}.text`).split('\n') },
+      );
+    });
   }
   return router;
 }

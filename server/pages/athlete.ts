@@ -11,9 +11,31 @@ import { presentVideo, presentVideoItem } from '../videos/present.js';
 import type { Videos } from '../videos/service.js';
 import type { Chats } from '../village/service.js';
 
-export interface AthletePageParts { athletes: Athletes; registry: Registry; follows: Follows; videos: Videos; chats: Chats; posts: Posts; words: Words }
+export interface AthletePageParts {
+  athletes: Athletes;
+  registry: Registry;
+  follows: Follows;
+  videos: Videos;
+  chats: Chats;
+  posts: Posts;
+  words: Words;
+}
 
-interface AccountView { id: string; network: string; handle: string; url: string; state: string; since: Date | null; reason: string | null; turn: number; held: boolean; mode: string; linked: boolean; earns: boolean; verified: boolean }
+interface AccountView {
+  id: string;
+  network: string;
+  handle: string;
+  url: string;
+  state: string;
+  since: Date | null;
+  reason: string | null;
+  turn: number;
+  held: boolean;
+  mode: string;
+  linked: boolean;
+  earns: boolean;
+  verified: boolean;
+}
 
 async function accountViews({ registry, follows }: AthletePageParts, athlete: AthleteRecord, reader: string | null): Promise<AccountView[]> {
   const [all, verified] = await Promise.all([registry.publicOf(athlete._id), registry.verifiedOf(athlete._id)]);
@@ -22,8 +44,19 @@ async function accountViews({ registry, follows }: AthletePageParts, athlete: At
     const account = verified.find((each: VerifiedAccount) => each.id === one._id);
     const state = states.get(one._id);
     return {
-      id: one._id, network: one.network, handle: one.handle, url: account?.url ?? one.url, state: one.state, since: one.since, reason: one.reason, turn: state?.turn ?? 0, held: state?.held ?? false,
-      mode: state?.mode ?? 'off', linked: state?.linked ?? false, earns: one.state === 'verified' && state !== undefined && state.mode !== 'off', verified: one.state === 'verified',
+      id: one._id,
+      network: one.network,
+      handle: one.handle,
+      url: account?.url ?? one.url,
+      state: one.state,
+      since: one.since,
+      reason: one.reason,
+      turn: state?.turn ?? 0,
+      held: state?.held ?? false,
+      mode: state?.mode ?? 'off',
+      linked: state?.linked ?? false,
+      earns: one.state === 'verified' && state !== undefined && state.mode !== 'off',
+      verified: one.state === 'verified',
     };
   });
 }
@@ -39,8 +72,25 @@ export function athleteApi(parts: AthletePageParts): Router {
     const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
     if (reader) res.set('Cache-Control', 'no-store');
     res.json({
-      slug: athlete.slugs[0], name: athlete.name, noc: athlete.noc || null, country: athlete.country, disciplines: athlete.disciplines, status: athlete.status, games: athlete.games, medals: athlete.medals, demo: athlete.demo,
-      accounts: accounts.filter((one) => one.verified).map(({ network, handle, url, since, turn, held, mode }) => ({ network, handle, url, since, ...(reader ? { turn, followed: held } : {}), earns: mode !== 'off' })),
+      slug: athlete.slugs[0],
+      name: athlete.name,
+      noc: athlete.noc || null,
+      country: athlete.country,
+      disciplines: athlete.disciplines,
+      status: athlete.status,
+      games: athlete.games,
+      medals: athlete.medals,
+      demo: athlete.demo,
+      accounts: accounts
+        .filter((one) => one.verified)
+        .map(({ network, handle, url, since, turn, held, mode }) => ({
+          network,
+          handle,
+          url,
+          since,
+          ...(reader ? { turn, followed: held } : {}),
+          earns: mode !== 'off',
+        })),
       pointsToEarn: accounts.filter((one) => one.earns && !one.held).length,
       videos: states.map((one) => presentVideoItem(words, req.lang, one, people)),
       nextChat: chat ? { slug: chat._id, title: chat.title[req.lang], state: chat.state, startsAt: chat.startsAt } : null,
@@ -58,21 +108,61 @@ export function athletePage(parts: AthletePageParts): Router {
   router.get('/athletes/:slug', async (req, res) => {
     const slug = param(req, 'slug');
     const athlete = await athletes.require(slug);
-    if (athlete.slugs[0] !== slug) { res.redirect(301, `/${req.lang}/athletes/${athlete.slugs[0] ?? ''}`); return; }
+    if (athlete.slugs[0] !== slug) {
+      res.redirect(301, `/${req.lang}/athletes/${athlete.slugs[0] ?? ''}`);
+      return;
+    }
     const reader = req.reader?.id ?? null;
-    const [accounts, states, chat, newest] = await Promise.all([accountViews(parts, athlete, reader), videos.about(reader, athlete._id), chats.nextOf(athlete._id), posts.newest(athlete._id, 4)]);
+    const [accounts, states, chat, newest] = await Promise.all([
+      accountViews(parts, athlete, reader),
+      videos.about(reader, athlete._id),
+      chats.nextOf(athlete._id),
+      posts.newest(athlete._id, 4),
+    ]);
     const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
     const earning = accounts.filter((one) => one.earns);
     const { notice, network } = req.query;
-    const said = typeof notice === 'string' && NOTICES.has(notice) ? { id: notice, good: ['awarded', 'unlocked', 'already', 'undone'].includes(notice), text: words.t(req.lang, `follows.notice.${notice}`, { name: athlete.name, network: words.t(req.lang, `networks.${network === 'facebook' ? 'facebook' : 'x'}`) }) } : null;
-    if (notice === 'not_linked') { seeOther(res, `/${req.lang}/me/settings?notice=link`); return; }
-    await req.page('pages/athlete', { title: athlete.name, section: 'athletes', script: 'athlete' }, {
-      athlete: { ...cardOf(words, req.lang, athlete), sex: athlete.sex, medals: athlete.medals, medalTotal: athlete.medals.gold + athlete.medals.silver + athlete.medals.bronze, disciplines: athlete.disciplines },
-      games: [...athlete.games].sort().reverse().map((one) => ({ year: one.slice(0, 4), season: words.t(req.lang, `athletes.season.${one.slice(5)}`) })),
-      accounts, verified: accounts.filter((one) => one.verified), earning: earning.length, earned: earning.filter((one) => one.held).length, said, signedIn: reader !== null,
-      videos: states.map((one) => presentVideo(words, req.lang, one, people)), chat: chat ? { slug: chat._id, title: chat.title[req.lang], live: chat.state === 'live', startsAt: chat.startsAt } : null,
-      posts: newest.map(({ network: on, text, url, createdAt }) => ({ network: on, text, url, createdAt })),
-    });
+    const said =
+      typeof notice === 'string' && NOTICES.has(notice)
+        ? {
+            id: notice,
+            good: ['awarded', 'unlocked', 'already', 'undone'].includes(notice),
+            text: words.t(req.lang, `follows.notice.${notice}`, {
+              name: athlete.name,
+              network: words.t(req.lang, `networks.${network === 'facebook' ? 'facebook' : 'x'}`),
+            }),
+          }
+        : null;
+    if (notice === 'not_linked') {
+      seeOther(res, `/${req.lang}/me/settings?notice=link`);
+      return;
+    }
+    await req.page(
+      'pages/athlete',
+      { title: athlete.name, section: 'athletes', script: 'athlete' },
+      {
+        athlete: {
+          ...cardOf(words, req.lang, athlete),
+          sex: athlete.sex,
+          medals: athlete.medals,
+          medalTotal: athlete.medals.gold + athlete.medals.silver + athlete.medals.bronze,
+          disciplines: athlete.disciplines,
+        },
+        games: [...athlete.games]
+          .sort()
+          .reverse()
+          .map((one) => ({ year: one.slice(0, 4), season: words.t(req.lang, `athletes.season.${one.slice(5)}`) })),
+        accounts,
+        verified: accounts.filter((one) => one.verified),
+        earning: earning.length,
+        earned: earning.filter((one) => one.held).length,
+        said,
+        signedIn: reader !== null,
+        videos: states.map((one) => presentVideo(words, req.lang, one, people)),
+        chat: chat ? { slug: chat._id, title: chat.title[req.lang], live: chat.state === 'live', startsAt: chat.startsAt } : null,
+        posts: newest.map(({ network: on, text, url, createdAt }) => ({ network: on, text, url, createdAt })),
+      },
+    );
   });
   return router;
 }

@@ -4,7 +4,15 @@ const WIDTH = 600;
 const HEIGHT = 320;
 const LEFT = 36;
 
-export interface Chart { width: number; height: number; line: string; area: string; dot: { x: number; y: number }; grid: { y: number; label: number; medal: string | null }[]; rows: { at: Date; points: number }[] }
+export interface Chart {
+  width: number;
+  height: number;
+  line: string;
+  area: string;
+  dot: { x: number; y: number };
+  grid: { y: number; label: number; medal: string | null }[];
+  rows: { at: Date; points: number }[];
+}
 
 /** A step line of points over time, y from 0 (LOOK 5); null before the second entry. Coordinates of an SVG viewBox. */
 export function chartOf(newestFirst: Entry[], thresholds: readonly number[]): Chart | null {
@@ -20,8 +28,15 @@ export function chartOf(newestFirst: Entry[], thresholds: readonly number[]): Ch
   for (const entry of entries) line += `H${x(entry)}V${y(entry.after.points)}`;
   const last = entries.at(-1) as Entry;
   return {
-    width: WIDTH, height: HEIGHT, line, area: `${line}V${y(0)}H${LEFT}Z`, dot: { x: x(last), y: y(last.after.points) },
-    grid: [{ y: y(0), label: 0, medal: null }, ...thresholds.map((at, index) => ({ y: y(at), label: at, medal: ['bronze', 'silver', 'gold'][index] ?? null })).filter((one) => one.label <= top)],
+    width: WIDTH,
+    height: HEIGHT,
+    line,
+    area: `${line}V${y(0)}H${LEFT}Z`,
+    dot: { x: x(last), y: y(last.after.points) },
+    grid: [
+      { y: y(0), label: 0, medal: null },
+      ...thresholds.map((at, index) => ({ y: y(at), label: at, medal: ['bronze', 'silver', 'gold'][index] ?? null })).filter((one) => one.label <= top),
+    ],
     rows: newestFirst.slice(0, 30).map((one) => ({ at: one.at, points: one.after.points })),
   };
 }

@@ -4,10 +4,25 @@ import { model } from './mongo.js';
 
 /** One line of the audit log (ASVS 16.2): who did what to whom, when, with what before and after. */
 export interface AuditRecord {
-  _id: Types.ObjectId; at: Date; by: string; act: string; on: string; reason: string | null; before: unknown; after: unknown; request: string | null;
+  _id: Types.ObjectId;
+  at: Date;
+  by: string;
+  act: string;
+  on: string;
+  reason: string | null;
+  before: unknown;
+  after: unknown;
+  request: string | null;
 }
 const schema = new Schema<AuditRecord>({
-  at: Date, by: String, act: String, on: String, reason: String, before: Schema.Types.Mixed, after: Schema.Types.Mixed, request: String,
+  at: Date,
+  by: String,
+  act: String,
+  on: String,
+  reason: String,
+  before: Schema.Types.Mixed,
+  after: Schema.Types.Mixed,
+  request: String,
 });
 schema.index({ on: 1, at: -1 });
 schema.index({ at: -1 });
@@ -16,7 +31,10 @@ schema.index({ at: -1 });
 export class Audit {
   private readonly records: Model<AuditRecord>;
 
-  constructor(connection: Connection, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly clock: Clock,
+  ) {
     this.records = model(connection, 'Audit', schema, 'audit');
   }
 

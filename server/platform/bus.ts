@@ -13,9 +13,14 @@ export class Bus {
   readonly process = randomId();
   private readonly listeners = new Map<Topic, Set<Listener<Topic>>>();
 
-  constructor(private readonly redis: RedisClients, private readonly log: Log) {}
+  constructor(
+    private readonly redis: RedisClients,
+    private readonly log: Log,
+  ) {}
 
-  private get channel(): string { return `${this.redis.prefix}bus`; }
+  private get channel(): string {
+    return `${this.redis.prefix}bus`;
+  }
 
   /** Starts to listen to other processes. */
   async start(): Promise<void> {
@@ -43,7 +48,11 @@ export class Bus {
 
   private hear<T extends Topic>(topic: T, news: News[T]): void {
     for (const listener of this.listeners.get(topic) ?? []) {
-      Promise.resolve().then(() => (listener as Listener<T>)(news)).catch((error: unknown) => { this.log.warn({ err: error, topic }, 'bus: a listener failed'); });
+      Promise.resolve()
+        .then(() => (listener as Listener<T>)(news))
+        .catch((error: unknown) => {
+          this.log.warn({ err: error, topic }, 'bus: a listener failed');
+        });
     }
   }
 }

@@ -1,4 +1,6 @@
 /** Time comes from outside, so that tests steer it. */
-export interface Clock { now(): Date }
+export interface Clock {
+  now(): Date;
+}
 
 export const systemClock: Clock = { now: () => new Date() };

@@ -4,8 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { VillageError } from '../errors.js';
 
 /** Where in a file: bytes `start` to `end`, both inclusive. */
-export interface ByteRange { start: number; end: number }
-export interface StoredFile { id: Types.ObjectId; length: number }
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+export interface StoredFile {
+  id: Types.ObjectId;
+  length: number;
+}
 
 /** Large files in GridFS under made-up names, outside any web root (ASVS 5.3.1). */
 export class Files {
@@ -13,7 +19,11 @@ export class Files {
 
   constructor(connection: Connection) {
     if (!connection.db) throw new Error('files: not connected');
-    this.bucket = new mongoose.mongo.GridFSBucket(connection.db, { bucketName: 'files', chunkSizeBytes: 256 * 1024, writeConcern: { w: 'majority', journal: true } });
+    this.bucket = new mongoose.mongo.GridFSBucket(connection.db, {
+      bucketName: 'files',
+      chunkSizeBytes: 256 * 1024,
+      writeConcern: { w: 'majority', journal: true },
+    });
   }
 
   /** Stores a whole stream; nothing is visible of one that broke off. */
@@ -25,7 +35,7 @@ export class Files {
       await upload.abort().catch(() => undefined);
       throw error;
     }
-    return { id: upload.id, length: upload.length };
+    return { id: new mongoose.Types.ObjectId(upload.id.toString()), length: upload.length };
   }
 
   /** The bytes of a range; the store is read as the client takes them. */
@@ -33,7 +43,9 @@ export class Files {
     return this.bucket.openDownloadStream(id, { start: range.start, end: range.end + 1 });
   }
 
-  async remove(id: Types.ObjectId): Promise<void> { await this.bucket.delete(id).catch(() => undefined); }
+  async remove(id: Types.ObjectId): Promise<void> {
+    await this.bucket.delete(id).catch(() => undefined);
+  }
 }
 
 /**

@@ -13,12 +13,20 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function sameOrigin(publicUrl: string): RequestHandler {
   const ours = new URL(publicUrl).origin;
   return (req: Request, _res: Response, next: NextFunction) => {
-    if (SAFE.has(req.method) || bearer(req) !== null) { next(); return; }
+    if (SAFE.has(req.method) || bearer(req) !== null) {
+      next();
+      return;
+    }
     const site = req.get('sec-fetch-site');
     const origin = req.get('origin');
-    const fine = site !== undefined ? (site === 'same-origin' || site === 'none') && (origin === undefined || origin === ours)
-      : origin !== undefined ? origin === ours : req.get('cookie') === undefined;
-    if (fine) next(); else next(new VillageError('foreign_request'));
+    const fine =
+      site !== undefined
+        ? (site === 'same-origin' || site === 'none') && (origin === undefined || origin === ours)
+        : origin !== undefined
+          ? origin === ours
+          : req.get('cookie') === undefined;
+    if (fine) next();
+    else next(new VillageError('foreign_request'));
   };
 }
 
@@ -31,7 +39,9 @@ export function bearer(req: Request): string | null {
 const csrf = csrfSync({
   getTokenFromRequest: (req) => (req.body as { csrf?: string } | undefined)?.csrf ?? req.get('x-csrf-token'),
   getTokenFromState: (req) => req.session.csrfToken,
-  storeTokenInState: (req, token) => { if (typeof token === 'string') req.session.csrfToken = token; },
+  storeTokenInState: (req, token) => {
+    if (typeof token === 'string') req.session.csrfToken = token;
+  },
   size: 32,
 });
 
@@ -40,8 +50,12 @@ export const csrfToken = (req: Request): string => csrf.generateToken(req);
 
 /** Second layer behind `sameOrigin`: an unsafe request with a cookie must carry the session's token. */
 export const csrfCheck: RequestHandler = (req, _res, next) => {
-  if (SAFE.has(req.method) || bearer(req) !== null) { next(); return; }
-  if (csrf.isRequestValid(req)) next(); else next(new VillageError('foreign_request'));
+  if (SAFE.has(req.method) || bearer(req) !== null) {
+    next();
+    return;
+  }
+  if (csrf.isRequestValid(req)) next();
+  else next(new VillageError('foreign_request'));
 };
 
 /** A fresh nonce a response, and the headers (a sign-in form is answered by a redirect to its network, which `form-action` must allow) of ASVS 3.4 on every answer. */
@@ -49,19 +63,33 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
   const secure = publicUrl.startsWith('https:');
   const nonceOf = (_req: unknown, res: unknown): string => `'nonce-${(res as Response).locals['nonce'] as string}'`;
   return [
-    (_req, res, next) => { res.locals['nonce'] = randomBytes(16).toString('base64url'); next(); },
+    (_req, res, next) => {
+      res.locals['nonce'] = randomBytes(16).toString('base64url');
+      next();
+    },
     helmet({
       contentSecurityPolicy: {
         useDefaults: false,
         directives: {
-          defaultSrc: ["'none'"], scriptSrc: ["'self'", nonceOf], styleSrc: ["'self'"], imgSrc: ["'self'"], fontSrc: ["'self'"], mediaSrc: ["'self'"],
-          connectSrc: ["'self'", publicUrl.replace(/^http/, 'ws')], manifestSrc: ["'self'"], objectSrc: ["'none'"], baseUri: ["'none'"],
-          formAction: ["'self'", ...signInOrigins], frameAncestors: ["'none'"], ...(secure ? { upgradeInsecureRequests: [] } : {}),
+          defaultSrc: ["'none'"],
+          scriptSrc: ["'self'", nonceOf],
+          styleSrc: ["'self'"],
+          imgSrc: ["'self'"],
+          fontSrc: ["'self'"],
+          mediaSrc: ["'self'"],
+          connectSrc: ["'self'", publicUrl.replace(/^http/, 'ws')],
+          manifestSrc: ["'self'"],
+          objectSrc: ["'none'"],
+          baseUri: ["'none'"],
+          formAction: ["'self'", ...signInOrigins],
+          frameAncestors: ["'none'"],
+          ...(secure ? { upgradeInsecureRequests: [] } : {}),
         },
       },
       strictTransportSecurity: secure ? { maxAge: 31_536_000, includeSubDomains: true } : false,
       referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
-      crossOriginOpenerPolicy: { policy: 'same-origin' }, crossOriginResourcePolicy: { policy: 'same-origin' },
+      crossOriginOpenerPolicy: { policy: 'same-origin' },
+      crossOriginResourcePolicy: { policy: 'same-origin' },
     }),
   ];
 }
@@ -70,8 +98,12 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
 export function safeReturn(path: unknown, fallback: string): string {
   if (typeof path !== 'string' || path.length > 500) return fallback;
   let plain = path;
-  try { plain = decodeURIComponent(path); } catch { return fallback; }
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  try {
+    plain = decodeURIComponent(path);
+  } catch {
+    return fallback;
+  }
+
   const bad = /^[^/]|^\/[/\\]|[\\\u0000-\u001f\u007f]/;
   return bad.test(path) || bad.test(plain) ? fallback : path;
 }

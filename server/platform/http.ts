@@ -6,13 +6,24 @@ import type { Frame } from './views.js';
 
 /** Who sends this request: a signed-in fan, by cookie or token. */
 export interface Reader {
-  id: string; name: string; roles: string[]; country: string;
+  id: string;
+  name: string;
+  roles: string[];
+  country: string;
   /** Null for a session, which may do everything its fan may; else the scopes of the token. */
   scopes: string[] | null;
 }
 
 /** What a page says about itself. */
-export interface PageFacts { title: string; section?: string; script?: string; status?: number; robots?: boolean; notice?: string | null; wide?: boolean }
+export interface PageFacts {
+  title: string;
+  section?: string;
+  script?: string;
+  status?: number;
+  robots?: boolean;
+  notice?: string | null;
+  wide?: boolean;
+}
 
 declare module 'express-serve-static-core' {
   interface Request {
@@ -72,7 +83,12 @@ export function param(req: Request, name: string): string {
 }
 
 /** Answers that belong to one person are kept by nobody (ASVS 14.3.2). */
-export const personal: RequestHandler = (_req, res, next) => { res.set('Cache-Control', 'no-store'); next(); };
+export const personal: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store');
+  next();
+};
 
 /** 303, the answer to every form that was taken (RFC 9110, 15.4.4). */
-export const seeOther = (res: Response, path: string): void => { res.redirect(303, path); };
+export const seeOther = (res: Response, path: string): void => {
+  res.redirect(303, path);
+};

@@ -36,7 +36,10 @@ export class Words {
   private readonly dates = new Map<string, Intl.DateTimeFormat>();
   private readonly names = new Map<string, Intl.DisplayNames>();
 
-  constructor(folder: string, private readonly timezone: string) {
+  constructor(
+    folder: string,
+    private readonly timezone: string,
+  ) {
     const resources: Record<string, { words: Tree }> = { fr: { words: {} }, en: { words: {} } };
     for (const file of readdirSync(folder)) {
       const room = file.replace(/\.json$/, '');
@@ -45,9 +48,18 @@ export class Words {
     }
     this.engine = createInstance();
     void this.engine.init({
-      resources, lng: 'fr', fallbackLng: false, ns: ['words'], defaultNS: 'words', initAsync: false, showSupportNotice: false,
-      interpolation: { escapeValue: false }, returnNull: false,
-      parseMissingKeyHandler: (key: string) => { throw new Error(`words: no key ${key}`); },
+      resources,
+      lng: 'fr',
+      fallbackLng: false,
+      ns: ['words'],
+      defaultNS: 'words',
+      initAsync: false,
+      showSupportNotice: false,
+      interpolation: { escapeValue: false },
+      returnNull: false,
+      parseMissingKeyHandler: (key: string) => {
+        throw new Error(`words: no key ${key}`);
+      },
     } as Parameters<i18n['init']>[0]);
   }
 
@@ -55,13 +67,18 @@ export class Words {
   t(language: Language, key: string, params: Params = {}): string {
     const shown: Params = { lng: language };
     for (const [name, value] of Object.entries(params)) {
-      if (typeof value === 'number' && name === 'count') { shown['count'] = value; shown['n'] = this.number(language, value); } else shown[name] = typeof value === 'number' ? this.number(language, value) : value;
+      if (typeof value === 'number' && name === 'count') {
+        shown['count'] = value;
+        shown['n'] = this.number(language, value);
+      } else shown[name] = typeof value === 'number' ? this.number(language, value) : value;
     }
     return this.engine.t(key, shown);
   }
 
   /** Whether a key exists. */
-  has(language: Language, key: string): boolean { return this.engine.exists(key, { lng: language }); }
+  has(language: Language, key: string): boolean {
+    return this.engine.exists(key, { lng: language });
+  }
 
   /** 1 234,5 or 1,234.5. */
   number(language: Language, value: number): string {
@@ -75,8 +92,14 @@ export class Words {
     const key = `${language}:${style}`;
     let format = this.dates.get(key);
     if (!format) {
-      const options: Intl.DateTimeFormatOptions = style === 'date' ? { dateStyle: 'long' } : style === 'time' ? { timeStyle: 'short' }
-        : style === 'short' ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
+      const options: Intl.DateTimeFormatOptions =
+        style === 'date'
+          ? { dateStyle: 'long' }
+          : style === 'time'
+            ? { timeStyle: 'short' }
+            : style === 'short'
+              ? { day: 'numeric', month: 'short' }
+              : { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
       this.dates.set(key, (format = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'fr-FR', { ...options, timeZone: this.timezone })));
     }
     return format.format(new Date(value));

@@ -8,14 +8,31 @@ import type { RedisClients } from './redis.js';
 
 /** A piece of work that outlasts a crash. `_id` names it: asked for twice while it waits, it is done once. */
 export interface JobRecord {
-  _id: string; kind: string; payload: unknown; state: 'waiting' | 'running'; runAt: Date; until: Date; holder: string | null; attempts: number; error: string | null;
+  _id: string;
+  kind: string;
+  payload: unknown;
+  state: 'waiting' | 'running';
+  runAt: Date;
+  until: Date;
+  holder: string | null;
+  attempts: number;
+  error: string | null;
 }
 const schema = new Schema<JobRecord>({
-  _id: String, kind: String, payload: Schema.Types.Mixed, state: String, runAt: Date, until: Date, holder: String, attempts: Number, error: String,
+  _id: String,
+  kind: String,
+  payload: Schema.Types.Mixed,
+  state: String,
+  runAt: Date,
+  until: Date,
+  holder: String,
+  attempts: Number,
+  error: String,
 });
 schema.index({ runAt: 1, until: 1 });
 
-type Handler = (payload: never, job: { renew(): Promise<boolean> }) => Promise<Date | null | undefined>;
+/** What does a kind of job; the payload is what `add` was given, so its doer knows its shape. */
+export type Handler = (payload: never, job: { renew(): Promise<boolean> }) => Promise<Date | null | undefined>;
 const LEASE_MS = 60_000;
 const POLL_MS = 2000;
 
@@ -32,13 +49,18 @@ export class Jobs {
   private draining: Promise<number> | null = null;
   private again = false;
 
-  constructor(connection: Connection, private readonly redis: RedisClients, private readonly clock: Clock, private readonly log: Log) {
+  constructor(
+    connection: Connection,
+    private readonly redis: RedisClients,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
     this.records = model(connection, 'Job', schema, 'jobs');
   }
 
   /** Says who does a kind of job. */
-  handle<P>(kind: string, handler: (payload: P, job: { renew(): Promise<boolean> }) => Promise<Date | null | undefined>): void {
-    this.handlers.set(kind, handler as unknown as Handler);
+  handle(kind: string, handler: Handler): void {
+    this.handlers.set(kind, handler);
   }
 
   /** Asks for a job; one of the same name that still waits is left as it is. */
@@ -54,32 +76,55 @@ export class Jobs {
   }
 
   /** Whether a job still waits or runs. */
-  async pending(id: string): Promise<boolean> { return (await this.records.exists({ _id: id })) !== null; }
+  async pending(id: string): Promise<boolean> {
+    return (await this.records.exists({ _id: id })) !== null;
+  }
 
   private wake(): void {
-    this.queue ??= new Queue('wake', { connection: this.redis.commands as never, prefix: `${this.redis.prefix}bull`, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } });
-    this.queue.on('error', () => undefined);
+    if (!this.queue) {
+      this.queue = new Queue('wake', {
+        connection: this.redis.commands,
+        prefix: `${this.redis.prefix}bull`,
+        defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+      });
+      this.queue.on('error', () => undefined);
+    }
     this.queue.add('wake', {}).catch(() => undefined);
   }
 
   /** Starts to work: woken by BullMQ, and by a slow poll should nobody wake. */
   start(): void {
-    this.waker = new Worker('wake', async () => { await this.drain(); }, { connection: this.redis.blocking() as never, prefix: `${this.redis.prefix}bull` });
+    this.waker = new Worker(
+      'wake',
+      async () => {
+        await this.drain();
+      },
+      { connection: this.redis.blocking(), prefix: `${this.redis.prefix}bull` },
+    );
     this.waker.on('error', () => undefined);
-    const poll = (): void => { this.timer = setTimeout(() => { void this.drain().catch(() => 0).finally(poll); }, POLL_MS); };
+    const poll = (): void => {
+      this.timer = setTimeout(() => {
+        void this.drain()
+          .catch(() => 0)
+          .finally(poll);
+      }, POLL_MS);
+    };
     poll();
   }
 
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
-    await Promise.all([this.waker?.close(true), this.queue?.close()].map((one) => one?.catch(() => undefined)));
+    await this.waker?.close(true).catch(() => undefined);
+    await this.queue?.close().catch(() => undefined);
     await this.draining?.catch(() => 0);
   }
 
   /** Does every job that is due now; answers how many. */
   drain(): Promise<number> {
     this.again = true;
-    this.draining ??= this.work().finally(() => { this.draining = null; });
+    this.draining ??= this.work().finally(() => {
+      this.draining = null;
+    });
     return this.draining;
   }
 
@@ -99,16 +144,19 @@ export class Jobs {
 
   private async claim(): Promise<JobRecord | null> {
     const now = this.clock.now();
-    return this.records.findOneAndUpdate(
-      { kind: { $in: [...this.handlers.keys()] }, runAt: { $lte: now }, until: { $lte: now } },
-      { $set: { state: 'running', holder: randomId(), until: new Date(now.getTime() + LEASE_MS) }, $inc: { attempts: 1 } },
-      { sort: { runAt: 1 }, returnDocument: 'after' },
-    ).lean();
+    return this.records
+      .findOneAndUpdate(
+        { kind: { $in: [...this.handlers.keys()] }, runAt: { $lte: now }, until: { $lte: now } },
+        { $set: { state: 'running', holder: randomId(), until: new Date(now.getTime() + LEASE_MS) }, $inc: { attempts: 1 } },
+        { sort: { runAt: 1 }, returnDocument: 'after' },
+      )
+      .lean();
   }
 
   private async run(job: JobRecord): Promise<void> {
     const mine = { _id: job._id, holder: job.holder };
-    const renew = async (): Promise<boolean> => (await this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } })).matchedCount === 1;
+    const renew = async (): Promise<boolean> =>
+      (await this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } })).matchedCount === 1;
     try {
       const next = await this.handlers.get(job.kind)?.(job.payload as never, { renew });
       if (next) await this.records.updateOne(mine, { $set: { state: 'waiting', holder: null, runAt: next, until: new Date(0), attempts: 0, error: null } });
@@ -116,7 +164,11 @@ export class Jobs {
     } catch (error) {
       this.log.warn({ err: error, job: job._id, attempts: job.attempts }, 'jobs: a job failed and will be tried again');
       const wait = Math.min(3_600_000, 1000 * 2 ** Math.min(job.attempts, 12)) * (0.75 + Math.random() / 2);
-      await this.records.updateOne(mine, { $set: { state: 'waiting', holder: null, until: new Date(0), runAt: new Date(this.clock.now().getTime() + wait), error: String(error) } }).catch(() => undefined);
+      await this.records
+        .updateOne(mine, {
+          $set: { state: 'waiting', holder: null, until: new Date(0), runAt: new Date(this.clock.now().getTime() + wait), error: String(error) },
+        })
+        .catch(() => undefined);
     }
   }
 }

@@ -3,17 +3,27 @@ import type { Clock } from './clock.js';
 import { randomId } from './ids.js';
 import { isDuplicate, model } from './mongo.js';
 
-interface LeaseRecord { _id: string; holder: string; until: Date }
+interface LeaseRecord {
+  _id: string;
+  holder: string;
+  until: Date;
+}
 const schema = new Schema<LeaseRecord>({ _id: String, holder: String, until: Date });
 
 /** A right to do something alone for a while; `renew` and `release` only work for who still holds it. */
-export interface Lease { renew(): Promise<boolean>; release(): Promise<void> }
+export interface Lease {
+  renew(): Promise<boolean>;
+  release(): Promise<void>;
+}
 
 /** Leases in MongoDB: compare-and-set on a document, so a lost Redis never lets two in. */
 export class Leases {
   private readonly records: Model<LeaseRecord>;
 
-  constructor(connection: Connection, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly clock: Clock,
+  ) {
     this.records = model(connection, 'Lease', schema, 'leases');
   }
 
@@ -23,7 +33,9 @@ export class Leases {
     const now = this.clock.now();
     const until = () => new Date(this.clock.now().getTime() + ms);
     try {
-      const taken = await this.records.findOneAndUpdate({ _id: name, until: { $lte: now } }, { $set: { holder, until: until() } }, { upsert: true, returnDocument: 'after' }).lean();
+      const taken = await this.records
+        .findOneAndUpdate({ _id: name, until: { $lte: now } }, { $set: { holder, until: until() } }, { upsert: true, returnDocument: 'after' })
+        .lean();
       if (taken.holder !== holder) return null;
     } catch (error) {
       if (isDuplicate(error)) return null;
@@ -31,7 +43,9 @@ export class Leases {
     }
     return {
       renew: async () => (await this.records.updateOne({ _id: name, holder }, { $set: { until: until() } })).matchedCount === 1,
-      release: async () => { await this.records.deleteOne({ _id: name, holder }); },
+      release: async () => {
+        await this.records.deleteOne({ _id: name, holder });
+      },
     };
   }
 }

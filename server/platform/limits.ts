@@ -25,10 +25,16 @@ export class Limits {
   constructor(redis: RedisClients, scale = 1) {
     for (const [name, { points, duration }] of Object.entries(LIMITS)) {
       const options = { points: points * scale, duration, keyPrefix: `${redis.prefix}limit:${name}` };
-      this.limiters.set(name as LimitName, new RateLimiterRedis({
-        storeClient: redis.commands, ...options, rejectIfRedisNotReady: true, inMemoryBlockOnConsumed: options.points + 1,
-        insuranceLimiter: new RateLimiterMemory(options),
-      }));
+      this.limiters.set(
+        name as LimitName,
+        new RateLimiterRedis({
+          storeClient: redis.commands,
+          ...options,
+          rejectIfRedisNotReady: true,
+          inMemoryBlockOnConsumed: options.points + 1,
+          insuranceLimiter: new RateLimiterMemory(options),
+        }),
+      );
     }
   }
 
@@ -53,5 +59,8 @@ export function addressKey(address: string | undefined): string {
   const front = head.split(':').filter(Boolean);
   const back = tail.split(':').filter(Boolean);
   const groups = [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
-  return groups.slice(0, 4).map((group, index) => (index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0'))).join(':');
+  return groups
+    .slice(0, 4)
+    .map((group, index) => (index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0')))
+    .join(':');
 }

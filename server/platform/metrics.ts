@@ -3,10 +3,23 @@ import client from 'prom-client';
 /** The figures of one process, for Prometheus. */
 export class Metrics {
   readonly registry = new client.Registry();
-  readonly requests = new client.Histogram({ name: 'village_http_seconds', help: 'HTTP requests by kind', labelNames: ['method', 'status'], buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 2], registers: [this.registry] });
+  readonly requests = new client.Histogram({
+    name: 'village_http_seconds',
+    help: 'HTTP requests by kind',
+    labelNames: ['method', 'status'],
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 2],
+    registers: [this.registry],
+  });
   readonly awards = new client.Counter({ name: 'village_entries_total', help: 'Ledger entries written', labelNames: ['cause'], registers: [this.registry] });
-  readonly networkCalls = new client.Counter({ name: 'village_network_calls_total', help: 'Requests to networks', labelNames: ['network', 'outcome'], registers: [this.registry] });
+  readonly networkCalls = new client.Counter({
+    name: 'village_network_calls_total',
+    help: 'Requests to networks',
+    labelNames: ['network', 'outcome'],
+    registers: [this.registry],
+  });
   readonly sockets = new client.Gauge({ name: 'village_sockets', help: 'Open sockets', registers: [this.registry] });
 
-  constructor() { client.collectDefaultMetrics({ register: this.registry }); }
+  constructor() {
+    client.collectDefaultMetrics({ register: this.registry });
+  }
 }

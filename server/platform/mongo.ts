@@ -5,12 +5,25 @@ import mongoose, { type Connection, type Model, type Schema } from 'mongoose';
  * and journalled, said once here instead of trusted to a server's default.
  */
 export async function connectMongo(uri: string, name: string): Promise<Connection> {
-  return mongoose.createConnection(uri, {
-    dbName: name, autoIndex: false, autoCreate: false, bufferCommands: false,
-    serverSelectionTimeoutMS: 1500, connectTimeoutMS: 1500, socketTimeoutMS: 30_000, maxPoolSize: 50, minPoolSize: 2,
-    heartbeatFrequencyMS: 1000, minHeartbeatFrequencyMS: 100, retryWrites: false,
-    readPreference: 'primary', readConcern: { level: 'majority' }, writeConcern: { w: 'majority', j: true },
-  }).asPromise();
+  return mongoose
+    .createConnection(uri, {
+      dbName: name,
+      autoIndex: false,
+      autoCreate: false,
+      bufferCommands: false,
+      serverSelectionTimeoutMS: 1500,
+      connectTimeoutMS: 1500,
+      socketTimeoutMS: 30_000,
+      maxPoolSize: 50,
+      minPoolSize: 2,
+      heartbeatFrequencyMS: 1000,
+      minHeartbeatFrequencyMS: 100,
+      retryWrites: false,
+      readPreference: 'primary',
+      readConcern: { level: 'majority' },
+      writeConcern: { w: 'majority', journal: true },
+    })
+    .asPromise();
 }
 
 /** A model on the given connection, never on the global one: this is what makes a database per test file possible. */
@@ -27,7 +40,9 @@ export function model<T>(connection: Connection, name: string, schema: Schema<T>
 export async function ensureIndexes(connection: Connection): Promise<void> {
   for (const name of connection.modelNames()) {
     const one = connection.model(name);
-    await one.createCollection().catch((error: unknown) => { if ((error as { code?: number }).code !== 48) throw error; });
+    await one.createCollection().catch((error: unknown) => {
+      if ((error as { code?: number }).code !== 48) throw error;
+    });
     await one.createIndexes();
   }
   const absent = await missingIndexes(connection);
@@ -54,6 +69,9 @@ export const isDuplicate = (error: unknown): boolean => (error as { code?: numbe
 /** The store did not answer, or cannot be reached: the caller may try again later. */
 export function isStoreAway(error: unknown): boolean {
   const name = (error as { name?: string } | null)?.name ?? '';
-  return /^(MongoServerSelectionError|MongoNetworkError|MongoNetworkTimeoutError|MongoNotConnectedError|MongoTopologyClosedError|MongoPoolClearedError|PoolClearedError|MongooseServerSelectionError|PoolClearedOnNetworkError|MongoPoolClosedError|MongoOperationTimeoutError|MongoClientClosedError|MongoWaitQueueTimeoutError)$/.test(name)
-    || (error as { message?: string } | null)?.message?.includes('before initial connection') === true;
+  return (
+    /^(MongoServerSelectionError|MongoNetworkError|MongoNetworkTimeoutError|MongoNotConnectedError|MongoTopologyClosedError|MongoPoolClearedError|PoolClearedError|MongooseServerSelectionError|PoolClearedOnNetworkError|MongoPoolClosedError|MongoOperationTimeoutError|MongoClientClosedError|MongoWaitQueueTimeoutError)$/.test(
+      name,
+    ) || (error as { message?: string } | null)?.message?.includes('before initial connection') === true
+  );
 }

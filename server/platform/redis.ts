@@ -25,28 +25,52 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
   const make = (options: object): Redis => {
     const client = new Redis(url, { lazyConnect: true, retryStrategy, ...options });
     let down = false;
-    client.on('error', (error: Error) => { if (!down) log.warn({ err: error }, 'redis: away'); down = true; });
-    client.on('ready', () => { down = false; });
+    client.on('error', (error: Error) => {
+      if (!down) log.warn({ err: error }, 'redis: away');
+      down = true;
+    });
+    client.on('ready', () => {
+      down = false;
+    });
     all.push(client);
     return client;
   };
   const commands = make({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 1000, connectTimeout: 1000, enableAutoPipelining: true });
   const listener = make({ maxRetriesPerRequest: null, autoResubscribe: true });
   await Promise.all([commands.connect(), listener.connect()]);
-  const policy = await commands.config('GET', 'maxmemory-policy').catch(() => []) as string[];
+  const policy = (await commands.config('GET', 'maxmemory-policy').catch(() => [])) as string[];
   if (policy[1] && policy[1] !== 'noeviction') {
     for (const client of all) client.disconnect();
     throw new Error(`Redis evicts keys (maxmemory-policy ${policy[1]}). Set it to noeviction.`);
   }
   let known: Promise<string> | null = null;
-  commands.on('close', () => { known = null; });
+  commands.on('close', () => {
+    known = null;
+  });
   return {
-    commands, listener, prefix,
-    blocking: () => { const client = make({ maxRetriesPerRequest: null, enableOfflineQueue: true }); void client.connect().catch(() => undefined); return client; },
+    commands,
+    listener,
+    prefix,
+    blocking: () => {
+      const client = make({ maxRetriesPerRequest: null, enableOfflineQueue: true });
+      void client.connect().catch(() => undefined);
+      return client;
+    },
     runId: () => {
-      known ??= commands.info('server').then((text) => /run_id:(\w+)/.exec(text)?.[1] ?? 'unknown').catch((error: unknown) => { known = null; throw error; });
+      known ??= commands
+        .info('server')
+        .then((text) => /run_id:(\w+)/.exec(text)?.[1] ?? 'unknown')
+        .catch((error: unknown) => {
+          known = null;
+          throw error;
+        });
       return known;
     },
-    close: async () => { for (const client of all) { client.disconnect(); } await Promise.resolve(); },
+    close: async () => {
+      for (const client of all) {
+        client.disconnect();
+      }
+      await Promise.resolve();
+    },
   };
 }

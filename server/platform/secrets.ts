@@ -19,7 +19,9 @@ export class TokenVault {
     const key = this.keys.find((one) => one.id === id)?.key;
     if (!key) throw new Error('token key is gone');
     const bytes = Buffer.from(body, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), { authTagLength: 16 }).setAAD(Buffer.from(owner)).setAuthTag(bytes.subarray(-16));
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), { authTagLength: 16 })
+      .setAAD(Buffer.from(owner))
+      .setAuthTag(bytes.subarray(-16));
     return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
   }
 }
@@ -35,7 +37,11 @@ export class Signer {
     this.open = createPublicKey(this.secret);
   }
 
-  sign(text: string): string { return sign(null, Buffer.from(text), this.secret).toString('base64url'); }
+  sign(text: string): string {
+    return sign(null, Buffer.from(text), this.secret).toString('base64url');
+  }
 
-  verify(text: string, signature: string): boolean { return verify(null, Buffer.from(text), this.open, Buffer.from(signature, 'base64url')); }
+  verify(text: string, signature: string): boolean {
+    return verify(null, Buffer.from(text), this.open, Buffer.from(signature, 'base64url'));
+  }
 }

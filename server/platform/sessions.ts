@@ -20,7 +20,15 @@ declare module 'express-session' {
   }
 }
 
-interface SessionRecord { _id: string; fan: string | null; data: string; createdAt: Date; seenAt: Date; expires: Date; agent: string }
+interface SessionRecord {
+  _id: string;
+  fan: string | null;
+  data: string;
+  createdAt: Date;
+  seenAt: Date;
+  expires: Date;
+  agent: string;
+}
 const schema = new Schema<SessionRecord>({ _id: String, fan: String, data: String, createdAt: Date, seenAt: Date, expires: Date, agent: String });
 schema.index({ expires: 1 }, { expireAfterSeconds: 0 });
 schema.index({ fan: 1 }, { partialFilterExpression: { fan: { $type: 'string' } } });
@@ -38,22 +46,35 @@ const CACHE_S = 600;
 export class SessionStore extends Store {
   private readonly records: Model<SessionRecord>;
 
-  constructor(connection: Connection, private readonly redis: RedisClients, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly redis: RedisClients,
+    private readonly clock: Clock,
+  ) {
     super();
     this.records = model(connection, 'Session', schema, 'sessions');
   }
 
-  private async key(hash: string): Promise<string> { return `${this.redis.prefix}session:${await this.redis.runId()}:${hash}`; }
+  private async key(hash: string): Promise<string> {
+    return `${this.redis.prefix}session:${await this.redis.runId()}:${hash}`;
+  }
 
   private async cached(hash: string): Promise<string | null> {
-    try { return await this.redis.commands.get(await this.key(hash)); } catch { return null; }
+    try {
+      return await this.redis.commands.get(await this.key(hash));
+    } catch {
+      return null;
+    }
   }
 
   private async cache(hash: string, data: string | null): Promise<void> {
     try {
       const key = await this.key(hash);
-      if (data === null) await this.redis.commands.del(key); else await this.redis.commands.set(key, data, 'EX', CACHE_S);
-    } catch { /* Redis is away: MongoDB answers. */ }
+      if (data === null) await this.redis.commands.del(key);
+      else await this.redis.commands.set(key, data, 'EX', CACHE_S);
+    } catch {
+      /* Redis is away: MongoDB answers. */
+    }
   }
 
   /** The stored session of this id, or null. */
@@ -72,7 +93,11 @@ export class SessionStore extends Store {
     const now = this.clock.now();
     const text = JSON.stringify(data);
     const expires = new Date(Math.min(now.getTime() + IDLE, (data.since ?? now.getTime()) + ABSOLUTE));
-    await this.records.updateOne({ _id: hash }, { $set: { fan: data.fan ?? null, data: text, seenAt: now, expires }, $setOnInsert: { createdAt: now, agent: '' } }, { upsert: true });
+    await this.records.updateOne(
+      { _id: hash },
+      { $set: { fan: data.fan ?? null, data: text, seenAt: now, expires }, $setOnInsert: { createdAt: now, agent: '' } },
+      { upsert: true },
+    );
     await this.cache(hash, text);
   }
 
@@ -83,25 +108,43 @@ export class SessionStore extends Store {
   }
 
   /** Removes every session of a fan. Copies in Redis die with the fan's version, which the caller has raised. */
-  async removeAllOf(fan: string): Promise<void> { await this.records.deleteMany({ fan }); }
+  async removeAllOf(fan: string): Promise<void> {
+    await this.records.deleteMany({ fan });
+  }
 
   override get(sid: string, done: (error: unknown, session?: SessionData | null) => void): void {
-    this.read(sid).then((found) => { done(null, found); }, (error: unknown) => { done(error); });
+    this.read(sid).then(
+      (found) => {
+        done(null, found);
+      },
+      (error: unknown) => {
+        done(error);
+      },
+    );
   }
 
   override set(sid: string, data: SessionData, done?: (error?: unknown) => void): void {
-    this.write(sid, data).then(() => done?.(), (error: unknown) => done?.(error));
+    this.write(sid, data).then(
+      () => done?.(),
+      (error: unknown) => done?.(error),
+    );
   }
 
   override destroy(sid: string, done?: (error?: unknown) => void): void {
-    this.remove(sid).then(() => done?.(), (error: unknown) => done?.(error));
+    this.remove(sid).then(
+      () => done?.(),
+      (error: unknown) => done?.(error),
+    );
   }
 
   /** Prolongs a session at most once an hour: a write a page view would be too dear. */
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const now = this.clock.now();
     const expires = new Date(Math.min(now.getTime() + IDLE, (data.since ?? now.getTime()) + ABSOLUTE));
-    this.records.updateOne({ _id: sha256(sid), seenAt: { $lt: new Date(now.getTime() - 3_600_000) } }, { $set: { seenAt: now, expires } }).then(() => done?.(), () => done?.());
+    this.records.updateOne({ _id: sha256(sid), seenAt: { $lt: new Date(now.getTime() - 3_600_000) } }, { $set: { seenAt: now, expires } }).then(
+      () => done?.(),
+      () => done?.(),
+    );
   }
 }
 
@@ -115,8 +158,14 @@ export function sessionCookie(publicUrl: string): { name: string; secure: boolea
 export function sessions(store: SessionStore, secret: string, publicUrl: string): RequestHandler {
   const { name, secure } = sessionCookie(publicUrl);
   return session({
-    store, name, secret, resave: false, saveUninitialized: false, rolling: false,
+    store,
+    name,
+    secret,
+    resave: false,
+    saveUninitialized: false,
+    rolling: false,
     genid: () => randomBytes(24).toString('base64url'),
-    proxy: secure, cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: IDLE },
+    proxy: secure,
+    cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: IDLE },
   });
 }

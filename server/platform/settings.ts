@@ -1,7 +1,11 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { model } from './mongo.js';
 
-interface SettingRecord { _id: string; value: unknown; at: Date }
+interface SettingRecord {
+  _id: string;
+  value: unknown;
+  at: Date;
+}
 const schema = new Schema<SettingRecord>({ _id: String, value: Schema.Types.Mixed, at: Date });
 
 /** Small facts that hold for the whole hub: counters, switches, what was seeded. Kept whole, never sharded. */
@@ -25,7 +29,9 @@ export class Settings {
   async next(name: string): Promise<number> {
     for (;;) {
       try {
-        const found = await this.records.findOneAndUpdate({ _id: name }, { $inc: { value: 1 }, $set: { at: new Date() } }, { upsert: true, returnDocument: 'after' }).lean();
+        const found = await this.records
+          .findOneAndUpdate({ _id: name }, { $inc: { value: 1 }, $set: { at: new Date() } }, { upsert: true, returnDocument: 'after' })
+          .lean();
         return Number(found.value);
       } catch (error) {
         // Two first calls at once: the second finds the document now.

@@ -5,24 +5,66 @@ import type { Language, Words } from './i18n.js';
 
 /** What the frame around every page knows, whatever the page. */
 export interface Frame {
-  lang: Language; other: Language; path: string; otherPath: string; nonce: string; theme: string; contrast: boolean; demo: boolean;
+  lang: Language;
+  other: Language;
+  path: string;
+  otherPath: string;
+  nonce: string;
+  theme: string;
+  contrast: boolean;
+  demo: boolean;
   reader: { id: string; name: string; points: number; medal: string | null; moderator: boolean } | null;
   /** The session's form token, made when a form first asks for it. */
   readonly csrf: string;
-  title: string; section: string; script: string | null; notice: string | null; canonical: string; robots: boolean; wide: boolean;
+  title: string;
+  section: string;
+  script: string | null;
+  notice: string | null;
+  canonical: string;
+  robots: boolean;
+  wide: boolean;
   /** Words for the page's modules; null for a visitor, who has none. */
   client: Record<string, unknown> | null;
 }
 
 type Options = Handlebars.HelperOptions;
-interface Root { lang: Language; csrf: string }
+interface Root {
+  lang: Language;
+  csrf: string;
+}
 const rootOf = (options: Options): Root => (options.data as { root: { frame: Root } }).root.frame;
 
-const HELPERS = ['t', 'n', 'big', 'date', 'time', 'short', 'both', 'iso', 'eq', 'ne', 'gt', 'and', 'or', 'not', 'url', 'asset', 'csrf', 'country', 'discipline', 'concat', 'list', 'digits', 'json', 'times', 'times3'] as const;
+const HELPERS = [
+  't',
+  'num',
+  'big',
+  'date',
+  'time',
+  'short',
+  'both',
+  'iso',
+  'eq',
+  'ne',
+  'gt',
+  'and',
+  'or',
+  'not',
+  'url',
+  'asset',
+  'csrf',
+  'countryOf',
+  'sport',
+  'concat',
+  'list',
+  'digits',
+  'json',
+  'times',
+  'times3',
+] as const;
 
 function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record<string, string>): void {
   engine.registerHelper('t', (key: string, options: Options) => words.t(rootOf(options).lang, key, options.hash as Record<string, unknown>));
-  engine.registerHelper('n', (value: number, options: Options) => words.number(rootOf(options).lang, value));
+  engine.registerHelper('num', (value: number, options: Options) => words.number(rootOf(options).lang, value));
   // Thousands in the display face are parted by U+00A0; U+202F is too thin there (LOOK 2).
   engine.registerHelper('big', (value: number) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0'));
   for (const style of ['date', 'time', 'short', 'both'] as const) {
@@ -37,14 +79,20 @@ function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record
   engine.registerHelper('not', (a: unknown) => !a);
   engine.registerHelper('url', (path: string, options: Options) => `/${rootOf(options).lang}${path}`);
   engine.registerHelper('asset', (name: string) => assets[name] ?? '');
-  engine.registerHelper('csrf', (options: Options) => new engine.SafeString(`<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`));
-  engine.registerHelper('country', (code: string, options: Options) => words.country(rootOf(options).lang, code));
-  engine.registerHelper('discipline', (slug: string, options: Options) => words.t(rootOf(options).lang, `disciplines.${slug}`));
+  engine.registerHelper(
+    'csrf',
+    (options: Options) => new engine.SafeString(`<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`),
+  );
+  engine.registerHelper('countryOf', (code: string, options: Options) => words.country(rootOf(options).lang, code));
+  engine.registerHelper('sport', (slug: string, options: Options) => words.t(rootOf(options).lang, `disciplines.${slug}`));
   engine.registerHelper('concat', (...parts: unknown[]) => parts.slice(0, -1).map(String).join(''));
   engine.registerHelper('list', (items: string[], options: Options) => new Intl.ListFormat(rootOf(options).lang, { type: 'unit' }).format(items));
-  engine.registerHelper('digits', (value: number) => [...String(value)]);
+  engine.registerHelper('digits', (value: number) => Array.from(String(value)));
   // For data blocks: `<` can close a script element, the two separators end a line in old parsers.
-  engine.registerHelper('json', (value: unknown) => new engine.SafeString(JSON.stringify(value).replace(/[<\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)));
+  engine.registerHelper(
+    'json',
+    (value: unknown) => new engine.SafeString(JSON.stringify(value).replace(/[<\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)),
+  );
 }
 
 /** All templates of `views/`, compiled at the start: a broken one stops it, and none is ever made from data (ASVS 1.3.7). */
@@ -53,15 +101,22 @@ export class Views {
   private readonly pages = new Map<string, TemplateDelegate>();
   private readonly layout: TemplateDelegate;
 
-  constructor(folder: string, readonly words: Words, assets: Record<string, string>) {
+  constructor(
+    folder: string,
+    readonly words: Words,
+    assets: Record<string, string>,
+  ) {
     registerHelpers(this.engine, words, assets);
     const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
-    const compile = (file: string): TemplateDelegate => this.engine.compile(readFileSync(file, 'utf8').replace(/\n\s*/g, '\n'), { knownHelpers, knownHelpersOnly: true, strict: false });
+    const compile = (file: string): TemplateDelegate =>
+      this.engine.compile(readFileSync(file, 'utf8').replace(/\n\s*/g, '\n'), { knownHelpers, knownHelpersOnly: true, strict: false });
     let layout: TemplateDelegate | null = null;
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
       const file = join(entry.parentPath, entry.name);
-      const name = relative(folder, file).replace(/\.hbs$/, '').replaceAll('\\', '/');
+      const name = relative(folder, file)
+        .replace(/\.hbs$/, '')
+        .replaceAll('\\', '/');
       const template = compile(file);
       if (name.startsWith('partials/')) this.engine.registerPartial(name.slice('partials/'.length), template);
       else if (name === 'layouts/main') layout = template;

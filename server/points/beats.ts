@@ -6,7 +6,11 @@ import type { Entry } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Projector } from './projector.js';
 
-interface BeatRecord { _id: string; settledTo: Date; beat: Date }
+interface BeatRecord {
+  _id: string;
+  settledTo: Date;
+  beat: Date;
+}
 const schema = new Schema<BeatRecord>({ _id: String, settledTo: Date, beat: Date });
 const DEAD_MS = 10_000;
 /** How far back a dead process's entries are looked for behind its mark: clocks of processes differ, inserts take time. */
@@ -18,13 +22,28 @@ export class Beats {
   private readonly entries: Model<Entry>;
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(connection: Connection, private readonly process: string, private readonly projector: Projector, private readonly clearTo: () => number, private readonly clock: Clock, private readonly log: Log) {
+  constructor(
+    connection: Connection,
+    private readonly process: string,
+    private readonly projector: Projector,
+    private readonly clearTo: () => number,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
     this.records = model(connection, 'Beat', schema, 'beats');
     this.entries = entryModel(connection);
   }
 
   start(): void {
-    const turn = (): void => { this.timer = setTimeout(() => { void this.beat().catch(() => undefined).finally(() => { if (this.timer) turn(); }); }, 1000); };
+    const turn = (): void => {
+      this.timer = setTimeout(() => {
+        void this.beat()
+          .catch(() => undefined)
+          .finally(() => {
+            if (this.timer) turn();
+          });
+      }, 1000);
+    };
     turn();
   }
 

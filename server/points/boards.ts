@@ -4,9 +4,25 @@ import type { RedisClients } from '../platform/redis.js';
 import type { After } from './entry.js';
 
 /** One place on a board: absolute, never a difference. `points` null takes the fan off. */
-export interface Move { fan: string; points: number | null; reachedAt: number; seq: number; revision: number }
-export interface BoardRow { rank: number; tied: boolean; fan: string; points: number }
-export interface BoardPage { rows: BoardRow[]; total: number; me: { rank: number; points: number; tied: boolean; above: number | null } | null; next: string | null }
+export interface Move {
+  fan: string;
+  points: number | null;
+  reachedAt: number;
+  seq: number;
+  revision: number;
+}
+export interface BoardRow {
+  rank: number;
+  tied: boolean;
+  fan: string;
+  points: number;
+}
+export interface BoardPage {
+  rows: BoardRow[];
+  total: number;
+  me: { rank: number; points: number; tied: boolean; above: number | null } | null;
+  next: string | null;
+}
 
 const STEP = 2 ** 33;
 const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
@@ -82,7 +98,10 @@ if mine then
 end
 return {'ok', from, first, total, rows, mine or '', mrank, mnext, mtied, prev[2] or ''}`;
 
-type Scripted = Redis & { boardMove(key: string, ...args: (string | number)[]): Promise<string[]>; boardPage(key: string, ...args: (string | number)[]): Promise<unknown[]> };
+type Scripted = Redis & {
+  boardMove(key: string, ...args: (string | number)[]): Promise<string[]>;
+  boardPage(key: string, ...args: (string | number)[]): Promise<unknown[]>;
+};
 
 /** The sorted sets in Redis: a projection of the ledger that may be lost at any time and is rebuilt from it. */
 export class Boards {
@@ -95,7 +114,9 @@ export class Boards {
   }
 
   /** All keys of a board share a hash tag, so a cluster keeps them together. */
-  private key(board: string): string { return `${this.clients.prefix}{board:${board}}`; }
+  private key(board: string): string {
+    return `${this.clients.prefix}{board:${board}}`;
+  }
 
   /**
    * Sets places. Answers the fans whose move was older than what is there (to be read anew), or null when the board is lost and
@@ -104,8 +125,16 @@ export class Boards {
   async move(board: string, moves: Move[], building: string | null = null): Promise<string[] | null> {
     const refused: string[] = [];
     for (let from = 0; from < moves.length; from += 500) {
-      const rows = moves.slice(from, from + 500).flatMap((one) => [one.fan, one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)), one.seq, one.revision]);
-      const [state = 'lost', ...older] = await this.redis.boardMove(this.key(board), await this.clients.runId(), building ? 'build' : 'live', building ?? '', ...rows);
+      const rows = moves
+        .slice(from, from + 500)
+        .flatMap((one) => [one.fan, one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)), one.seq, one.revision]);
+      const [state = 'lost', ...older] = await this.redis.boardMove(
+        this.key(board),
+        await this.clients.runId(),
+        building ? 'build' : 'live',
+        building ?? '',
+        ...rows,
+      );
       if (state === 'lost') return null;
       refused.push(...older);
     }
@@ -141,11 +170,35 @@ export class Boards {
   }
 
   /** A page, or null while the board is being counted. Throws when Redis is away. */
-  async page(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: { fan: string; score: string }; me?: string }): Promise<BoardPage | null> {
-    const how = ask.around !== undefined ? ['around', ask.around, ''] : ask.cursor ? ['after', ask.cursor.fan, ask.cursor.score] : ['from', String(ask.offset ?? 0), ''];
-    const answer = await this.redis.boardPage(this.key(board), await this.clients.runId(), how[0] as string, how[1] as string, how[2] as string, ask.limit, STEP, ask.me ?? '');
+  async page(
+    board: string,
+    ask: { limit: number; offset?: number; around?: string; cursor?: { fan: string; score: string }; me?: string },
+  ): Promise<BoardPage | null> {
+    const how =
+      ask.around !== undefined ? ['around', ask.around, ''] : ask.cursor ? ['after', ask.cursor.fan, ask.cursor.score] : ['from', String(ask.offset ?? 0), ''];
+    const answer = await this.redis.boardPage(
+      this.key(board),
+      await this.clients.runId(),
+      how[0] as string,
+      how[1] as string,
+      how[2] as string,
+      ask.limit,
+      STEP,
+      ask.me ?? '',
+    );
     if (answer[0] === 'lost') return null;
-    const [, from, first, total, flat, mine, rank, ahead, tied, nextScore] = answer as [string, number, number, number, string[], string, number, string, number, string];
+    const [, from, first, total, flat, mine, rank, ahead, tied, nextScore] = answer as [
+      string,
+      number,
+      number,
+      number,
+      string[],
+      string,
+      number,
+      string,
+      number,
+      string,
+    ];
     const rows: BoardRow[] = [];
     for (let at = 0; at < flat.length; at += 2) {
       const points = boardPoints(Number(flat[at + 1]));
@@ -160,7 +213,9 @@ export class Boards {
     const last = flat.length > 0 && nextScore !== '' ? Buffer.from(JSON.stringify([flat.at(-2), Number(flat.at(-1)).toFixed(0)])).toString('base64url') : null;
     const myPoints = mine === '' ? 0 : boardPoints(Number(mine));
     return {
-      rows, total, next: last,
+      rows,
+      total,
+      next: last,
       me: mine === '' ? null : { rank, points: myPoints, tied: tied > 1, above: ahead === '' ? null : boardPoints(Number(ahead)) },
     };
   }

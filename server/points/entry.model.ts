@@ -4,8 +4,27 @@ import type { Entry } from './entry.js';
 
 /** Shard key: `fan`. Entries are written through the bare collection (`ledger.ts`); the schema is here for its indexes. */
 const schema = new Schema<Entry>({
-  v: Number, fan: String, seq: Number, deed: String, turn: Number, delta: Number, after: Schema.Types.Mixed, account: String, athlete: String,
-  disciplines: [String], season: String, earnedAt: Date, rule: Number, card: String, cause: String, link: String, evidence: String, askedAt: Date, at: Date, prev: String, hash: String,
+  v: Number,
+  fan: String,
+  seq: Number,
+  deed: String,
+  turn: Number,
+  delta: Number,
+  after: Schema.Types.Mixed,
+  account: String,
+  athlete: String,
+  disciplines: [String],
+  season: String,
+  earnedAt: Date,
+  rule: Number,
+  card: String,
+  cause: String,
+  link: String,
+  evidence: String,
+  askedAt: Date,
+  at: Date,
+  prev: String,
+  hash: String,
 });
 schema.index({ fan: 1, seq: 1 }, { unique: true });
 schema.index({ fan: 1, deed: 1, turn: 1 }, { unique: true });

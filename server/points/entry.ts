@@ -11,7 +11,8 @@ export const MOST_POINTS = 2 ** 20;
 
 /** A fan's whole standing after an entry (LEDGER 1). Instants are milliseconds. */
 export interface After {
-  points: number; reachedAt: number;
+  points: number;
+  reachedAt: number;
   disciplines: Record<string, [points: number, reachedAt: number]>;
   windows: Record<Span, [key: string, points: number]>;
   likesToday: [day: string, count: number];
@@ -20,22 +21,60 @@ export interface After {
 
 /** One line of the ledger. The one insert of it is the whole durable truth. */
 export interface Entry {
-  v: 1; fan: string; seq: number; deed: string; turn: number; delta: number; after: After;
-  account: string; athlete: string; disciplines: string[]; season: string; earnedAt: Date;
-  rule: number; card: string; cause: Cause; link: string | null; evidence: string | null; askedAt: Date; at: Date;
-  prev: string; hash: string;
+  v: 1;
+  fan: string;
+  seq: number;
+  deed: string;
+  turn: number;
+  delta: number;
+  after: After;
+  account: string;
+  athlete: string;
+  disciplines: string[];
+  season: string;
+  earnedAt: Date;
+  rule: number;
+  card: string;
+  cause: Cause;
+  link: string | null;
+  evidence: string | null;
+  askedAt: Date;
+  at: Date;
+  prev: string;
+  hash: string;
 }
 
 /** What turn 1 of a deed fixes for all its later turns. */
-export interface DeedFacts { account: string; athlete: string; disciplines: string[]; season: string; earnedAt: Date }
+export interface DeedFacts {
+  account: string;
+  athlete: string;
+  disciplines: string[];
+  season: string;
+  earnedAt: Date;
+}
 /** How and why a turn is taken. */
-export interface TurnFacts { cause: Cause; card: string; link: string | null; evidence: string | null; askedAt: Date }
+export interface TurnFacts {
+  cause: Cause;
+  card: string;
+  link: string | null;
+  evidence: string | null;
+  askedAt: Date;
+}
 
 /** The last entry of a fan, all that the next one needs. */
-export interface Head { seq: number; hash: string; after: After }
+export interface Head {
+  seq: number;
+  hash: string;
+  after: After;
+}
 
 export const emptyAfter = (): After => ({
-  points: 0, reachedAt: 0, disciplines: {}, windows: { day: ['', 0], week: ['', 0], month: ['', 0], season: ['', 0] }, likesToday: ['', 0], medals: {},
+  points: 0,
+  reachedAt: 0,
+  disciplines: {},
+  windows: { day: ['', 0], week: ['', 0], month: ['', 0], season: ['', 0] },
+  likesToday: ['', 0],
+  medals: {},
 });
 export const NO_HEAD: Head = { seq: 0, hash: '', after: emptyAfter() };
 
@@ -46,7 +85,10 @@ export const pointsIn = (after: After, span: Span, now: WindowKeys): number => (
  * The standing after a turn. A turn counts in the windows in which its deed was first earned and in no other, so giving and taking
  * always balance and nobody earns a week anew by following again.
  */
-export function standingAfter(before: After, change: { delta: number; at: Date; facts: DeedFacts; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> }): After {
+export function standingAfter(
+  before: After,
+  change: { delta: number; at: Date; facts: DeedFacts; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> },
+): After {
   const { delta, facts, zone, rule, rules } = change;
   const at = change.at.getTime();
   const now = windowKeys(change.at, zone);
@@ -55,7 +97,8 @@ export function standingAfter(before: After, change: { delta: number; at: Date; 
   const medals = { ...before.medals };
   const award = (scope: string, points: number): void => {
     const medal = medalAfter(points, scope, medals[scope], rule, rules);
-    if (medal) medals[scope] = medal; else Reflect.deleteProperty(medals, scope);
+    if (medal) medals[scope] = medal;
+    else Reflect.deleteProperty(medals, scope);
   };
   const points = before.points + delta;
   award('hub', points);
@@ -75,17 +118,44 @@ export function standingAfter(before: After, change: { delta: number; at: Date; 
 
 /** SHA-256 over the RFC 8785 JSON of all other fields. */
 export function hashOf(entry: Omit<Entry, 'hash'>): string {
-  return createHash('sha256').update(canonicalize(entry) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize(entry) ?? '')
+    .digest('hex');
 }
 
 /** The next entry behind `head`. Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16). */
-export function chain(head: Head, fan: string, deed: string, turn: number, facts: DeedFacts, how: TurnFacts, time: { at: Date; floor: number; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> }): Entry {
+export function chain(
+  head: Head,
+  fan: string,
+  deed: string,
+  turn: number,
+  facts: DeedFacts,
+  how: TurnFacts,
+  time: { at: Date; floor: number; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> },
+): Entry {
   const at = new Date(Math.max(time.at.getTime(), time.floor));
   const delta = turn % 2 === 1 ? 1 : -1;
   const body: Omit<Entry, 'hash'> = {
-    v: 1, fan, seq: head.seq + 1, deed, turn, delta, after: standingAfter(head.after, { delta, at, facts, zone: time.zone, rule: time.rule, rules: time.rules }),
-    account: facts.account, athlete: facts.athlete, disciplines: facts.disciplines, season: facts.season, earnedAt: facts.earnedAt,
-    rule: time.rule.version, card: how.card, cause: how.cause, link: how.link, evidence: how.evidence, askedAt: how.askedAt, at, prev: head.hash,
+    v: 1,
+    fan,
+    seq: head.seq + 1,
+    deed,
+    turn,
+    delta,
+    after: standingAfter(head.after, { delta, at, facts, zone: time.zone, rule: time.rule, rules: time.rules }),
+    account: facts.account,
+    athlete: facts.athlete,
+    disciplines: facts.disciplines,
+    season: facts.season,
+    earnedAt: facts.earnedAt,
+    rule: time.rule.version,
+    card: how.card,
+    cause: how.cause,
+    link: how.link,
+    evidence: how.evidence,
+    askedAt: how.askedAt,
+    at,
+    prev: head.hash,
   };
   return { ...body, hash: hashOf(body) };
 }

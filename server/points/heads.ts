@@ -13,7 +13,12 @@ export class Heads {
   private readonly records: Model<Entry>;
   private readonly known = new Map<string, Head>();
 
-  constructor(connection: Connection, private readonly scores: Scores) { this.records = entryModel(connection); }
+  constructor(
+    connection: Connection,
+    private readonly scores: Scores,
+  ) {
+    this.records = entryModel(connection);
+  }
 
   /** Heads of these fans, cached ones unproved. */
   async of(fans: string[]): Promise<Map<string, Head>> {
@@ -21,9 +26,14 @@ export class Heads {
     const missing: string[] = [];
     for (const fan of fans) {
       const head = this.known.get(fan);
-      if (head) found.set(fan, head); else missing.push(fan);
+      if (head) found.set(fan, head);
+      else missing.push(fan);
     }
-    if (missing.length > 0) for (const [fan, head] of await this.fresh(missing)) { this.put(fan, head); found.set(fan, head); }
+    if (missing.length > 0)
+      for (const [fan, head] of await this.fresh(missing)) {
+        this.put(fan, head);
+        found.set(fan, head);
+      }
     return found;
   }
 
@@ -32,7 +42,10 @@ export class Heads {
     const scores = await this.scores.seqs(fans);
     const found = new Map<string, Head>(fans.map((fan) => [fan, NO_HEAD]));
     const $or = fans.map((fan) => ({ fan, seq: { $gte: Math.max(1, scores.get(fan) ?? 1) } }));
-    const tail = this.records.collection.find<Entry>($or.length === 1 ? $or[0] as object : { $or }, { projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 }, readConcern: { level: 'majority' } });
+    const tail = this.records.collection.find<Entry>($or.length === 1 ? ($or[0] as object) : { $or }, {
+      projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
+      readConcern: { level: 'majority' },
+    });
     for await (const entry of tail) if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
     return found;
   }
@@ -43,5 +56,7 @@ export class Heads {
     if (this.known.size > LIMIT) this.known.delete(this.known.keys().next().value as string);
   }
 
-  forget(fans: string[]): void { for (const fan of fans) this.known.delete(fan); }
+  forget(fans: string[]): void {
+    for (const fan of fans) this.known.delete(fan);
+  }
 }

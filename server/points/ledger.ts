@@ -1,4 +1,4 @@
-import type { Connection, Model } from 'mongoose';
+import { Types, type Connection, type Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import { isStoreAway } from '../platform/mongo.js';
@@ -10,7 +10,8 @@ import { nextDay, windowKeys } from './windows.js';
 
 /** What somebody asks of the ledger about one deed. */
 export interface Wish extends TurnFacts {
-  fan: string; deed: string;
+  fan: string;
+  deed: string;
   /** `give` takes the next odd turn if the deed is not held, `take` the next even one if it is, `turn` just that turn. */
   want: 'give' | 'take' | { turn: number };
   /** The turn the asker last saw: another one there means that things have moved on, and nothing is written. */
@@ -21,14 +22,35 @@ export interface Wish extends TurnFacts {
 }
 
 /** The state of a deed after a wish: `entry` is the new line, or null when nothing had to be written. */
-export interface Outcome { entry: Entry | null; turn: number; head: Head; limited: Date | null; dropped: boolean }
+export interface Outcome {
+  entry: Entry | null;
+  turn: number;
+  head: Head;
+  limited: Date | null;
+  dropped: boolean;
+}
 
 interface Waiting {
-  fan: string; wishes: Wish[]; since: number; resolve: (outcomes: Outcome[]) => void; reject: (error: unknown) => void; outcomes: (Outcome | null)[];
+  fan: string;
+  wishes: Wish[];
+  since: number;
+  resolve: (outcomes: Outcome[]) => void;
+  reject: (error: unknown) => void;
+  outcomes: (Outcome | null)[];
   /** What was sent for a wish and not acknowledged: found in the store later, it was ours. */
-  tried: (Entry | undefined)[];
+  tried: (Attempt | undefined)[];
 }
-type LastTurn = Pick<Entry, 'fan' | 'seq' | 'deed' | 'turn' | 'account' | 'athlete' | 'disciplines' | 'season' | 'earnedAt' | 'hash'>;
+/** An entry on its way, under the record id that tells it from an equal one of another process. */
+interface Attempt {
+  id: Types.ObjectId;
+  entry: Entry;
+}
+type LastTurn = { _id: Types.ObjectId } & Pick<Entry, 'fan' | 'seq' | 'deed' | 'turn' | 'account' | 'athlete' | 'disciplines' | 'season' | 'earnedAt'>;
+
+interface Single extends Attempt {
+  one: Waiting;
+  at: number;
+}
 
 const PATIENCE_MS = 2000;
 const QUEUE_LIMIT = 20_000;
@@ -60,7 +82,11 @@ export class Ledger {
   private flushing: Promise<void> | null = null;
 
   constructor(
-    connection: Connection, private readonly heads: Heads, private readonly rules: Rules, private readonly clock: Clock, private readonly zone: string,
+    connection: Connection,
+    private readonly heads: Heads,
+    private readonly rules: Rules,
+    private readonly clock: Clock,
+    private readonly zone: string,
     /** Hears every acknowledged entry, in order a fan, after it is durable. */
     private readonly written: (entries: Entry[]) => void,
     /** Hears of fans for whom an insert may or may not have been stored when the patience ended. */
@@ -70,7 +96,9 @@ export class Ledger {
   }
 
   /** Records one wish. Throws `busy` or `unavailable` (503): the wish may or may not be true then, and asking again is safe. */
-  async record(wish: Wish): Promise<Outcome> { return (await this.recordMany(wish.fan, [wish]))[0] as Outcome; }
+  async record(wish: Wish): Promise<Outcome> {
+    return (await this.recordMany(wish.fan, [wish]))[0] as Outcome;
+  }
 
   /** Records many wishes of one fan, in order. Deeds must differ. */
   recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
@@ -83,10 +111,14 @@ export class Ledger {
   }
 
   /** The instant before which every entry of this process was acknowledged and heard, in ms. */
-  get clearTo(): number { return Math.min(this.oldest, ...this.queue.map((one) => one.since), this.clock.now().getTime()); }
+  get clearTo(): number {
+    return Math.min(this.oldest, ...this.queue.map((one) => one.since), this.clock.now().getTime());
+  }
 
   /** Resolves when nothing is queued or in flight. */
-  async idle(): Promise<void> { while (this.flushing) await this.flushing; }
+  async idle(): Promise<void> {
+    while (this.flushing) await this.flushing;
+  }
 
   private async run(): Promise<void> {
     // Let everything that arrives in this turn of the event loop join the first flush.
@@ -109,7 +141,10 @@ export class Ledger {
     const rest: Waiting[] = [];
     const fans = new Set<string>();
     for (const one of this.queue) {
-      if (batch.length < FLUSH_LIMIT && !fans.has(one.fan)) { fans.add(one.fan); batch.push(one); } else rest.push(one);
+      if (batch.length < FLUSH_LIMIT && !fans.has(one.fan)) {
+        fans.add(one.fan);
+        batch.push(one);
+      } else rest.push(one);
     }
     this.queue = rest;
     return batch;
@@ -123,46 +158,71 @@ export class Ledger {
       const open = batch.flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
       const [heads, last] = await Promise.all([this.heads.of(batch.map((one) => one.fan)), this.lastTurns(open)]);
       for (const one of batch) this.recognise(one, last);
-      const singles: { one: Waiting; entry: Entry; at: number }[] = [];
+      const singles: Single[] = [];
       const chains: Promise<void>[] = [];
       // Decided side by side, so that what `stands` reads for many wishes is one read.
-      await Promise.all(batch.map(async (one) => {
-        const head = heads.get(one.fan) as Head;
-        if (one.outcomes.every((outcome) => outcome !== null)) return;
-        if (one.wishes.length > 1) { chains.push(this.writeChain(one, head, last, rules)); return; }
-        const decided = await this.decide(one.wishes[0] as Wish, head, last, rules);
-        if ('seq' in decided) { singles.push({ one, entry: decided, at: 0 }); one.tried[0] = decided; } else one.outcomes[0] = decided;
-      }));
+      await Promise.all(
+        batch.map(async (one) => {
+          const head = heads.get(one.fan) as Head;
+          if (one.outcomes.every((outcome) => outcome !== null)) return;
+          if (one.wishes.length > 1) {
+            chains.push(this.writeChain(one, head, last, rules));
+            return;
+          }
+          const decided = await this.decide(one.wishes[0] as Wish, head, last, rules);
+          if ('seq' in decided) {
+            const attempt = { id: new Types.ObjectId(), entry: decided };
+            singles.push({ one, at: 0, ...attempt });
+            one.tried[0] = attempt;
+          } else one.outcomes[0] = decided;
+        }),
+      );
       await Promise.all([this.writeSingles(singles), ...chains]);
     } catch (error) {
-      if (!isStoreAway(error)) { this.heads.forget(batch.map((one) => one.fan)); this.unsure(batch.map((one) => one.fan)); for (const one of batch) one.reject(error); return; }
+      if (!isStoreAway(error)) {
+        this.heads.forget(batch.map((one) => one.fan));
+        this.unsure(batch.map((one) => one.fan));
+        for (const one of batch) one.reject(error);
+        return;
+      }
       // No answer: what was written is found when the deed is read again. Until the patience ends, try.
       this.heads.forget(batch.map((one) => one.fan));
       if (batch.some((one) => one.since > late)) await jitter();
     }
     for (const one of batch) {
-      if (one.outcomes.every((outcome) => outcome !== null)) one.resolve(one.outcomes as Outcome[]);
-      else if (one.since < late) { if (one.tried.length > 0) this.unsure([one.fan]); one.reject(new VillageError('unavailable', { seconds: 2 })); }
-      else again.push(one);
+      if (one.outcomes.every((outcome) => outcome !== null)) one.resolve(one.outcomes);
+      else if (one.since < late) {
+        if (one.tried.length > 0) this.unsure([one.fan]);
+        one.reject(new VillageError('unavailable', { seconds: 2 }));
+      } else again.push(one);
     }
-    if (again.length > 0) { this.queue.unshift(...again); }
+    if (again.length > 0) {
+      this.queue.unshift(...again);
+    }
   }
 
   /** The last turn of every deed of a flush, in one find on the unique index (fan, deed, turn). */
   private async lastTurns(wishes: Wish[]): Promise<Map<string, LastTurn>> {
     const fans = [...new Set(wishes.map((wish) => wish.fan))];
     const deeds = [...new Set(wishes.map((wish) => wish.deed))];
-    const found = await this.records.collection.find<Entry>(
-      { fan: fans.length === 1 ? fans[0] as string : { $in: fans }, deed: deeds.length === 1 ? deeds[0] as string : { $in: deeds } },
-      { projection: { _id: 0, fan: 1, seq: 1, deed: 1, turn: 1, account: 1, athlete: 1, disciplines: 1, season: 1, earnedAt: 1, hash: 1 }, readConcern: { level: 'majority' } },
-    ).toArray();
+    const found = await this.records.collection
+      .find<LastTurn>(
+        { fan: fans.length === 1 ? fans[0] : { $in: fans }, deed: deeds.length === 1 ? deeds[0] : { $in: deeds } },
+        {
+          projection: { fan: 1, seq: 1, deed: 1, turn: 1, account: 1, athlete: 1, disciplines: 1, season: 1, earnedAt: 1 },
+          readConcern: { level: 'majority' },
+        },
+      )
+      .toArray();
     return lastOf(found);
   }
 
   /** An insert that nobody acknowledged and that is there all the same was ours: answer from it, and let it be heard. */
   private recognise(one: Waiting, last: Map<string, LastTurn>): void {
-    for (const [at, entry] of one.tried.entries()) {
-      if (!entry || one.outcomes[at] || last.get(`${entry.fan}\0${entry.deed}`)?.hash !== entry.hash) continue;
+    for (const [at, attempt] of one.tried.entries()) {
+      if (!attempt || one.outcomes[at]) continue;
+      const { id, entry } = attempt;
+      if (!last.get(`${entry.fan}\0${entry.deed}`)?._id.equals(id)) continue;
       one.outcomes[at] = { entry, turn: entry.turn, head: headOf(entry), limited: null, dropped: false };
       this.written([entry]);
     }
@@ -184,14 +244,27 @@ export class Ledger {
       if (limited) return nothing({ limited });
       if (wish.stands && !(await wish.stands())) return nothing({ dropped: true });
     }
-    const facts: DeedFacts = before ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
+    const facts: DeedFacts = before
+      ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
       : { ...wish.facts, season: windowKeys(at, this.zone).season, earnedAt: at };
-    return chain(head, wish.fan, wish.deed, next, facts, { cause: wish.cause, card: wish.card, link: wish.link, evidence: wish.evidence, askedAt: wish.askedAt }, { at, floor: head.after.reachedAt, zone: this.zone, rule: rules.now, rules: rules.all });
+    return chain(
+      head,
+      wish.fan,
+      wish.deed,
+      next,
+      facts,
+      { cause: wish.cause, card: wish.card, link: wish.link, evidence: wish.evidence, askedAt: wish.askedAt },
+      { at, floor: head.after.reachedAt, zone: this.zone, rule: rules.now, rules: rules.all },
+    );
   }
 
   /** When a deed has been given three times today: the instant it may be given again (LEDGER 4). */
   private async limitedUntil(wish: Wish, at: Date): Promise<Date | null> {
-    const recent = await this.records.collection.find<Entry>({ fan: wish.fan, deed: wish.deed }, { projection: { at: 1, turn: 1 } }).sort({ turn: -1 }).limit(2 * GIVES_A_DAY).toArray();
+    const recent = await this.records.collection
+      .find<Entry>({ fan: wish.fan, deed: wish.deed }, { projection: { at: 1, turn: 1 } })
+      .sort({ turn: -1 })
+      .limit(2 * GIVES_A_DAY)
+      .toArray();
     const today = windowKeys(at, this.zone).day;
     const gives = recent.filter((entry) => entry.turn % 2 === 1 && windowKeys(entry.at, this.zone).day === today);
     return gives.length >= GIVES_A_DAY ? nextDay(at, this.zone) : null;
@@ -204,9 +277,9 @@ export class Ledger {
   }
 
   /** One unordered insert, at most one entry a fan: a refusal of one never touches another. */
-  private async writeSingles(items: { one: Waiting; entry: Entry; at: number }[]): Promise<void> {
+  private async writeSingles(items: Single[]): Promise<void> {
     if (items.length === 0) return;
-    const refused = await this.insert(items.map(({ entry }) => entry), false);
+    const refused = await this.insert(items, false);
     const good = items.filter((_item, at) => !refused.has(at));
     for (const { one, entry, at } of good) this.accept(one, at, entry);
     if (good.length > 0) this.written(good.map(({ entry }) => entry));
@@ -219,27 +292,37 @@ export class Ledger {
   /** Many entries of one fan, chained inside one ordered insert; behind the first refusal everything is decided anew. */
   private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<void> {
     let head = start;
-    const entries: { entry: Entry; at: number }[] = [];
+    const entries: (Attempt & { at: number })[] = [];
     for (const [at, wish] of one.wishes.entries()) {
       if (one.outcomes[at]) continue;
       if (entries.length >= CHAIN_LIMIT) break;
       const decided = await this.decide(wish, head, last, rules);
-      if ('seq' in decided) { entries.push({ entry: decided, at }); one.tried[at] = decided; head = headOf(decided); } else one.outcomes[at] = decided;
+      if ('seq' in decided) {
+        const attempt = { id: new Types.ObjectId(), entry: decided };
+        entries.push({ at, ...attempt });
+        one.tried[at] = attempt;
+        head = headOf(decided);
+      } else one.outcomes[at] = decided;
     }
     if (entries.length === 0) return;
-    const refused = await this.insert(entries.map(({ entry }) => entry), true);
+    const refused = await this.insert(entries, true);
     const first = refused.size > 0 ? Math.min(...refused) : entries.length;
     const good = entries.slice(0, first);
     for (const { entry, at } of good) this.accept(one, at, entry);
     if (good.length > 0) this.written(good.map(({ entry }) => entry));
-    if (first < entries.length) { this.heads.forget([one.fan]); await jitter(); }
+    if (first < entries.length) {
+      this.heads.forget([one.fan]);
+      await jitter();
+    }
   }
 
   /** Places in the batch that a unique key refused. Any other failure is thrown: nothing is known then. */
-  private async insert(entries: Entry[], ordered: boolean): Promise<Set<number>> {
+  private async insert(entries: Attempt[], ordered: boolean): Promise<Set<number>> {
     try {
-      // The driver adds `_id` to what it is given; copies keep entries as they were hashed.
-      await this.records.collection.insertMany(entries.map((entry) => ({ ...entry })) as never[], { ordered, writeConcern: WRITE });
+      await this.records.collection.insertMany(
+        entries.map(({ id, entry }) => ({ _id: id, ...entry })),
+        { ordered, writeConcern: WRITE },
+      );
       return new Set();
     } catch (error) {
       const { writeErrors, code } = error as { writeErrors?: { index: number; code: number }[] | { index: number; code: number }; code?: number };

@@ -3,7 +3,12 @@ export type Medal = (typeof MEDALS)[number];
 /** Points at which bronze, silver and gold are reached. */
 export type Thresholds = readonly [number, number, number];
 /** One version of the rules; the past is never judged by a newer one. */
-export interface Rule { version: number; hub: Thresholds; discipline: Thresholds; from: string }
+export interface Rule {
+  version: number;
+  hub: Thresholds;
+  discipline: Thresholds;
+  from: string;
+}
 
 /** The medal a scope holds, and the version of the thresholds it was reached under. */
 export type HeldMedal = [medal: Medal, rule: number];

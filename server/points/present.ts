@@ -4,12 +4,30 @@ import type { ScoreRecord } from './scores.js';
 
 /** A line of a fan's own statement: what moved, when and why. */
 export const presentEntry = (entry: Entry) => ({
-  seq: entry.seq, deed: entry.deed, turn: entry.turn, delta: entry.delta, points: entry.after.points, athlete: entry.athlete, disciplines: entry.disciplines,
-  cause: entry.cause, card: entry.card, askedAt: entry.askedAt, at: entry.at, hash: entry.hash,
+  seq: entry.seq,
+  deed: entry.deed,
+  turn: entry.turn,
+  delta: entry.delta,
+  points: entry.after.points,
+  athlete: entry.athlete,
+  disciplines: entry.disciplines,
+  cause: entry.cause,
+  card: entry.card,
+  askedAt: entry.askedAt,
+  at: entry.at,
+  hash: entry.hash,
 });
 
 /** A board in JSON: `fan` is the shown handle. */
 export const presentBoard = (page: BoardPage & { fans: Map<string, ScoreRecord> }, me: string | null) => ({
-  items: page.rows.map((row) => ({ rank: row.rank, fan: page.fans.get(row.fan)?.standing.name ?? '', country: page.fans.get(row.fan)?.standing.country ?? '', points: row.points, ...(row.fan === me ? { me: true } : {}) })),
-  me: page.me, nextCursor: page.next, total: page.total,
+  items: page.rows.map((row) => ({
+    rank: row.rank,
+    fan: page.fans.get(row.fan)?.standing.name ?? '',
+    country: page.fans.get(row.fan)?.standing.country ?? '',
+    points: row.points,
+    ...(row.fan === me ? { me: true } : {}),
+  })),
+  me: page.me,
+  nextCursor: page.next,
+  total: page.total,
 });

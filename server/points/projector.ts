@@ -10,7 +10,13 @@ const JOIN_MS = 25;
 const UNKNOWN: FanStanding = { rankable: false, name: '', country: '', revision: 0 };
 const CACHE = 100_000;
 
-interface Pending { seq: number; after: After; since: number; fresh: boolean; disciplines: Set<string> }
+interface Pending {
+  seq: number;
+  after: After;
+  since: number;
+  fresh: boolean;
+  disciplines: Set<string>;
+}
 
 /**
  * Copies heads into scores and boards after they were acknowledged, joined. One pass is in flight; whatever it cannot write (a store
@@ -24,7 +30,14 @@ export class Projector {
   private readonly standings = new Map<string, FanStanding>();
   private stopped = false;
 
-  constructor(private readonly scores: Scores, private readonly boards: Boards, private readonly heads: Heads, private readonly standing: Standing, private readonly clock: Clock, private readonly log: Log) {}
+  constructor(
+    private readonly scores: Scores,
+    private readonly boards: Boards,
+    private readonly heads: Heads,
+    private readonly standing: Standing,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
 
   /** Entries were acknowledged. */
   written(entries: Entry[]): void {
@@ -33,7 +46,11 @@ export class Projector {
       const disciplines = known?.disciplines ?? new Set<string>();
       for (const slug of entry.disciplines) disciplines.add(slug);
       this.pending.set(entry.fan, {
-        seq: entry.seq, after: entry.after, since: known?.since ?? entry.at.getTime(), fresh: known ? known.fresh : entry.seq === 1, disciplines,
+        seq: entry.seq,
+        after: entry.after,
+        since: known?.since ?? entry.at.getTime(),
+        fresh: known ? known.fresh : entry.seq === 1,
+        disciplines,
       });
     }
     this.go();
@@ -51,12 +68,18 @@ export class Projector {
     return Math.min(this.inFlight?.since ?? Infinity, this.stale.size > 0 ? 0 : Infinity, ...open, this.clock.now().getTime());
   }
 
-  get clear(): boolean { return this.pending.size === 0 && this.stale.size === 0 && !this.inFlight; }
+  get clear(): boolean {
+    return this.pending.size === 0 && this.stale.size === 0 && !this.inFlight;
+  }
 
   /** Resolves when everything heard so far is written; rejects never. */
-  async idle(): Promise<void> { while (this.running) await this.running; }
+  async idle(): Promise<void> {
+    while (this.running) await this.running;
+  }
 
-  stop(): void { this.stopped = true; }
+  stop(): void {
+    this.stopped = true;
+  }
 
   /** A fan's standing changed: boards follow. */
   async restand(fan: string): Promise<void> {
@@ -82,7 +105,11 @@ export class Projector {
     return new Map(fans.map((fan) => [fan, this.standings.get(fan) ?? UNKNOWN]));
   }
 
-  private go(): void { this.running ??= this.run().finally(() => { this.running = null; }); }
+  private go(): void {
+    this.running ??= this.run().finally(() => {
+      this.running = null;
+    });
+  }
 
   private async run(): Promise<void> {
     for (let wait = JOIN_MS; !this.stopped && (this.pending.size > 0 || this.stale.size > 0);) {
@@ -100,7 +127,11 @@ export class Projector {
         if (wait === JOIN_MS) this.log.warn({ err: error }, 'points: scores wait for a store');
         for (const [fan, one] of batch) {
           const newer = this.pending.get(fan);
-          if (newer) { newer.since = Math.min(newer.since, one.since); newer.fresh = one.fresh; for (const slug of one.disciplines) newer.disciplines.add(slug); } else this.pending.set(fan, one);
+          if (newer) {
+            newer.since = Math.min(newer.since, one.since);
+            newer.fresh = one.fresh;
+            for (const slug of one.disciplines) newer.disciplines.add(slug);
+          } else this.pending.set(fan, one);
         }
         for (const fan of stale) this.stale.add(fan);
         wait = Math.min(1000, wait * 2);
@@ -111,7 +142,13 @@ export class Projector {
 
   private async write(batch: Map<string, Pending>): Promise<void> {
     const standings = await this.standingsOf([...batch.keys()]);
-    const scores: (ScoreRecord & { touched: Set<string> })[] = [...batch].map(([fan, one]) => ({ _id: fan, seq: one.seq, after: one.after, standing: standings.get(fan) as FanStanding, touched: one.disciplines }));
+    const scores: (ScoreRecord & { touched: Set<string> })[] = [...batch].map(([fan, one]) => ({
+      _id: fan,
+      seq: one.seq,
+      after: one.after,
+      standing: standings.get(fan) as FanStanding,
+      touched: one.disciplines,
+    }));
     await this.scores.write(scores.map(({ touched: _touched, ...score }) => score));
     await this.place(scores, (score) => (score as ScoreRecord & { touched: Set<string> }).touched);
   }
@@ -122,7 +159,9 @@ export class Projector {
       const part = fans.slice(from, from + 200);
       for (const fan of part) this.standings.delete(fan);
       const [heads, standings] = await Promise.all([this.heads.fresh(part), this.standingsOf(part)]);
-      const scores = part.map((fan) => ({ fan, head: heads.get(fan), standing: standings.get(fan) ?? UNKNOWN })).filter((one) => (one.head?.seq ?? 0) > 0)
+      const scores = part
+        .map((fan) => ({ fan, head: heads.get(fan), standing: standings.get(fan) ?? UNKNOWN }))
+        .filter((one) => (one.head?.seq ?? 0) > 0)
         .map((one): ScoreRecord => ({ _id: one.fan, seq: one.head?.seq ?? 0, after: one.head?.after as After, standing: one.standing }));
       await this.scores.write(scores);
       await this.place(scores, null);
@@ -138,7 +177,8 @@ export class Projector {
         if (only && board !== 'hub' && !only.has(board.slice('discipline:'.length))) continue;
         const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
         const list = boards.get(board);
-        if (list) list.push(move); else boards.set(board, [move]);
+        if (list) list.push(move);
+        else boards.set(board, [move]);
       }
     }
     const refused = await Promise.all([...boards].map(([board, moves]) => this.boards.move(board, moves)));

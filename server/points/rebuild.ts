@@ -7,7 +7,12 @@ const LEASE_MS = 120_000;
 
 /** Builds boards anew from the scores, under one lease: the hub's first, then all the others in one pass. */
 export class Rebuild {
-  constructor(private readonly scores: Scores, private readonly boards: Boards, private readonly leases: Leases, private readonly log: Log) {}
+  constructor(
+    private readonly scores: Scores,
+    private readonly boards: Boards,
+    private readonly leases: Leases,
+    private readonly log: Log,
+  ) {}
 
   /** Rebuilds what Redis has lost; answers which boards. Called by the worker every second, so a flushed Redis is whole again soon. */
   async heal(all: string[]): Promise<string[]> {
@@ -36,7 +41,11 @@ export class Rebuild {
     const wanted = new Set(boards);
     // `building` stands before the first read: a move that comes while we read goes into the new generation too.
     const generations = new Map<string, string>();
-    await Promise.all(boards.map(async (board) => { generations.set(board, await this.boards.begin(board)); }));
+    await Promise.all(
+      boards.map(async (board) => {
+        generations.set(board, await this.boards.begin(board));
+      }),
+    );
     let buffers = new Map<string, Move[]>();
     let size = 0;
     const flush = async (): Promise<void> => {
@@ -50,7 +59,8 @@ export class Rebuild {
         if (!wanted.has(board)) continue;
         const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
         const list = buffers.get(board);
-        if (list) list.push(move); else buffers.set(board, [move]);
+        if (list) list.push(move);
+        else buffers.set(board, [move]);
         size += 1;
       }
       if (size >= 5000) await flush();

@@ -24,8 +24,16 @@ export function pointsApi(points: Points): Router {
     const { around, cursor, limit } = parse(BoardQuery, req.query);
     const me = req.reader?.id;
     if (around && !me) throw new VillageError('not_signed_in');
-    const page = await points.board(param(req, 'board'), { limit, ...(around && me ? { around: me } : {}), ...(cursor ? { cursor } : {}), ...(me ? { me } : {}) });
-    if (!page) { res.status(200).json({ items: [], me: null, nextCursor: null, total: 0, counting: true }); return; }
+    const page = await points.board(param(req, 'board'), {
+      limit,
+      ...(around && me ? { around: me } : {}),
+      ...(cursor ? { cursor } : {}),
+      ...(me ? { me } : {}),
+    });
+    if (!page) {
+      res.status(200).json({ items: [], me: null, nextCursor: null, total: 0, counting: true });
+      return;
+    }
     res.json(presentBoard(page, me ?? null));
   });
   return router;

@@ -3,19 +3,30 @@ import type { Clock } from '../platform/clock.js';
 import { model } from '../platform/mongo.js';
 import type { Rule, Thresholds } from './medals.js';
 
-interface RuleRecord { _id: number; hub: number[]; discipline: number[]; from: string }
+interface RuleRecord {
+  _id: number;
+  hub: number[];
+  discipline: number[];
+  from: string;
+}
 const schema = new Schema<RuleRecord>({ _id: Number, hub: [Number], discipline: [Number], from: String });
 const DEFAULTS: { hub: Thresholds; discipline: Thresholds } = { hub: [3, 10, 25], discipline: [2, 5, 10] };
 const FRESH_MS = 30_000;
 
-export interface RuleSet { now: Rule; all: ReadonlyMap<number, Rule> }
+export interface RuleSet {
+  now: Rule;
+  all: ReadonlyMap<number, Rule>;
+}
 
 /** The versions of the medal thresholds. Thresholds are stated by no source (RULES R4): the organiser sets them. */
 export class Rules {
   private readonly records: Model<RuleRecord>;
   private cache: { at: number; set: Promise<RuleSet> } | null = null;
 
-  constructor(connection: Connection, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly clock: Clock,
+  ) {
     this.records = model(connection, 'Rule', schema, 'rules');
   }
 
@@ -29,12 +40,20 @@ export class Rules {
   }
 
   async seed(): Promise<void> {
-    if (!(await this.records.exists({}))) await this.set(DEFAULTS).catch((error: unknown) => { if ((error as { code?: number }).code !== 11000) throw error; });
+    if (!(await this.records.exists({})))
+      await this.set(DEFAULTS).catch((error: unknown) => {
+        if ((error as { code?: number }).code !== 11000) throw error;
+      });
   }
 
   private async load(): Promise<RuleSet> {
     const found = await this.records.find().sort({ _id: 1 }).lean();
-    const all = new Map(found.map((one): [number, Rule] => [one._id, { version: one._id, hub: one.hub as unknown as Thresholds, discipline: one.discipline as unknown as Thresholds, from: one.from }]));
+    const all = new Map(
+      found.map((one): [number, Rule] => [
+        one._id,
+        { version: one._id, hub: one.hub as unknown as Thresholds, discipline: one.discipline as unknown as Thresholds, from: one.from },
+      ]),
+    );
     const now = [...all.values()].at(-1);
     if (!now) throw new Error('no rule was seeded');
     return { now, all };
@@ -45,12 +64,16 @@ export class Rules {
     const at = this.clock.now().getTime();
     if (!this.cache || at - this.cache.at > FRESH_MS || at < this.cache.at) {
       const set = this.load();
-      set.catch(() => { this.cache = null; });
+      set.catch(() => {
+        this.cache = null;
+      });
       this.cache = { at, set };
     }
     return this.cache.set;
   }
 
   /** Reads again, because an entry named a version that was not known. */
-  forget(): void { this.cache = null; }
+  forget(): void {
+    this.cache = null;
+  }
 }

@@ -4,25 +4,39 @@ import type { After } from './entry.js';
 import type { FanStanding } from './needs.js';
 
 /** A copy of a fan's head, and of how the fan stands on boards; caught up from the ledger whenever it is behind. Shard key: `_id`. */
-export interface ScoreRecord { _id: string; seq: number; after: After; standing: FanStanding }
+export interface ScoreRecord {
+  _id: string;
+  seq: number;
+  after: After;
+  standing: FanStanding;
+}
 
-const schema = new Schema<ScoreRecord>({ _id: String, seq: Number, after: Schema.Types.Mixed, standing: { rankable: Boolean, name: String, country: String, revision: Number } });
+const schema = new Schema<ScoreRecord>({
+  _id: String,
+  seq: Number,
+  after: Schema.Types.Mixed,
+  standing: { rankable: Boolean, name: String, country: String, revision: Number },
+});
 
 /** The scores as they are stored. */
 export class Scores {
   readonly records: Model<ScoreRecord>;
 
-  constructor(connection: Connection) { this.records = model(connection, 'Score', schema, 'scores'); }
+  constructor(connection: Connection) {
+    this.records = model(connection, 'Score', schema, 'scores');
+  }
 
   /** How far each fan's score is; fans without one are absent. */
   async seqs(fans: string[]): Promise<Map<string, number>> {
-    const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? fans[0] as never : { $in: fans as never[] } }, { projection: { seq: 1 } }).toArray();
+    const found = await this.records.collection
+      .find<ScoreRecord>({ _id: fans.length === 1 ? (fans[0] as never) : { $in: fans as never[] } }, { projection: { seq: 1 } })
+      .toArray();
     return new Map(found.map((one) => [one._id, one.seq]));
   }
 
   async of(fans: string[]): Promise<Map<string, ScoreRecord>> {
     if (fans.length === 0) return new Map();
-    const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? fans[0] as never : { $in: fans as never[] } }).toArray();
+    const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? (fans[0] as never) : { $in: fans as never[] } }).toArray();
     return new Map(found.map((one) => [one._id, one]));
   }
 
@@ -40,7 +54,11 @@ export class Scores {
     }
     if (moved.size === 0) return;
     const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({
-      updateOne: { filter: { _id: one._id, seq: { $lte: one.seq } }, update: { $set: { seq: one.seq, after: one.after, standing: one.standing } }, upsert: true },
+      updateOne: {
+        filter: { _id: one._id, seq: { $lte: one.seq } },
+        update: { $set: { seq: one.seq, after: one.after, standing: one.standing } },
+        upsert: true,
+      },
     }));
     try {
       await this.records.collection.bulkWrite(operations as never[], { ordered: false });
@@ -52,11 +70,16 @@ export class Scores {
 
   /** Scores whose standing is older than this one get it. */
   async restand(fan: string, standing: FanStanding): Promise<ScoreRecord | null> {
-    return this.records.findOneAndUpdate({ _id: fan, 'standing.revision': { $lt: standing.revision } }, { $set: { standing } }, { returnDocument: 'after' }).lean<ScoreRecord>();
+    return this.records
+      .findOneAndUpdate({ _id: fan, 'standing.revision': { $lt: standing.revision } }, { $set: { standing } }, { returnDocument: 'after' })
+      .lean<ScoreRecord>();
   }
 
   /** Every score, as a stream. */
   all(): AsyncIterable<ScoreRecord> {
-    return this.records.collection.find<ScoreRecord>({}, { projection: { seq: 1, standing: 1, 'after.points': 1, 'after.reachedAt': 1, 'after.disciplines': 1 }, batchSize: 2000 }) as unknown as AsyncIterable<ScoreRecord>;
+    return this.records.collection.find<ScoreRecord>(
+      {},
+      { projection: { seq: 1, standing: 1, 'after.points': 1, 'after.reachedAt': 1, 'after.disciplines': 1 }, batchSize: 2000 },
+    );
   }
 }

@@ -23,9 +23,22 @@ import { verifyLedger, type VerifyResult } from './verify.js';
 export type { Outcome, Wish } from './ledger.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
-export interface DeedState { turn: number; card: string; askedAt: Date; cause: string }
+export interface DeedState {
+  turn: number;
+  card: string;
+  askedAt: Date;
+  cause: string;
+}
 export interface PointsParts {
-  connection: Connection; redis: RedisClients; bus: Bus; clock: Clock; leases: Leases; log: Log; metrics: Metrics; standing: Standing; timezone: string;
+  connection: Connection;
+  redis: RedisClients;
+  bus: Bus;
+  clock: Clock;
+  leases: Leases;
+  log: Log;
+  metrics: Metrics;
+  standing: Standing;
+  timezone: string;
   /** Every board there is, the hub's first. */
   boards: string[];
 }
@@ -52,13 +65,25 @@ export class Points {
     this.boards = new Boards(redis);
     this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
     this.rebuilder = new Rebuild(this.scores, this.boards, leases, log);
-    this.ledger = new Ledger(connection, this.heads, this.rules, clock, timezone, (entries) => {
-      for (const entry of entries) metrics.awards.inc({ cause: entry.cause });
-      this.projector.written(entries);
-      this.tell(entries);
-    }, (fans) => { this.projector.unsure(fans); });
+    this.ledger = new Ledger(
+      connection,
+      this.heads,
+      this.rules,
+      clock,
+      timezone,
+      (entries) => {
+        for (const entry of entries) metrics.awards.inc({ cause: entry.cause });
+        this.projector.written(entries);
+        this.tell(entries);
+      },
+      (fans) => {
+        this.projector.unsure(fans);
+      },
+    );
     this.beats = new Beats(connection, bus.process, this.projector, () => this.ledger.clearTo, clock, log);
-    bus.on('fans:changed', async ({ fan }) => { await this.projector.restand(fan); });
+    bus.on('fans:changed', async ({ fan }) => {
+      await this.projector.restand(fan);
+    });
   }
 
   /** Starts the beat; the worker also heals boards and settles what dead processes left. */
@@ -69,7 +94,12 @@ export class Points {
     const look = (): void => {
       this.timer = setTimeout(() => {
         turn += 1;
-        void this.heal().then(() => (turn % 5 === 0 ? this.beats.sweep() : 0)).catch(() => 0).finally(() => { if (this.timer) look(); });
+        void this.heal()
+          .then(() => (turn % 5 === 0 ? this.beats.sweep() : 0))
+          .catch(() => 0)
+          .finally(() => {
+            if (this.timer) look();
+          });
       }, 1000);
     };
     look();
@@ -86,37 +116,62 @@ export class Points {
   /** Entries of one fan become one piece of news. */
   private tell(entries: Entry[]): void {
     const fans = new Map<string, Entry[]>();
-    for (const entry of entries) { const list = fans.get(entry.fan); if (list) list.push(entry); else fans.set(entry.fan, [entry]); }
+    for (const entry of entries) {
+      const list = fans.get(entry.fan);
+      if (list) list.push(entry);
+      else fans.set(entry.fan, [entry]);
+    }
     for (const [fan, list] of fans) {
       const last = list.at(-1) as Entry;
       this.parts.bus.tell('points:moved', {
-        fan, seq: last.seq, points: last.after.points, medal: last.delta > 0 ? (last.after.medals['hub']?.[0] ?? null) : null,
+        fan,
+        seq: last.seq,
+        points: last.after.points,
+        medal: last.delta > 0 ? (last.after.medals['hub']?.[0] ?? null) : null,
         items: list.map(({ deed, athlete, delta }) => ({ deed, athlete, delta })),
       });
     }
   }
 
   /** Records a wish durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */
-  record(wish: Wish): Promise<Outcome> { return this.ledger.record(wish); }
+  record(wish: Wish): Promise<Outcome> {
+    return this.ledger.record(wish);
+  }
 
   /** Records many wishes of one fan, in order. */
-  recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> { return this.ledger.recordMany(fan, wishes); }
+  recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
+    return this.ledger.recordMany(fan, wishes);
+  }
 
   /** A fan's newest standing, from the ledger itself. */
-  async head(fan: string): Promise<Head> { return (await this.heads.fresh([fan])).get(fan) as Head; }
+  async head(fan: string): Promise<Head> {
+    return (await this.heads.fresh([fan])).get(fan) as Head;
+  }
 
   /** The last turn of each of these deeds of a fan; a deed never done is absent. */
   async turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
-    const found = deeds.length === 0 ? [] : await this.entries.collection.find<Entry>({ fan, deed: { $in: deeds } }, { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } }).toArray();
+    const found =
+      deeds.length === 0
+        ? []
+        : await this.entries.collection
+            .find<Entry>(
+              { fan, deed: { $in: deeds } },
+              { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
+            )
+            .toArray();
     const last = new Map<string, DeedState>();
-    for (const one of found) if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
+    for (const one of found)
+      if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
     return last;
   }
 
   /** Every deed a fan holds now. */
   async held(fan: string): Promise<Map<string, DeedState>> {
     const last = new Map<string, DeedState>();
-    for await (const one of this.entries.collection.find<Entry>({ fan }, { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } })) {
+    for await (const one of this.entries.collection.find<Entry>(
+      { fan },
+      { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
+    )) {
       if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
     }
     return new Map([...last].filter(([, state]) => state.turn % 2 === 1));
@@ -124,14 +179,23 @@ export class Points {
 
   /** A fan's statement, newest first, behind the entry `before`. */
   async statement(fan: string, limit: number, before?: number): Promise<Entry[]> {
-    return this.entries.find({ fan, ...(before !== undefined ? { seq: { $lt: before } } : {}) }, { _id: 0 }).sort({ seq: -1 }).limit(limit).lean<Entry[]>();
+    return this.entries
+      .find({ fan, ...(before !== undefined ? { seq: { $lt: before } } : {}) }, { _id: 0 })
+      .sort({ seq: -1 })
+      .limit(limit)
+      .lean<Entry[]>();
   }
 
   /** Scores of these fans, with how they stand on boards. */
-  scoresOf(fans: string[]): Promise<Map<string, ScoreRecord>> { return this.scores.of(fans); }
+  scoresOf(fans: string[]): Promise<Map<string, ScoreRecord>> {
+    return this.scores.of(fans);
+  }
 
   /** A page of a board; null while it is being counted or Redis is away. Throws `board_not_found`, `bad_cursor`. */
-  async board(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string }): Promise<(BoardPage & { fans: Map<string, ScoreRecord> }) | null> {
+  async board(
+    board: string,
+    ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string },
+  ): Promise<(BoardPage & { fans: Map<string, ScoreRecord> }) | null> {
     if (!this.parts.boards.includes(board)) throw new VillageError('board_not_found', { board });
     const { cursor: text, ...rest } = ask;
     const cursor = text === undefined ? undefined : readBoardCursor(text);
@@ -142,27 +206,43 @@ export class Points {
   }
 
   /** Rebuilds every board that Redis has lost. */
-  heal(): Promise<string[]> { return this.rebuilder.heal(this.parts.boards); }
+  heal(): Promise<string[]> {
+    return this.rebuilder.heal(this.parts.boards);
+  }
 
   /** Rebuilds every board. Answers false when a rebuild is under way already. */
-  rebuild(): Promise<boolean> { return this.rebuilder.rebuild(this.parts.boards); }
+  rebuild(): Promise<boolean> {
+    return this.rebuilder.rebuild(this.parts.boards);
+  }
 
   /** Checks the whole ledger and the scores against it. */
-  async verify(): Promise<VerifyResult> { return verifyLedger(this.parts.connection, this.scores, await this.rules.read(), this.parts.timezone); }
+  async verify(): Promise<VerifyResult> {
+    return verifyLedger(this.parts.connection, this.scores, await this.rules.read(), this.parts.timezone);
+  }
 
   /** Settles what processes that died left behind. */
-  sweep(): Promise<number> { return this.beats.sweep(); }
+  sweep(): Promise<number> {
+    return this.beats.sweep();
+  }
 
   /** Resolves when everything this process acknowledged is in scores and boards. */
-  async settled(): Promise<void> { await this.ledger.idle(); await this.projector.idle(); }
+  async settled(): Promise<void> {
+    await this.ledger.idle();
+    await this.projector.idle();
+  }
 }
 
 /** The medals of a standing, one line a scope, with what comes next. */
-export function medalsOf(after: After, rules: RuleSet): { scope: string; medal: Medal | null; points: number; next: { medal: Medal; at: number; missing: number } | null; thresholds: readonly number[] }[] {
+export function medalsOf(
+  after: After,
+  rules: RuleSet,
+): { scope: string; medal: Medal | null; points: number; next: { medal: Medal; at: number; missing: number } | null; thresholds: readonly number[] }[] {
   const scopes = ['hub', ...Object.keys(after.disciplines).sort((a, b) => (after.disciplines[b]?.[0] ?? 0) - (after.disciplines[a]?.[0] ?? 0))];
-  return scopes.map((scope) => {
-    const points = scope === 'hub' ? after.points : after.disciplines[scope]?.[0] ?? 0;
-    const medal = after.medals[scope]?.[0] ?? null;
-    return { scope, medal, points, next: nextMedal(points, scope, medal, rules.now), thresholds: thresholdsOf(rules.now, scope) };
-  }).filter((one) => one.scope === 'hub' || one.points > 0 || one.medal !== null);
+  return scopes
+    .map((scope) => {
+      const points = scope === 'hub' ? after.points : (after.disciplines[scope]?.[0] ?? 0);
+      const medal = after.medals[scope]?.[0] ?? null;
+      return { scope, medal, points, next: nextMedal(points, scope, medal, rules.now), thresholds: thresholdsOf(rules.now, scope) };
+    })
+    .filter((one) => one.scope === 'hub' || one.points > 0 || one.medal !== null);
 }

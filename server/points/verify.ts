@@ -4,7 +4,12 @@ import { entryModel } from './entry.model.js';
 import type { RuleSet } from './rules.js';
 import type { Scores } from './scores.js';
 
-export interface VerifyResult { entries: number; fans: number; points: number; bad: { fan: string; seq: number; reason: string } | null }
+export interface VerifyResult {
+  entries: number;
+  fans: number;
+  points: number;
+  bad: { fan: string; seq: number; reason: string } | null;
+}
 
 /**
  * Walks the whole ledger in order and checks every line: sequence without holes, turns without gaps, deltas, hashes and their chain,
@@ -23,16 +28,22 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
     result.fans += 1;
     result.points += sum;
     const score = (await scores.of([fan])).get(fan);
-    if (score && score.seq === head.seq && score.after.points !== sum) return fail({ fan, seq: head.seq }, `the score says ${score.after.points} points, the entries sum to ${sum}`);
+    if (score && score.seq === head.seq && score.after.points !== sum)
+      return fail({ fan, seq: head.seq }, `the score says ${score.after.points} points, the entries sum to ${sum}`);
     if (score && score.seq > head.seq) return fail({ fan, seq: score.seq }, 'the score knows an entry that is not there');
     return null;
   };
-  for await (const raw of records.collection.find<Entry & { _id?: unknown }>({}, { batchSize: 1000, readConcern: { level: 'majority' } }).sort({ fan: 1, seq: 1 })) {
+  for await (const raw of records.collection
+    .find<Entry & { _id?: unknown }>({}, { batchSize: 1000, readConcern: { level: 'majority' } })
+    .sort({ fan: 1, seq: 1 })) {
     const { _id, ...entry } = raw;
     if (entry.fan !== fan) {
       const bad = await closeFan();
       if (bad) return bad;
-      fan = entry.fan; head = NO_HEAD; sum = 0; turns = new Map();
+      fan = entry.fan;
+      head = NO_HEAD;
+      sum = 0;
+      turns = new Map();
     }
     result.entries += 1;
     const before = turns.get(entry.deed);
@@ -44,7 +55,15 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
     const { hash, ...body } = entry;
     if (hashOf(body) !== hash) return fail(entry, 'the hash does not fit');
     if (!rule) return fail(entry, `rule ${entry.rule} is unknown`);
-    if (before && (before.account !== entry.account || before.athlete !== entry.athlete || before.season !== entry.season || before.earnedAt.getTime() !== entry.earnedAt.getTime() || before.disciplines.join() !== entry.disciplines.join())) return fail(entry, 'a later turn changed what turn 1 had fixed');
+    if (
+      before &&
+      (before.account !== entry.account ||
+        before.athlete !== entry.athlete ||
+        before.season !== entry.season ||
+        before.earnedAt.getTime() !== entry.earnedAt.getTime() ||
+        before.disciplines.join() !== entry.disciplines.join())
+    )
+      return fail(entry, 'a later turn changed what turn 1 had fixed');
     const after = standingAfter(head.after, { delta: entry.delta, at: entry.at, facts: entry, zone, rule, rules: rules.all });
     sum += entry.delta;
     if (canonical(after) !== canonical(entry.after) || after.points !== sum) return fail(entry, 'the standing after it is not what the entries give');
@@ -54,5 +73,7 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
   return (await closeFan()) ?? result;
 }
 
-const canonical = (value: unknown): string => JSON.stringify(value, (_key, part: unknown) => (
-  part !== null && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part));
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );

@@ -1,5 +1,10 @@
 /** The spans that boards count in, cut by the hub's time zone (LEDGER 5). */
-export interface WindowKeys { day: string; week: string; month: string; season: string }
+export interface WindowKeys {
+  day: string;
+  week: string;
+  month: string;
+  season: string;
+}
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 let last: { zone: string; from: number; to: number; keys: WindowKeys } | null = null;
@@ -27,8 +32,10 @@ export function windowKeys(at: Date, zone: string): WindowKeys {
   if (last?.zone === zone && last.from === quarter) return last.keys;
   const [year, month, day] = local(at, zone);
   const keys = {
-    day: `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`, week: week(year, month, day),
-    month: `${year}-${String(month).padStart(2, '0')}`, season: String(year),
+    day: `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`,
+    week: week(year, month, day),
+    month: `${year}-${String(month).padStart(2, '0')}`,
+    season: String(year),
   };
   last = { zone, from: quarter, to: quarter, keys };
   return keys;
@@ -41,7 +48,8 @@ export function nextDay(at: Date, zone: string): Date {
   let high = low + 26 * 3_600_000;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (windowKeys(new Date(middle), zone).day === today) low = middle; else high = middle;
+    if (windowKeys(new Date(middle), zone).day === today) low = middle;
+    else high = middle;
   }
   return new Date(high);
 }

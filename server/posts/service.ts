@@ -6,8 +6,28 @@ import { isDuplicate, model } from '../platform/mongo.js';
 import type { Registry } from '../registry/service.js';
 
 /** What a verified account published. `_id` = network and the network's id. Shard key: `athlete`. */
-export interface PostRecord { _id: string; network: NetworkId; postId: string; account: string; athlete: string; url: string; text: string; createdAt: Date; fetchedAt: Date }
-const schema = new Schema<PostRecord>({ _id: String, network: String, postId: String, account: String, athlete: String, url: String, text: String, createdAt: Date, fetchedAt: Date });
+export interface PostRecord {
+  _id: string;
+  network: NetworkId;
+  postId: string;
+  account: string;
+  athlete: string;
+  url: string;
+  text: string;
+  createdAt: Date;
+  fetchedAt: Date;
+}
+const schema = new Schema<PostRecord>({
+  _id: String,
+  network: String,
+  postId: String,
+  account: String,
+  athlete: String,
+  url: String,
+  text: String,
+  createdAt: Date,
+  fetchedAt: Date,
+});
 schema.index({ athlete: 1, createdAt: -1 });
 
 const NEWEST = 10;
@@ -16,7 +36,14 @@ const NEWEST = 10;
 export class Posts {
   private readonly records: Model<PostRecord>;
 
-  constructor(connection: Connection, private readonly networks: Networks, private readonly registry: Registry, private readonly clock: Clock) { this.records = model(connection, 'Post', schema, 'posts'); }
+  constructor(
+    connection: Connection,
+    private readonly networks: Networks,
+    private readonly registry: Registry,
+    private readonly clock: Clock,
+  ) {
+    this.records = model(connection, 'Post', schema, 'posts');
+  }
 
   /** Fetches the newest posts of every verified account; a network that is down is skipped. The worker calls it every few minutes. */
   async fetchAll(): Promise<void> {
@@ -36,16 +63,33 @@ export class Posts {
   private async keep(athlete: string, posts: Post[]): Promise<void> {
     if (posts.length === 0) return;
     const now = this.clock.now();
-    const records = posts.map((one): PostRecord => ({ _id: `${one.network}:${one.id}`, network: one.network, postId: one.id, account: one.author, athlete, url: one.url, text: one.text, createdAt: one.createdAt, fetchedAt: now }));
+    const records = posts.map((one): PostRecord => ({
+      _id: `${one.network}:${one.id}`,
+      network: one.network,
+      postId: one.id,
+      account: one.author,
+      athlete,
+      url: one.url,
+      text: one.text,
+      createdAt: one.createdAt,
+      fetchedAt: now,
+    }));
     const known = new Set((await this.records.find({ _id: { $in: records.map((one) => one._id) } }, { _id: 1 }).lean()).map((one) => one._id));
     const fresh = records.filter((one) => !known.has(one._id));
-    if (fresh.length > 0) await this.records.insertMany(fresh, { ordered: false }).catch((error: unknown) => { if (!isDuplicate(error)) throw error; });
+    if (fresh.length > 0)
+      await this.records.insertMany(fresh, { ordered: false }).catch((error: unknown) => {
+        if (!isDuplicate(error)) throw error;
+      });
   }
 
   /** An athlete's newest posts, of accounts that are verified now. */
   async newest(athlete: string, limit: number): Promise<PostRecord[]> {
     const accounts = await this.registry.verifiedOf(athlete);
     if (accounts.length === 0) return [];
-    return this.records.find({ athlete, account: { $in: accounts.map((one) => one.accountId) } }).sort({ createdAt: -1 }).limit(limit).lean<PostRecord[]>();
+    return this.records
+      .find({ athlete, account: { $in: accounts.map((one) => one.accountId) } })
+      .sort({ createdAt: -1 })
+      .limit(limit)
+      .lean<PostRecord[]>();
   }
 }

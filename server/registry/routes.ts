@@ -12,8 +12,18 @@ import { Decide, LookupQuery, Queue, Revoke, Submit } from './schema.js';
 import type { AccountRecord, Registry } from './service.js';
 
 const presentCase = (one: AccountRecord) => ({
-  id: one._id, network: one.network, handle: one.handle, url: one.url, athlete: one.athlete, state: one.state, epoch: one.epoch, quorum: one.quorum, signatures: one.signatures.length,
-  reason: one.reason, submittedAt: one.submittedAt, decidedAt: one.decidedAt,
+  id: one._id,
+  network: one.network,
+  handle: one.handle,
+  url: one.url,
+  athlete: one.athlete,
+  state: one.state,
+  epoch: one.epoch,
+  quorum: one.quorum,
+  signatures: one.signatures.length,
+  reason: one.reason,
+  submittedAt: one.submittedAt,
+  decidedAt: one.decidedAt,
 });
 
 /** `/api/v1/registry`: looking up for everybody, deciding for moderators. */
@@ -35,7 +45,9 @@ export function registryApi(registry: Registry, limits: Limits): Router {
   });
   router.post('/registry/cases/:id/decision', personal, csrfCheck, async (req, res) => {
     const { decision, reason } = parse(Decide, req.body);
-    res.json(presentCase(await registry.decide(requireScope(req, 'moderate'), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })));
+    res.json(
+      presentCase(await registry.decide(requireScope(req, 'moderate'), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })),
+    );
   });
   router.post('/registry/cases/:id/revocation', personal, csrfCheck, async (req, res) => {
     res.json(presentCase(await registry.revoke(requireScope(req, 'moderate'), param(req, 'id'), parse(Revoke, req.body).reason)));
@@ -51,29 +63,56 @@ export function registryPages(registry: Registry, athletes: Athletes, fans: Fans
     next();
   });
 
-  const queue = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, wrong: { text: string; account: string; athlete: string } | null): Promise<void> => {
+  const queue = async (
+    req: Parameters<Parameters<typeof router.get>[1]>[0],
+    status: number,
+    wrong: { text: string; account: string; athlete: string } | null,
+  ): Promise<void> => {
     const { state } = parse(Queue, { state: req.query['state'] });
     const { items, open } = await registry.queue(requireReader(req), state);
     const people = await athletes.byIds(items.map((one) => one.athlete));
-    await req.page('registry/queue', { title: words.t(req.lang, 'registry.queue.title'), section: 'moderation', status, robots: false }, {
-      open, state, wrong, states: (['candidate', 'verified', 'refused', 'revoked'] as const).map((one) => ({ state: one, current: one === state })),
-      items: items.map((one) => ({ id: one._id, network: one.network, handle: one.handle, state: one.state, submittedAt: one.submittedAt, athlete: people.get(one.athlete)?.name ?? one.athlete })),
-    });
+    await req.page(
+      'registry/queue',
+      { title: words.t(req.lang, 'registry.queue.title'), section: 'moderation', status, robots: false },
+      {
+        open,
+        state,
+        wrong,
+        states: (['candidate', 'verified', 'refused', 'revoked'] as const).map((one) => ({ state: one, current: one === state })),
+        items: items.map((one) => ({
+          id: one._id,
+          network: one.network,
+          handle: one.handle,
+          state: one.state,
+          submittedAt: one.submittedAt,
+          athlete: people.get(one.athlete)?.name ?? one.athlete,
+        })),
+      },
+    );
   };
-  router.get('/moderation', async (req) => { await queue(req, 200, null); });
+  router.get('/moderation', async (req) => {
+    await queue(req, 200, null);
+  });
 
   router.post('/moderation/cases', csrfCheck, async (req, res) => {
     const reader = requireReader(req);
     await limits.count('submit', reader.id);
     const given = Submit.safeParse(req.body);
     const typed = req.body as { account?: string; athlete?: string };
-    const again = async (id: string, params: Record<string, string | number> = {}): Promise<void> => queue(req, 400, { text: words.t(req.lang, `registry.wrong.${id}`, params), account: typed.account ?? '', athlete: typed.athlete ?? '' });
-    if (!given.success) { await again('fields'); return; }
+    const again = async (id: string, params: Record<string, string | number> = {}): Promise<void> =>
+      queue(req, 400, { text: words.t(req.lang, `registry.wrong.${id}`, params), account: typed.account ?? '', athlete: typed.athlete ?? '' });
+    if (!given.success) {
+      await again('fields');
+      return;
+    }
     try {
       const made = await registry.submit(reader, given.data.account, given.data.athlete.replace(/^.*\/athletes\//, ''));
       seeOther(res, `/${req.lang}/moderation/cases/${made._id}`);
     } catch (error) {
-      if (error instanceof VillageError && error.id === 'account_taken') { seeOther(res, `/${req.lang}/moderation/cases/${String(error.extra['case'])}`); return; }
+      if (error instanceof VillageError && error.id === 'account_taken') {
+        seeOther(res, `/${req.lang}/moderation/cases/${String(error.extra['case'])}`);
+        return;
+      }
       if (!(error instanceof VillageError) || error instanceof InputError || error.status >= 500) throw error;
       await again(error.id, error.params);
     }
@@ -81,25 +120,61 @@ export function registryPages(registry: Registry, athletes: Athletes, fans: Fans
 
   const showCase = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, wrong: string | null): Promise<void> => {
     const { account, athlete, others, alike, log } = await registry.caseOf(requireReader(req), param(req, 'id'));
-    const names = await Promise.all([...new Set(log.map((line) => line.by))].map(async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id]));
+    const names = await Promise.all(
+      [...new Set(log.map((line) => line.by))].map(async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id]),
+    );
     const nameOf = new Map(names);
-    await req.page('registry/case', { title: words.t(req.lang, 'registry.case.title', { handle: account.handle, athlete: athlete?.name ?? account.athlete }), section: 'moderation', status, robots: false }, {
-      account: { ...presentCase(account), profile: account.profile, fake: account.fake, sender: (await fans.get(account.submittedBy))?.handle ?? account.submittedBy },
-      athlete: athlete ? cardOf(words, req.lang, athlete) : null, sameName: athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase(),
-      others: others.map(presentCase), alike: alike.map(presentCase), sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
-      log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: nameOf.get(line.by) ?? line.by })), wrong,
-      open: account.state === 'candidate', revocable: account.state === 'verified' || account.state === 'lapsed',
-      evidence: { against: Number(alike.some((one) => one.state === 'verified')) + Number(others.some((one) => one.state === 'verified' && one.network === account.network)), unclear: Number(account.profile.badge === null), supports: Number(athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase()) + Number(account.profile.badge !== null) },
-      secondOnNetwork: others.some((one) => one.state === 'verified' && one.network === account.network), lookalike: alike.find((one) => one.state === 'verified')?.handle ?? null,
-    });
+    await req.page(
+      'registry/case',
+      {
+        title: words.t(req.lang, 'registry.case.title', { handle: account.handle, athlete: athlete?.name ?? account.athlete }),
+        section: 'moderation',
+        status,
+        robots: false,
+      },
+      {
+        account: {
+          ...presentCase(account),
+          profile: account.profile,
+          fake: account.fake,
+          sender: (await fans.get(account.submittedBy))?.handle ?? account.submittedBy,
+        },
+        athlete: athlete ? cardOf(words, req.lang, athlete) : null,
+        sameName: athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase(),
+        others: others.map(presentCase),
+        alike: alike.map(presentCase),
+        sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
+        log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: nameOf.get(line.by) ?? line.by })),
+        wrong,
+        open: account.state === 'candidate',
+        revocable: account.state === 'verified' || account.state === 'lapsed',
+        evidence: {
+          against:
+            Number(alike.some((one) => one.state === 'verified')) + Number(others.some((one) => one.state === 'verified' && one.network === account.network)),
+          unclear: Number(account.profile.badge === null),
+          supports: Number(athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase()) + Number(account.profile.badge !== null),
+        },
+        secondOnNetwork: others.some((one) => one.state === 'verified' && one.network === account.network),
+        lookalike: alike.find((one) => one.state === 'verified')?.handle ?? null,
+      },
+    );
   };
-  router.get('/moderation/cases/:id', async (req) => { await showCase(req, 200, null); });
+  router.get('/moderation/cases/:id', async (req) => {
+    await showCase(req, 200, null);
+  });
 
   router.post('/moderation/cases/:id/decision', csrfCheck, async (req, res) => {
     const given = Decide.safeParse(req.body);
-    if (!given.success) { await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason')); return; }
+    if (!given.success) {
+      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'));
+      return;
+    }
     try {
-      await registry.decide(requireReader(req), param(req, 'id'), { grant: given.data.decision === 'grant', fake: given.data.decision === 'fake', reason: given.data.reason });
+      await registry.decide(requireReader(req), param(req, 'id'), {
+        grant: given.data.decision === 'grant',
+        fake: given.data.decision === 'fake',
+        reason: given.data.reason,
+      });
     } catch (error) {
       if (!(error instanceof VillageError) || error.id !== 'already_decided') throw error;
       await showCase(req, 409, words.t(req.lang, 'registry.wrong.already_decided'));
@@ -109,7 +184,10 @@ export function registryPages(registry: Registry, athletes: Athletes, fans: Fans
   });
   router.post('/moderation/cases/:id/revocation', csrfCheck, async (req, res) => {
     const given = Revoke.safeParse(req.body);
-    if (!given.success) { await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason')); return; }
+    if (!given.success) {
+      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'));
+      return;
+    }
     await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);
     seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
   });

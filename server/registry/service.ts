@@ -10,36 +10,73 @@ import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
 import { isDuplicate } from '../platform/mongo.js';
-import { accountModel, type AccountRecord, type AccountState } from './account.model.js';
+import { accountModel, EARNS, type AccountRecord, type AccountState } from './account.model.js';
+import { Epochs } from './epochs.js';
 import { skeleton } from './skeleton.js';
 
 export type { AccountRecord } from './account.model.js';
 /** Who acts: rights are checked here, not only in the screens. */
-export interface Actor { id: string; roles: readonly string[] }
+export interface Actor {
+  id: string;
+  roles: readonly string[];
+}
 /** A verified account with what points need to know of its athlete. */
-export interface VerifiedAccount { id: string; network: NetworkId; accountId: string; handle: string; url: string; since: Date; epoch: number; athlete: { id: string; slug: string; name: string; disciplines: string[] } }
+export interface VerifiedAccount {
+  id: string;
+  network: NetworkId;
+  accountId: string;
+  handle: string;
+  url: string;
+  since: Date;
+  epoch: number;
+  athlete: { id: string; slug: string; name: string; disciplines: string[] };
+}
 export type LookupResult = 'listed' | 'lapsed' | 'revoked' | 'known_fake' | 'lookalike' | 'unknown' | 'not_an_account';
-export interface Lookup { result: LookupResult; account?: { network: NetworkId; handle: string; url: string }; athlete?: { slug: string; name: string }; since?: Date; why?: string; of?: { network: NetworkId; handle: string }; evidence?: { decidedOn: Date | null; by: number; reason: string | null } }
+export interface Lookup {
+  result: LookupResult;
+  account?: { network: NetworkId; handle: string; url: string };
+  athlete?: { slug: string; name: string };
+  since?: Date;
+  why?: string;
+  of?: { network: NetworkId; handle: string };
+  evidence?: { decidedOn: Date | null; by: number; reason: string | null };
+}
 
 const QUORUM = 1;
 const FRESH_MS = 5000;
-const EARNS: readonly AccountState[] = ['verified'];
 
-interface Listed { byAthlete: Map<string, VerifiedAccount[]>; byAccount: Map<string, VerifiedAccount> }
+interface Listed {
+  byAthlete: Map<string, VerifiedAccount[]>;
+  byAccount: Map<string, VerifiedAccount>;
+}
 
 /** The registry: whose account it really is. Only verified accounts are listed and earn. */
 export class Registry {
   private readonly records: Model<AccountRecord>;
   private cache: { at: number; listed: Promise<Listed> } | null = null;
-  private readonly asked = new Map<string, { resolve: (epoch: number | null) => void; reject: (error: unknown) => void }[]>();
+  private readonly epochs: Epochs;
 
-  constructor(connection: Connection, private readonly networks: Networks, private readonly athletes: Athletes, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly networks: Networks,
+    private readonly athletes: Athletes,
+    private readonly audit: Audit,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
+  ) {
     this.records = accountModel(connection);
-    bus.on('registry:changed', () => { this.cache = null; });
-    bus.on('athletes:changed', () => { this.cache = null; });
+    this.epochs = new Epochs(connection);
+    bus.on('registry:changed', () => {
+      this.cache = null;
+    });
+    bus.on('athletes:changed', () => {
+      this.cache = null;
+    });
   }
 
-  private requireModerator(actor: Actor): void { if (!mayModerate(actor.roles)) throw new VillageError('not_allowed'); }
+  private requireModerator(actor: Actor): void {
+    if (!mayModerate(actor.roles)) throw new VillageError('not_allowed');
+  }
 
   /**
    * Opens a case: a moderator pastes an address or handle of any form; the network says which account that is now.
@@ -49,16 +86,34 @@ export class Registry {
     this.requireModerator(actor);
     const athlete = await this.athletes.require(athleteSlug);
     const found = this.networks.parse(text);
-    if (!found || found.parsed === 'none') throw new VillageError('bad_input', { field: 'account' }, { issues: [{ path: 'account', issue: 'not_an_account' }] });
+    if (!found || found.parsed === 'none')
+      throw new VillageError('bad_input', { field: 'account' }, { issues: [{ path: 'account', issue: 'not_an_account' }] });
     const adapter = this.networks.of(found.network);
-    const profile = await adapter.resolve(found.parsed).catch((error: unknown) => { throw error instanceof NetworkError ? new VillageError('network_down', { network: found.network }) : error; });
+    const profile = await adapter.resolve(found.parsed).catch((error: unknown) => {
+      throw error instanceof NetworkError ? new VillageError('network_down', { network: found.network }) : error;
+    });
     if (!profile) throw new VillageError('account_not_found', { account: text.slice(0, 100) });
     const now = this.clock.now();
     const record: AccountRecord = {
-      _id: randomId(), network: profile.network, accountId: profile.id, handle: profile.handle, handleKey: profile.handle.toLowerCase(), skeleton: skeleton(profile.handle), url: profile.url,
-      athlete: athlete._id, state: 'candidate', epoch: 0, signatures: [], quorum: QUORUM, since: null, decidedAt: null, reason: null, fake: false,
+      _id: randomId(),
+      network: profile.network,
+      accountId: profile.id,
+      handle: profile.handle,
+      handleKey: profile.handle.toLowerCase(),
+      skeleton: skeleton(profile.handle),
+      url: profile.url,
+      athlete: athlete._id,
+      state: 'candidate',
+      epoch: 0,
+      signatures: [],
+      quorum: QUORUM,
+      since: null,
+      decidedAt: null,
+      reason: null,
+      fake: false,
       profile: { name: profile.name, about: profile.about, createdAt: profile.createdAt, followers: profile.followers, badge: profile.badge, fetchedAt: now },
-      submittedBy: actor.id, submittedAt: now,
+      submittedBy: actor.id,
+      submittedAt: now,
     };
     try {
       await this.records.create(record);
@@ -72,7 +127,12 @@ export class Registry {
       await this.records.updateOne({ _id: known._id, state: known.state }, { $set: fresh });
       record._id = known._id;
     }
-    await this.audit.add({ by: actor.id, act: 'account.submitted', on: `account:${record._id}`, after: { network: record.network, accountId: record.accountId, athlete: athlete._id } });
+    await this.audit.add({
+      by: actor.id,
+      act: 'account.submitted',
+      on: `account:${record._id}`,
+      after: { network: record.network, accountId: record.accountId, athlete: athlete._id },
+    });
     return record;
   }
 
@@ -80,15 +140,36 @@ export class Registry {
   async decide(actor: Actor, id: string, decision: { grant: boolean; fake?: boolean; reason: string }): Promise<AccountRecord> {
     this.requireModerator(actor);
     const before = await this.requireCase(id);
-    if (before.state !== 'candidate' || before.signatures.some((one) => one.by === actor.id)) throw new VillageError('already_decided', { state: before.state });
+    if (before.state !== 'candidate' || before.signatures.some((one) => one.by === actor.id))
+      throw new VillageError('already_decided', { state: before.state });
     const now = this.clock.now();
     const signatures = [...before.signatures, { by: actor.id, at: now, reason: decision.reason }];
     const reached = decision.grant && signatures.length >= before.quorum;
     const state: AccountState = decision.grant ? (reached ? 'verified' : 'candidate') : 'refused';
-    const set = { state, signatures: decision.grant ? signatures : before.signatures, reason: decision.reason, fake: !decision.grant && decision.fake === true, ...(state === 'candidate' ? {} : { decidedAt: now }), ...(reached ? { since: now } : {}) };
-    const after = await this.records.findOneAndUpdate({ _id: id, state: 'candidate', epoch: before.epoch, [`signatures.${before.signatures.length}`]: { $exists: false } }, { $set: set, ...(reached ? { $inc: { epoch: 1 } } : {}) }, { returnDocument: 'after' }).lean<AccountRecord>();
+    const set = {
+      state,
+      signatures: decision.grant ? signatures : before.signatures,
+      reason: decision.reason,
+      fake: !decision.grant && decision.fake === true,
+      ...(state === 'candidate' ? {} : { decidedAt: now }),
+      ...(reached ? { since: now } : {}),
+    };
+    const after = await this.records
+      .findOneAndUpdate(
+        { _id: id, state: 'candidate', epoch: before.epoch, [`signatures.${before.signatures.length}`]: { $exists: false } },
+        { $set: set, ...(reached ? { $inc: { epoch: 1 } } : {}) },
+        { returnDocument: 'after' },
+      )
+      .lean<AccountRecord>();
     if (!after) throw new VillageError('already_decided', { state: (await this.requireCase(id)).state });
-    await this.audit.add({ by: actor.id, act: decision.grant ? 'account.granted' : 'account.refused', on: `account:${id}`, reason: decision.reason, before: { state: before.state }, after: { state } });
+    await this.audit.add({
+      by: actor.id,
+      act: decision.grant ? 'account.granted' : 'account.refused',
+      on: `account:${id}`,
+      reason: decision.reason,
+      before: { state: before.state },
+      after: { state },
+    });
     await this.changed(after);
     return after;
   }
@@ -96,7 +177,13 @@ export class Registry {
   /** Takes a verified account off the list: the epoch rises first, so nothing new is given from that instant. */
   async revoke(actor: Actor, id: string, reason: string): Promise<AccountRecord> {
     this.requireModerator(actor);
-    const after = await this.records.findOneAndUpdate({ _id: id, state: { $in: ['verified', 'lapsed'] } }, { $set: { state: 'revoked', reason, decidedAt: this.clock.now(), signatures: [] }, $inc: { epoch: 1 } }, { returnDocument: 'after' }).lean<AccountRecord>();
+    const after = await this.records
+      .findOneAndUpdate(
+        { _id: id, state: { $in: ['verified', 'lapsed'] } },
+        { $set: { state: 'revoked', reason, decidedAt: this.clock.now(), signatures: [] }, $inc: { epoch: 1 } },
+        { returnDocument: 'after' },
+      )
+      .lean<AccountRecord>();
     if (!after) throw new VillageError('already_decided', { state: (await this.requireCase(id)).state });
     await this.audit.add({ by: actor.id, act: 'account.revoked', on: `account:${id}`, reason, before: { state: 'verified' }, after: { state: 'revoked' } });
     await this.changed(after);
@@ -120,18 +207,31 @@ export class Registry {
   async queue(actor: Actor, state: AccountState, limit = 50): Promise<{ items: AccountRecord[]; open: number }> {
     this.requireModerator(actor);
     const [items, open] = await Promise.all([
-      this.records.find({ state }).sort({ submittedAt: state === 'candidate' ? 1 : -1 }).limit(limit).lean<AccountRecord[]>(), this.records.countDocuments({ state: 'candidate' }),
+      this.records
+        .find({ state })
+        .sort({ submittedAt: state === 'candidate' ? 1 : -1 })
+        .limit(limit)
+        .lean<AccountRecord[]>(),
+      this.records.countDocuments({ state: 'candidate' }),
     ]);
     return { items, open };
   }
 
   /** A case with what is known beside it: the athlete, their other accounts, accounts that look alike, the decisions so far. */
-  async caseOf(actor: Actor, id: string): Promise<{ account: AccountRecord; athlete: AthleteRecord | null; others: AccountRecord[]; alike: AccountRecord[]; log: AuditRecord[] }> {
+  async caseOf(
+    actor: Actor,
+    id: string,
+  ): Promise<{ account: AccountRecord; athlete: AthleteRecord | null; others: AccountRecord[]; alike: AccountRecord[]; log: AuditRecord[] }> {
     this.requireModerator(actor);
     const account = await this.requireCase(id);
     const [athletes, others, alike, log] = await Promise.all([
-      this.athletes.byIds([account.athlete]), this.records.find({ athlete: account.athlete, _id: { $ne: id } }).lean<AccountRecord[]>(),
-      this.records.find({ skeleton: account.skeleton, _id: { $ne: id } }).limit(10).lean<AccountRecord[]>(), this.audit.about(`account:${id}`),
+      this.athletes.byIds([account.athlete]),
+      this.records.find({ athlete: account.athlete, _id: { $ne: id } }).lean<AccountRecord[]>(),
+      this.records
+        .find({ skeleton: account.skeleton, _id: { $ne: id } })
+        .limit(10)
+        .lean<AccountRecord[]>(),
+      this.audit.about(`account:${id}`),
     ]);
     return { account, athlete: athletes.get(account.athlete) ?? null, others, alike, log };
   }
@@ -144,12 +244,19 @@ export class Registry {
       const athlete = athletes.get(one.athlete);
       if (!athlete || athlete.hidden) continue;
       const account: VerifiedAccount = {
-        id: one._id, network: one.network, accountId: one.accountId, handle: one.handle, url: this.networks.of(one.network).accountUrl({ id: one.accountId, handle: one.handle }), since: one.since ?? one.submittedAt, epoch: one.epoch,
+        id: one._id,
+        network: one.network,
+        accountId: one.accountId,
+        handle: one.handle,
+        url: this.networks.of(one.network).accountUrl({ id: one.accountId, handle: one.handle }),
+        since: one.since ?? one.submittedAt,
+        epoch: one.epoch,
         athlete: { id: athlete._id, slug: athlete.slugs[0] ?? athlete._id, name: athlete.name, disciplines: athlete.disciplines },
       };
       listed.byAccount.set(`${one.network}:${one.accountId}`, account);
       const list = listed.byAthlete.get(one.athlete);
-      if (list) list.push(account); else listed.byAthlete.set(one.athlete, [account]);
+      if (list) list.push(account);
+      else listed.byAthlete.set(one.athlete, [account]);
     }
     return listed;
   }
@@ -158,19 +265,27 @@ export class Registry {
     const now = Date.now();
     if (!this.cache || now - this.cache.at > FRESH_MS) {
       const listed = this.load();
-      listed.catch(() => { this.cache = null; });
+      listed.catch(() => {
+        this.cache = null;
+      });
       this.cache = { at: now, listed };
     }
     return this.cache.listed;
   }
 
   /** Verified accounts of an athlete, at most five seconds old. */
-  async verifiedOf(athlete: string): Promise<VerifiedAccount[]> { return (await this.read()).byAthlete.get(athlete) ?? []; }
+  async verifiedOf(athlete: string): Promise<VerifiedAccount[]> {
+    return (await this.read()).byAthlete.get(athlete) ?? [];
+  }
 
   /** Every verified account, of one network if given. */
-  async verified(network?: NetworkId): Promise<VerifiedAccount[]> { return [...(await this.read()).byAccount.values()].filter((one) => !network || one.network === network); }
+  async verified(network?: NetworkId): Promise<VerifiedAccount[]> {
+    return [...(await this.read()).byAccount.values()].filter((one) => !network || one.network === network);
+  }
 
-  async verifiedAccount(network: string, accountId: string): Promise<VerifiedAccount | null> { return (await this.read()).byAccount.get(`${network}:${accountId}`) ?? null; }
+  async verifiedAccount(network: string, accountId: string): Promise<VerifiedAccount | null> {
+    return (await this.read()).byAccount.get(`${network}:${accountId}`) ?? null;
+  }
 
   /** Satisfies `Accounts` of the directory. */
   async listed(athletes: string[]): Promise<Map<string, ListedAccount[]>> {
@@ -179,31 +294,16 @@ export class Registry {
   }
 
   /** Everything the public may know of an athlete's accounts, whatever their state, except refused ones. */
-  async publicOf(athlete: string): Promise<AccountRecord[]> { return this.records.find({ athlete, state: { $ne: 'refused' } }).sort({ network: 1 }).lean<AccountRecord[]>(); }
-
-  /**
-   * The epoch of a verified account as the store has it now, null when it is not verified. What is asked in one turn of the event loop
-   * is one read, so a flush of the ledger pays for it once.
-   */
-  epoch(id: string): Promise<number | null> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.asked.get(id);
-      if (waiting) { waiting.push({ resolve, reject }); return; }
-      if (this.asked.size === 0) setImmediate(() => { void this.askEpochs(); });
-      this.asked.set(id, [{ resolve, reject }]);
-    });
+  async publicOf(athlete: string): Promise<AccountRecord[]> {
+    return this.records
+      .find({ athlete, state: { $ne: 'refused' } })
+      .sort({ network: 1 })
+      .lean<AccountRecord[]>();
   }
 
-  private async askEpochs(): Promise<void> {
-    const asked = new Map(this.asked);
-    this.asked.clear();
-    try {
-      const found = await this.records.collection.find<AccountRecord>({ _id: { $in: [...asked.keys()] as never[] } }, { projection: { epoch: 1, state: 1 }, readConcern: { level: 'majority' } }).toArray();
-      const epochs = new Map(found.filter((one) => EARNS.includes(one.state)).map((one) => [one._id, one.epoch]));
-      for (const [id, list] of asked) for (const one of list) one.resolve(epochs.get(id) ?? null);
-    } catch (error) {
-      for (const list of asked.values()) for (const one of list) one.reject(error);
-    }
+  /** The epoch of a verified account as the store has it now, null when it is not verified. */
+  epoch(id: string): Promise<number | null> {
+    return this.epochs.of(id);
   }
 
   /** What the registry knows of an address or handle of any form (DESIGN 7). Asks no network. */
@@ -216,7 +316,8 @@ export class Registry {
     if (one) return this.known(one);
     if ('handle' in parsed) {
       const alike = await this.records.findOne({ skeleton: skeleton(parsed.handle), state: 'verified' }).lean<AccountRecord>();
-      if (alike && !(alike.network !== network && alike.handleKey === parsed.handle.toLowerCase())) return { result: 'lookalike', of: { network: alike.network, handle: alike.handle } };
+      if (alike && !(alike.network !== network && alike.handleKey === parsed.handle.toLowerCase()))
+        return { result: 'lookalike', of: { network: alike.network, handle: alike.handle } };
     }
     return { result: 'unknown' };
   }
@@ -225,8 +326,23 @@ export class Registry {
     const athlete = (await this.athletes.byIds([one.athlete])).get(one.athlete);
     const account = { network: one.network, handle: one.handle, url: this.networks.of(one.network).accountUrl({ id: one.accountId, handle: one.handle }) };
     const who = athlete && !athlete.hidden ? { athlete: { slug: athlete.slugs[0] ?? athlete._id, name: athlete.name } } : {};
-    if (one.state === 'verified') return { result: 'listed', account, ...who, ...(one.since ? { since: one.since } : {}), evidence: { decidedOn: one.decidedAt, by: one.signatures.length, reason: one.reason } };
-    if (one.state === 'refused') return one.fake ? { result: 'known_fake', account, ...(one.reason ? { why: one.reason } : {}), ...(who.athlete ? { of: { network: one.network, handle: who.athlete.name } } : {}) } : { result: 'unknown' };
+    if (one.state === 'verified')
+      return {
+        result: 'listed',
+        account,
+        ...who,
+        ...(one.since ? { since: one.since } : {}),
+        evidence: { decidedOn: one.decidedAt, by: one.signatures.length, reason: one.reason },
+      };
+    if (one.state === 'refused')
+      return one.fake
+        ? {
+            result: 'known_fake',
+            account,
+            ...(one.reason ? { why: one.reason } : {}),
+            ...(who.athlete ? { of: { network: one.network, handle: who.athlete.name } } : {}),
+          }
+        : { result: 'unknown' };
     return { result: one.state === 'lapsed' ? 'lapsed' : 'revoked', account, ...who, ...(one.reason ? { why: one.reason } : {}) };
   }
 }

@@ -15,10 +15,18 @@ const peopleOf = (athletes: Athletes, states: VideoState[]) => athletes.byIds(st
 async function send(req: Request, res: Response, videos: Videos, file: VideoRecord['media'], cache: string): Promise<void> {
   const range = byteRange(req.get('range'), file.length);
   res.status(range ? 206 : 200).set({
-    'Content-Type': file.type, 'Accept-Ranges': 'bytes', 'Cache-Control': cache, 'Content-Security-Policy': "default-src 'none'; sandbox", 'Content-Disposition': 'inline',
-    'Content-Length': String(range ? range.end - range.start + 1 : file.length), ...(range ? { 'Content-Range': `bytes ${range.start}-${range.end}/${file.length}` } : {}),
+    'Content-Type': file.type,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': cache,
+    'Content-Security-Policy': "default-src 'none'; sandbox",
+    'Content-Disposition': 'inline',
+    'Content-Length': String(range ? range.end - range.start + 1 : file.length),
+    ...(range ? { 'Content-Range': `bytes ${range.start}-${range.end}/${file.length}` } : {}),
   });
-  if (req.method === 'HEAD') { res.end(); return; }
+  if (req.method === 'HEAD') {
+    res.end();
+    return;
+  }
   await pipeline(videos.read(file, range ?? { start: 0, end: file.length - 1 }), res).catch((error: unknown) => {
     // The viewer seeks or leaves: that is no fault.
     if ((error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
@@ -38,8 +46,12 @@ export function videosApi(videos: Videos, athletes: Athletes, words: Words): Rou
     res.json(presentVideoItem(words, req.lang, state, await peopleOf(athletes, [state])));
   });
   // The right is checked again at every request, each range of a playing video included (ASVS 8.2.2).
-  router.get('/videos/:slug/media', async (req, res) => { await send(req, res, videos, (await videos.open(req.reader?.id ?? null, param(req, 'slug'))).media, 'private, no-store'); });
-  router.get('/videos/:slug/poster', async (req, res) => { await send(req, res, videos, await videos.posterOf(param(req, 'slug')), 'public, max-age=300'); });
+  router.get('/videos/:slug/media', async (req, res) => {
+    await send(req, res, videos, (await videos.open(req.reader?.id ?? null, param(req, 'slug'))).media, 'private, no-store');
+  });
+  router.get('/videos/:slug/poster', async (req, res) => {
+    await send(req, res, videos, await videos.posterOf(param(req, 'slug')), 'public, max-age=300');
+  });
   router.get('/videos/:slug/captions/:language', async (req, res) => {
     const language = param(req, 'language').replace(/\.vtt$/, '');
     if (!isLanguage(language)) throw new VillageError('not_found');
@@ -55,13 +67,21 @@ export function videosPages(videos: Videos, athletes: Athletes, words: Words): R
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
     const views = states.map((one) => presentVideo(words, req.lang, one, people));
-    await req.page('videos/index', { title: words.t(req.lang, 'videos.title'), section: 'videos' }, { open: views.filter((one) => one.open), closed: views.filter((one) => !one.open) });
+    await req.page(
+      'videos/index',
+      { title: words.t(req.lang, 'videos.title'), section: 'videos' },
+      { open: views.filter((one) => one.open), closed: views.filter((one) => !one.open) },
+    );
   });
   router.get('/videos/:slug', personal, async (req) => {
     const state = await videos.get(req.reader?.id ?? null, param(req, 'slug'));
     const people = await peopleOf(athletes, [state]);
     const video = presentVideo(words, req.lang, state, people);
-    await req.page('videos/show', { title: video.title, section: 'videos' }, { video, transcript: state.open ? state.video.transcript[req.lang] : null, signedIn: req.reader !== null });
+    await req.page(
+      'videos/show',
+      { title: video.title, section: 'videos' },
+      { video, transcript: state.open ? state.video.transcript[req.lang] : null, signedIn: req.reader !== null },
+    );
   });
   return router;
 }

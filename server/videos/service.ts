@@ -14,14 +14,28 @@ import { fieldIssues } from '../platform/http.js';
 import { videoModel, type VideoRecord } from './video.model.js';
 
 export type { VideoRecord } from './video.model.js';
-export interface VideoState { video: VideoRecord; open: boolean; missing: Missing[]; rules: Missing[] }
+export interface VideoState {
+  video: VideoRecord;
+  open: boolean;
+  missing: Missing[];
+  rules: Missing[];
+}
 /** Files of a video on the way in. */
-export interface VideoFiles { media: string; poster: string }
+export interface VideoFiles {
+  media: string;
+  poster: string;
+}
 
 const text = z.object({ fr: z.string().trim().min(1), en: z.string().trim().min(1) });
 const Facts = z.object({
-  slug: z.string().regex(/^[a-z0-9-]{3,80}$/), title: text, about: text, athlete: z.string().min(1), lock: Lock, seconds: z.number().int().min(1).max(7200),
-  captions: z.object({ fr: z.string().startsWith('WEBVTT'), en: z.string().startsWith('WEBVTT') }), transcript: text,
+  slug: z.string().regex(/^[a-z0-9-]{3,80}$/),
+  title: text,
+  about: text,
+  athlete: z.string().min(1),
+  lock: Lock,
+  seconds: z.number().int().min(1).max(7200),
+  captions: z.object({ fr: z.string().startsWith('WEBVTT'), en: z.string().startsWith('WEBVTT') }),
+  transcript: text,
 });
 export type VideoFacts = z.input<typeof Facts>;
 
@@ -33,9 +47,18 @@ export class Videos {
   private readonly records: Model<VideoRecord>;
   private cache: { at: number; videos: Promise<VideoRecord[]> } | null = null;
 
-  constructor(connection: Connection, private readonly files: Files, private readonly locks: Locks, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly files: Files,
+    private readonly locks: Locks,
+    private readonly audit: Audit,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
+  ) {
     this.records = videoModel(connection);
-    bus.on('videos:changed', () => { this.cache = null; });
+    bus.on('videos:changed', () => {
+      this.cache = null;
+    });
   }
 
   /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
@@ -46,7 +69,9 @@ export class Videos {
     const { slug, ...facts } = parsed.data;
     const media = await this.take(slug, files.media, ['video/mp4']);
     const poster = await this.take(`${slug}-poster`, files.poster, ['image/jpeg', 'image/png', 'image/webp']);
-    const old = await this.records.findByIdAndUpdate(slug, { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } }, { upsert: true }).lean<VideoRecord>();
+    const old = await this.records
+      .findByIdAndUpdate(slug, { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } }, { upsert: true })
+      .lean<VideoRecord>();
     if (old) await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
     await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
     this.cache = null;
@@ -69,7 +94,9 @@ export class Videos {
     const now = Date.now();
     if (!this.cache || now - this.cache.at > FRESH_MS) {
       const videos = this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec();
-      videos.catch(() => { this.cache = null; });
+      videos.catch(() => {
+        this.cache = null;
+      });
       this.cache = { at: now, videos };
     }
     return this.cache.videos;
@@ -83,15 +110,23 @@ export class Videos {
 
   /** Videos with their locks judged for a fan, read once for all. */
   async states(fan: string | null, videos: VideoRecord[]): Promise<VideoState[]> {
-    const facts = await this.locks.facts(fan, videos.map((one) => one.lock));
+    const facts = await this.locks.facts(
+      fan,
+      videos.map((one) => one.lock),
+    );
     return videos.map((video) => ({ video, ...judge(video.lock, facts) }));
   }
 
-  async list(fan: string | null): Promise<VideoState[]> { return this.states(fan, await this.published()); }
+  async list(fan: string | null): Promise<VideoState[]> {
+    return this.states(fan, await this.published());
+  }
 
   /** Videos that an athlete is in, or that following them helps to open. */
   async about(fan: string | null, athlete: string): Promise<VideoState[]> {
-    return this.states(fan, (await this.published()).filter((one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete)));
+    return this.states(
+      fan,
+      (await this.published()).filter((one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete)),
+    );
   }
 
   async get(fan: string | null, slug: string): Promise<VideoState> {
@@ -107,22 +142,36 @@ export class Videos {
   }
 
   /** The bytes of a stored file of a video. */
-  read(file: VideoRecord['media'], range: ByteRange): Readable { return this.files.read(file.file, range); }
+  read(file: VideoRecord['media'], range: ByteRange): Readable {
+    return this.files.read(file.file, range);
+  }
 
   /** The poster may be seen by everybody. */
-  async posterOf(slug: string): Promise<VideoRecord['media']> { return (await this.require(slug)).poster; }
+  async posterOf(slug: string): Promise<VideoRecord['media']> {
+    return (await this.require(slug)).poster;
+  }
 
   /** Which videos these gained deeds have opened: open now, closed without them. Satisfies `Unlocks` of follows. */
   async openedBy(fan: string, gained: string[], language: string): Promise<{ slug: string; title: string }[]> {
     const videos = await this.published();
     if (videos.length === 0 || gained.length === 0) return [];
-    const facts = await this.locks.facts(fan, videos.map((one) => one.lock));
+    const facts = await this.locks.facts(
+      fan,
+      videos.map((one) => one.lock),
+    );
     const before = await this.without(fan, facts, gained);
-    return videos.filter((one) => judge(one.lock, facts).open && !judge(one.lock, before).open).map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
+    return videos
+      .filter((one) => judge(one.lock, facts).open && !judge(one.lock, before).open)
+      .map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
   }
 
-  private without: (fan: string, facts: Awaited<ReturnType<Locks['facts']>>, gained: string[]) => Promise<Awaited<ReturnType<Locks['facts']>>> = (_fan, facts) => Promise.resolve(facts);
+  private without: (fan: string, facts: Awaited<ReturnType<Locks['facts']>>, gained: string[]) => Promise<Awaited<ReturnType<Locks['facts']>>> = (
+    _fan,
+    facts,
+  ) => Promise.resolve(facts);
 
   /** How the facts were before a fan gained deeds; handed over by the wiring, because deeds are not this room's. */
-  onBefore(without: typeof this.without): void { this.without = without; }
+  onBefore(without: typeof this.without): void {
+    this.without = without;
+  }
 }

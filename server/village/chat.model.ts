@@ -3,7 +3,16 @@ import { model } from '../platform/mongo.js';
 
 export type ChatState = 'soon' | 'live' | 'paused' | 'ended';
 /** A live room and its host, an athlete. Kept whole. */
-export interface ChatRecord { _id: string; title: { fr: string; en: string }; about: { fr: string; en: string }; host: string; state: ChatState; startsAt: Date; endsAt: Date; fromVillage: boolean }
+export interface ChatRecord {
+  _id: string;
+  title: { fr: string; en: string };
+  about: { fr: string; en: string };
+  host: string;
+  state: ChatState;
+  startsAt: Date;
+  endsAt: Date;
+  fromVillage: boolean;
+}
 const both = { fr: String, en: String };
 const chat = new Schema<ChatRecord>({ _id: String, title: both, about: both, host: String, state: String, startsAt: Date, endsAt: Date, fromVillage: Boolean });
 chat.index({ state: 1, startsAt: 1 });
@@ -12,10 +21,31 @@ export const chatModel = (connection: Connection): Model<ChatRecord> => model(co
 
 /** Whatever changes what a chat shows. `n` is given by the insert itself, under the partial unique (chat, n). Shard key: `chat`. */
 export interface ItemRecord {
-  _id: string; chat: string; n: number; kind: 'said' | 'state'; fan: string; by: { name: string; role: 'fan' | 'host' | 'moderator' | 'athlete' };
-  text: string; lang: string; at: Date; clientId: string; removed: boolean;
+  _id: string;
+  chat: string;
+  n: number;
+  kind: 'said' | 'state';
+  fan: string;
+  by: { name: string; role: 'fan' | 'host' | 'moderator' | 'athlete' };
+  text: string;
+  lang: string;
+  at: Date;
+  clientId: string;
+  removed: boolean;
 }
-const item = new Schema<ItemRecord>({ _id: String, chat: String, n: Number, kind: String, fan: String, by: { name: String, role: String }, text: String, lang: String, at: Date, clientId: String, removed: Boolean });
+const item = new Schema<ItemRecord>({
+  _id: String,
+  chat: String,
+  n: Number,
+  kind: String,
+  fan: String,
+  by: { name: String, role: String },
+  text: String,
+  lang: String,
+  at: Date,
+  clientId: String,
+  removed: Boolean,
+});
 item.index({ chat: 1, n: 1 }, { unique: true, partialFilterExpression: { n: { $type: 'number' } } });
 item.index({ chat: 1, fan: 1, clientId: 1 }, { unique: true });
 export const itemModel = (connection: Connection): Model<ItemRecord> => model(connection, 'ChatItem', item, 'chat_items');

@@ -5,8 +5,17 @@ import { itemModel, type ItemRecord } from './chat.model.js';
 
 /** An item on its way: everything but its number. */
 export type Draft = Omit<ItemRecord, 'n'>;
-interface Waiting { draft: Draft; since: number; resolve: (item: ItemRecord) => void; reject: (error: unknown) => void }
-interface Room { last: number | null; waiting: Waiting[]; flushing: Promise<void> | null }
+interface Waiting {
+  draft: Draft;
+  since: number;
+  resolve: (item: ItemRecord) => void;
+  reject: (error: unknown) => void;
+}
+interface Room {
+  last: number | null;
+  waiting: Waiting[];
+  flushing: Promise<void> | null;
+}
 
 const BATCH = 100;
 const QUEUE_LIMIT = 5000;
@@ -23,7 +32,12 @@ export class Delivery {
   private readonly rooms = new Map<string, Room>();
 
   /** @param spoken hears what was stored, after it was stored, in order */
-  constructor(connection: Connection, private readonly spoken: (chat: string, items: ItemRecord[]) => void) { this.records = itemModel(connection); }
+  constructor(
+    connection: Connection,
+    private readonly spoken: (chat: string, items: ItemRecord[]) => void,
+  ) {
+    this.records = itemModel(connection);
+  }
 
   private room(chat: string): Room {
     let room = this.rooms.get(chat);
@@ -37,7 +51,9 @@ export class Delivery {
     if (room.waiting.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
     return new Promise((resolve, reject) => {
       room.waiting.push({ draft, since: Date.now(), resolve, reject });
-      room.flushing ??= this.run(draft.chat, room).finally(() => { room.flushing = null; });
+      room.flushing ??= this.run(draft.chat, room).finally(() => {
+        room.flushing = null;
+      });
     });
   }
 
@@ -49,7 +65,10 @@ export class Delivery {
 
   /** The last number of a chat as the store has it. */
   async last(chat: string): Promise<number> {
-    const found = await this.records.findOne({ chat, n: { $gt: 0 } }, { n: 1 }).sort({ n: -1 }).lean();
+    const found = await this.records
+      .findOne({ chat, n: { $gt: 0 } }, { n: 1 })
+      .sort({ n: -1 })
+      .lean();
     const n = found?.n ?? 0;
     const room = this.room(chat);
     room.last = Math.max(room.last ?? 0, n);
@@ -57,7 +76,9 @@ export class Delivery {
   }
 
   /** The last number this process knows of, read from the store if it knows none. */
-  async known(chat: string): Promise<number> { return this.room(chat).last ?? this.last(chat); }
+  async known(chat: string): Promise<number> {
+    return this.room(chat).last ?? this.last(chat);
+  }
 
   /** Forgets a room nobody is in, so that memory does not grow with chats that are over. */
   leave(chat: string): void {
@@ -76,7 +97,8 @@ export class Delivery {
         room.last = null;
         const late = Date.now() - PATIENCE_MS;
         const open = batch.filter((one) => one.since >= late);
-        for (const one of batch) if (one.since < late || !isStoreAway(error)) one.reject(isStoreAway(error) ? new VillageError('unavailable', { seconds: 2 }) : error);
+        for (const one of batch)
+          if (one.since < late || !isStoreAway(error)) one.reject(isStoreAway(error) ? new VillageError('unavailable', { seconds: 2 }) : error);
         if (isStoreAway(error) && open.length > 0) {
           room.waiting.unshift(...open);
           await new Promise((resolve) => setTimeout(resolve, 50));
@@ -92,11 +114,16 @@ export class Delivery {
     open = open.filter((one) => {
       const key = `${one.draft.fan}\0${one.draft.clientId}`;
       const first = twins.get(key);
-      if (first) { first.push(one); return false; }
+      if (first) {
+        first.push(one);
+        return false;
+      }
       twins.set(key, [one]);
       return true;
     });
-    const answer = (item: ItemRecord): void => { for (const one of twins.get(`${item.fan}\0${item.clientId}`) ?? []) one.resolve(item); };
+    const answer = (item: ItemRecord): void => {
+      for (const one of twins.get(`${item.fan}\0${item.clientId}`) ?? []) one.resolve(item);
+    };
     while (open.length > 0) {
       const first = (room.last ?? (await this.last(chat))) + 1;
       const items = open.map((one, at): ItemRecord => ({ ...one.draft, n: first + at }));
@@ -134,11 +161,21 @@ export class Delivery {
   }
 
   /** Items after `n` as they look now, oldest first. */
-  async after(chat: string, n: number, limit: number): Promise<ItemRecord[]> { return this.records.find({ chat, n: { $gt: n } }).sort({ n: 1 }).limit(limit).lean<ItemRecord[]>(); }
+  async after(chat: string, n: number, limit: number): Promise<ItemRecord[]> {
+    return this.records
+      .find({ chat, n: { $gt: n } })
+      .sort({ n: 1 })
+      .limit(limit)
+      .lean<ItemRecord[]>();
+  }
 
   /** The newest items, oldest first. */
   async newest(chat: string, limit: number): Promise<ItemRecord[]> {
-    const found = await this.records.find({ chat, n: { $gt: 0 } }).sort({ n: -1 }).limit(limit).lean<ItemRecord[]>();
+    const found = await this.records
+      .find({ chat, n: { $gt: 0 } })
+      .sort({ n: -1 })
+      .limit(limit)
+      .lean<ItemRecord[]>();
     return found.reverse();
   }
 }

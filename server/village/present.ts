@@ -4,7 +4,15 @@ import type { ItemRecord } from './chat.model.js';
 /** An item as this viewer may see it: a removed one is only its number. `mine` is told to its author alone. */
 export function presentItem(item: ItemRecord, viewer: string | null): ChatItem {
   if (item.removed) return { n: item.n };
-  const shown: ChatItem = { n: item.n, kind: item.kind, id: item._id, by: { name: item.by.name, role: item.by.role }, text: item.text, lang: item.lang, at: new Date(item.at).toISOString() };
+  const shown: ChatItem = {
+    n: item.n,
+    kind: item.kind,
+    id: item._id,
+    by: { name: item.by.name, role: item.by.role },
+    text: item.text,
+    lang: item.lang,
+    at: new Date(item.at).toISOString(),
+  };
   return viewer !== null && viewer === item.fan ? { ...shown, mine: true, clientId: item.clientId } : shown;
 }
 

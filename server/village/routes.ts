@@ -10,14 +10,25 @@ import { Messages, Say, SayForm } from './schema.js';
 import type { ChatRecord, Chats } from './service.js';
 
 const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
-  slug: chat._id, title: chat.title[lang], about: chat.about[lang], state: chat.state, startsAt: chat.startsAt, endsAt: chat.endsAt, host: chat.host, fromVillage: chat.fromVillage,
+  slug: chat._id,
+  title: chat.title[lang],
+  about: chat.about[lang],
+  state: chat.state,
+  startsAt: chat.startsAt,
+  endsAt: chat.endsAt,
+  host: chat.host,
+  fromVillage: chat.fromVillage,
 });
 
 /** `/api/v1/chats`. */
 export function chatsApi(chats: Chats, limits: Limits): Router {
   const router = Router();
-  router.get('/chats', async (req, res) => { res.json({ items: (await chats.list()).map((one) => presentChat(req.lang, one)) }); });
-  router.get('/chats/:slug', async (req, res) => { res.json(presentChat(req.lang, await chats.require(param(req, 'slug')))); });
+  router.get('/chats', async (req, res) => {
+    res.json({ items: (await chats.list()).map((one) => presentChat(req.lang, one)) });
+  });
+  router.get('/chats/:slug', async (req, res) => {
+    res.json(presentChat(req.lang, await chats.require(param(req, 'slug'))));
+  });
   router.get('/chats/:slug/messages', personal, async (req, res) => {
     const { after, limit } = parse(Messages, req.query);
     res.json(await chats.items(param(req, 'slug'), req.reader?.id ?? null, after, limit));
@@ -36,24 +47,69 @@ export function chatsPages(chats: Chats, athletes: Athletes, words: Words, limit
   router.get('/chats', async (req) => {
     const list = await chats.list();
     const people = await athletes.byIds(list.map((one) => one.host));
-    const views = list.map((one) => { const host = people.get(one.host); return { ...presentChat(req.lang, one), athlete: host ? cardOf(words, req.lang, host) : null }; });
-    await req.page('village/index', { title: words.t(req.lang, 'village.title'), section: 'chats' }, { live: views.filter((one) => one.state === 'live' || one.state === 'paused'), soon: views.filter((one) => one.state === 'soon'), over: views.filter((one) => one.state === 'ended') });
+    const views = list.map((one) => {
+      const host = people.get(one.host);
+      return { ...presentChat(req.lang, one), athlete: host ? cardOf(words, req.lang, host) : null };
+    });
+    await req.page(
+      'village/index',
+      { title: words.t(req.lang, 'village.title'), section: 'chats' },
+      {
+        live: views.filter((one) => one.state === 'live' || one.state === 'paused'),
+        soon: views.filter((one) => one.state === 'soon'),
+        over: views.filter((one) => one.state === 'ended'),
+      },
+    );
   });
 
   const room = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, typed: string, wrong: string | null): Promise<void> => {
     const chat = await chats.require(param(req, 'slug'));
     const { items, last } = await chats.items(chat._id, req.reader?.id ?? null, undefined);
     const host = (await athletes.byIds([chat.host])).get(chat.host);
-    await req.page('village/room', { title: chat.title[req.lang], section: 'chats', script: 'village', status, wide: true }, {
-      chat: { ...presentChat(req.lang, chat), live: chat.state === 'live' }, athlete: host ? cardOf(words, req.lang, host) : null, items, last, typed, wrong, clientId: randomId(), signedIn: req.reader !== null,
-      client: { chat: chat._id, last, live: chat.state === 'live', lang: req.lang, words: { you: words.t(req.lang, 'village.you'), host: words.t(req.lang, 'village.role.host'), moderator: words.t(req.lang, 'village.role.moderator'), removed: words.t(req.lang, 'village.removed'), away: words.t(req.lang, 'village.away'), back: words.t(req.lang, 'village.back'), failed: words.t(req.lang, 'village.failed'), fresh: words.t(req.lang, 'village.fresh'), ended: words.t(req.lang, 'village.state.ended'), live: words.t(req.lang, 'village.state.live'), paused: words.t(req.lang, 'village.state.paused') } },
-    });
+    await req.page(
+      'village/room',
+      { title: chat.title[req.lang], section: 'chats', script: 'village', status, wide: true },
+      {
+        chat: { ...presentChat(req.lang, chat), live: chat.state === 'live' },
+        athlete: host ? cardOf(words, req.lang, host) : null,
+        items,
+        last,
+        typed,
+        wrong,
+        clientId: randomId(),
+        signedIn: req.reader !== null,
+        client: {
+          chat: chat._id,
+          last,
+          live: chat.state === 'live',
+          lang: req.lang,
+          words: {
+            you: words.t(req.lang, 'village.you'),
+            host: words.t(req.lang, 'village.role.host'),
+            moderator: words.t(req.lang, 'village.role.moderator'),
+            removed: words.t(req.lang, 'village.removed'),
+            away: words.t(req.lang, 'village.away'),
+            back: words.t(req.lang, 'village.back'),
+            failed: words.t(req.lang, 'village.failed'),
+            fresh: words.t(req.lang, 'village.fresh'),
+            ended: words.t(req.lang, 'village.state.ended'),
+            live: words.t(req.lang, 'village.state.live'),
+            paused: words.t(req.lang, 'village.state.paused'),
+          },
+        },
+      },
+    );
   };
-  router.get('/chats/:slug', personal, async (req) => { await room(req, 200, '', null); });
+  router.get('/chats/:slug', personal, async (req) => {
+    await room(req, 200, '', null);
+  });
   router.post('/chats/:slug/say', personal, csrfCheck, async (req, res) => {
     const reader = requireReader(req);
     const given = SayForm.safeParse(req.body);
-    if (!given.success) { await room(req, 400, String((req.body as { text?: unknown }).text ?? ''), words.t(req.lang, 'village.wrong')); return; }
+    if (!given.success) {
+      await room(req, 400, (req.body as { text?: string }).text?.slice(0, 2000) ?? '', words.t(req.lang, 'village.wrong'));
+      return;
+    }
     await limits.count('say', reader.id);
     await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);

@@ -3,8 +3,12 @@ import { z } from 'zod';
 const slug = z.string().regex(/^[a-z0-9-]{1,80}$/);
 const clientId = z.string().regex(/^[\w-]{8,64}$/);
 /** What people type: control characters go, at least one visible sign, at most 280 code units. */
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const text = z.string().max(2000).transform((typed) => typed.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u2028-\u202e\u2066-\u2069]/g, '').trim()).pipe(z.string().min(1).max(280));
+
+const text = z
+  .string()
+  .max(2000)
+  .transform((typed) => typed.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u2028-\u202e\u2066-\u2069]/g, '').trim())
+  .pipe(z.string().min(1).max(280));
 
 export const Join = z.strictObject({ chat: slug, after: z.number().int().min(0).optional() });
 export const Leave = z.strictObject({ chat: slug });

@@ -13,7 +13,11 @@ import { Delivery } from './delivery.js';
 import { presentItem } from './present.js';
 
 export type { ChatRecord, ChatState } from './chat.model.js';
-export interface Speaker { id: string; name: string; roles: readonly string[] }
+export interface Speaker {
+  id: string;
+  name: string;
+  roles: readonly string[];
+}
 
 const FRESH_MS = 2000;
 const HISTORY = 100;
@@ -27,7 +31,15 @@ export class Chats {
   private readonly delivery: Delivery;
   private readonly cache = new Map<string, { at: number; chat: Promise<ChatRecord | null> }>();
 
-  constructor(connection: Connection, private readonly fans: Fans, private readonly registry: Registry, private readonly redis: RedisClients, private readonly audit: Audit, private readonly bus: Bus, private readonly clock: Clock) {
+  constructor(
+    connection: Connection,
+    private readonly fans: Fans,
+    private readonly registry: Registry,
+    private readonly redis: RedisClients,
+    private readonly audit: Audit,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
+  ) {
     this.records = chatModel(connection);
     this.delivery = new Delivery(connection, (chat, items) => {
       for (const event of ['said', 'state'] as const) {
@@ -46,7 +58,9 @@ export class Chats {
     const known = this.cache.get(slug);
     if (known && now - known.at < FRESH_MS) return known.chat;
     const chat = this.records.findById(slug).lean<ChatRecord>().exec();
-    chat.catch(() => { this.cache.delete(slug); });
+    chat.catch(() => {
+      this.cache.delete(slug);
+    });
     this.cache.set(slug, { at: now, chat });
     if (this.cache.size > 1000) this.cache.delete(this.cache.keys().next().value as string);
     return chat;
@@ -62,11 +76,20 @@ export class Chats {
   async list(): Promise<ChatRecord[]> {
     const all = await this.records.find().sort({ startsAt: 1 }).limit(200).lean<ChatRecord[]>();
     const order: ChatState[] = ['live', 'paused', 'soon', 'ended'];
-    return all.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || (a.state === 'ended' ? b.startsAt.getTime() - a.startsAt.getTime() : a.startsAt.getTime() - b.startsAt.getTime()));
+    return all.sort(
+      (a, b) =>
+        order.indexOf(a.state) - order.indexOf(b.state) ||
+        (a.state === 'ended' ? b.startsAt.getTime() - a.startsAt.getTime() : a.startsAt.getTime() - b.startsAt.getTime()),
+    );
   }
 
   /** The chat of an athlete that is live or comes next. */
-  async nextOf(athlete: string): Promise<ChatRecord | null> { return this.records.findOne({ host: athlete, state: { $in: ['live', 'paused', 'soon'] } }).sort({ startsAt: 1 }).lean<ChatRecord>(); }
+  async nextOf(athlete: string): Promise<ChatRecord | null> {
+    return this.records
+      .findOne({ host: athlete, state: { $in: ['live', 'paused', 'soon'] } })
+      .sort({ startsAt: 1 })
+      .lean<ChatRecord>();
+  }
 
   /** Opens a room. Organisers only. */
   async open(actor: Speaker, chat: ChatRecord): Promise<void> {
@@ -96,8 +119,26 @@ export class Chats {
     return mayModerate(speaker.roles) ? 'moderator' : 'fan';
   }
 
-  private draft(speaker: Speaker, chat: ChatRecord, kind: 'said' | 'state', text: string, clientId: string, role: ItemRecord['by']['role']): Omit<ItemRecord, 'n'> {
-    return { _id: randomId(), chat: chat._id, kind, fan: speaker.id, by: { name: speaker.name, role }, text, lang: '', at: this.clock.now(), clientId, removed: false };
+  private draft(
+    speaker: Speaker,
+    chat: ChatRecord,
+    kind: 'said' | 'state',
+    text: string,
+    clientId: string,
+    role: ItemRecord['by']['role'],
+  ): Omit<ItemRecord, 'n'> {
+    return {
+      _id: randomId(),
+      chat: chat._id,
+      kind,
+      fan: speaker.id,
+      by: { name: speaker.name, role },
+      text,
+      lang: '',
+      at: this.clock.now(),
+      clientId,
+      removed: false,
+    };
   }
 
   /** Says something. Durable and numbered when this resolves. Throws `chat_closed` unless the chat is live. */
@@ -117,7 +158,9 @@ export class Chats {
   }
 
   /** The last number this process knows of. */
-  last(slug: string): Promise<number> { return this.delivery.known(slug); }
+  last(slug: string): Promise<number> {
+    return this.delivery.known(slug);
+  }
 
   /** Says how many are in a room on this process (−1: says nothing) and answers how many are everywhere. Absolute counts; a dead process's fade. */
   async presence(slug: string, here: number): Promise<number> {
@@ -127,7 +170,10 @@ export class Chats {
     try {
       if (here >= 0) await this.redis.commands.multi().hset(key, this.bus.process, `${here}:${now}`).expire(key, 60).exec();
       const all = await this.redis.commands.hgetall(key);
-      return Object.values(all).map((text) => text.split(':').map(Number)).filter(([, at]) => (at ?? 0) > now - PRESENCE_S).reduce((sum, [count]) => sum + (count ?? 0), 0);
+      return Object.values(all)
+        .map((text) => text.split(':').map(Number))
+        .filter(([, at]) => (at ?? 0) > now - PRESENCE_S)
+        .reduce((sum, [count]) => sum + (count ?? 0), 0);
     } catch {
       return Math.max(0, here);
     }

@@ -24,10 +24,37 @@ for (const clip of CLIPS) {
   await page.setContent(`<style>body{margin:0;background:${clip.ink};color:#fff;overflow:hidden}.sprite{position:absolute;width:0;height:0}symbol .g{stroke-width:2}symbol .h{fill:currentColor;stroke:none}</style>${sprite}
 <svg width="640" height="360"><rect id="p" width="1280" height="720" fill="url(#p-${clip.d})" opacity=".14"/><g id="m"><use href="#d-${clip.d}" x="200" y="60" width="240" height="240" fill="none" stroke="#fff" stroke-width="3.4" stroke-linecap="round" stroke-linejoin="round"/></g></svg>`);
   const file = join(root, 'scripts', 'demo', 'clips', clip.slug);
-  const ffmpeg = spawn('ffmpeg', ['-y', '-loglevel', 'error', '-f', 'image2pipe', '-framerate', String(FPS), '-i', '-', '-c:v', 'libx264', '-preset', 'veryslow', '-crf', '30', '-pix_fmt', 'yuv420p', '-movflags', '+faststart', `${file}.mp4`], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const ffmpeg = spawn(
+    'ffmpeg',
+    [
+      '-y',
+      '-loglevel',
+      'error',
+      '-f',
+      'image2pipe',
+      '-framerate',
+      String(FPS),
+      '-i',
+      '-',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'veryslow',
+      '-crf',
+      '30',
+      '-pix_fmt',
+      'yuv420p',
+      '-movflags',
+      '+faststart',
+      `${file}.mp4`,
+    ],
+    { stdio: ['pipe', 'inherit', 'inherit'] },
+  );
   for (let frame = 0; frame < FPS * SECONDS; frame += 1) {
     const t = frame / (FPS * SECONDS);
-    await page.evaluate(`document.querySelector('#m').setAttribute('transform', '${clip.move(t)}'); document.querySelector('#p').setAttribute('transform', 'translate(${-t * 240} 0)')`);
+    await page.evaluate(
+      `document.querySelector('#m').setAttribute('transform', '${clip.move(t)}'); document.querySelector('#p').setAttribute('transform', 'translate(${-t * 240} 0)')`,
+    );
     ffmpeg.stdin.write(await page.screenshot({ type: 'png' }));
   }
   ffmpeg.stdin.end();

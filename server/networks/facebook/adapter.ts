@@ -2,17 +2,37 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { NetworkSettings } from '../../config.js';
 import type { Clock } from '../../platform/clock.js';
-import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type Reason, type TokenSet } from '../network.js';
+import {
+  NetworkError,
+  type Adapter,
+  type Answer,
+  type CheckPlan,
+  type LinkedAccount,
+  type Post,
+  type Profile,
+  type Reason,
+  type TokenSet,
+} from '../network.js';
 import { backoff, Breaker, requestJson } from '../outward.js';
 import { parseFacebook } from './addresses.js';
 import { begin, complete } from './login.js';
 
 /** Parts of one batch request (NETWORKS 7). */
 const BATCH = 50;
-const Page = z.object({ id: z.string(), name: z.string().default(''), username: z.string().optional(), about: z.string().optional(), fan_count: z.number().optional(), link: z.string().optional(), verification_status: z.string().optional() });
+const Page = z.object({
+  id: z.string(),
+  name: z.string().default(''),
+  username: z.string().optional(),
+  about: z.string().optional(),
+  fan_count: z.number().optional(),
+  link: z.string().optional(),
+  verification_status: z.string().optional(),
+});
 const Likes = z.object({ data: z.array(z.object({ id: z.string() })) });
 const BatchReply = z.array(z.object({ code: z.number(), body: z.string() }).nullable());
-const Posts = z.object({ data: z.array(z.object({ id: z.string(), message: z.string().default(''), created_time: z.string(), permalink_url: z.string().optional() })) });
+const Posts = z.object({
+  data: z.array(z.object({ id: z.string(), message: z.string().default(''), created_time: z.string(), permalink_url: z.string().optional() })),
+});
 const GraphFault = z.object({ error: z.object({ message: z.string().default(''), code: z.number(), error_subcode: z.number().optional() }) });
 const Exchanged = z.object({ access_token: z.string(), expires_in: z.number().optional() });
 
@@ -23,7 +43,10 @@ export class FacebookAdapter implements Adapter {
   readonly scopes = ['public_profile', 'user_likes'] as const;
   private readonly breaker: Breaker;
 
-  constructor(private readonly settings: NetworkSettings, private readonly clock: Clock) {
+  constructor(
+    private readonly settings: NetworkSettings,
+    private readonly clock: Clock,
+  ) {
     this.breaker = new Breaker(() => clock.now().getTime());
   }
 
@@ -41,12 +64,19 @@ export class FacebookAdapter implements Adapter {
     return { account: { network: 'facebook', id: login.id, handle: login.name, url: '' }, name: login.name, tokens };
   }
 
-  private inSeconds(seconds: number | null | undefined): Date | null { return seconds ? new Date(this.clock.now().getTime() + seconds * 1000) : null; }
+  private inSeconds(seconds: number | null | undefined): Date | null {
+    return seconds ? new Date(this.clock.now().getTime() + seconds * 1000) : null;
+  }
 
   async refresh(tokens: TokenSet): Promise<TokenSet> {
-    const got = Exchanged.parse(await this.get('oauth/access_token', {
-      grant_type: 'fb_exchange_token', client_id: this.settings.clientId, client_secret: this.settings.clientSecret, fb_exchange_token: tokens.accessToken,
-    }));
+    const got = Exchanged.parse(
+      await this.get('oauth/access_token', {
+        grant_type: 'fb_exchange_token',
+        client_id: this.settings.clientId,
+        client_secret: this.settings.clientSecret,
+        fb_exchange_token: tokens.accessToken,
+      }),
+    );
     return { ...tokens, accessToken: got.access_token, expiresAt: this.inSeconds(got.expires_in) };
   }
 
@@ -54,16 +84,28 @@ export class FacebookAdapter implements Adapter {
     await this.ask('me/permissions', this.signed(tokens), 'DELETE').catch(() => undefined);
   }
 
-  parse(text: string): ReturnType<Adapter['parse']> { return parseFacebook(text, this.settings.pages); }
+  parse(text: string): ReturnType<Adapter['parse']> {
+    return parseFacebook(text, this.settings.pages);
+  }
 
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const key = 'id' in parsed ? parsed.id : parsed.handle;
     try {
-      const page = Page.parse(await this.get(encodeURIComponent(key), { fields: 'id,name,username,about,fan_count,link,verification_status', access_token: this.appToken }));
+      const page = Page.parse(
+        await this.get(encodeURIComponent(key), { fields: 'id,name,username,about,fan_count,link,verification_status', access_token: this.appToken }),
+      );
       const handle = page.username ?? page.id;
       return {
-        network: 'facebook', id: page.id, handle, url: this.accountUrl({ id: page.id, handle }), name: page.name, about: page.about ?? '', createdAt: null,
-        followers: page.fan_count ?? null, badge: page.verification_status && page.verification_status !== 'not_verified' ? page.verification_status : null, protected: false,
+        network: 'facebook',
+        id: page.id,
+        handle,
+        url: this.accountUrl({ id: page.id, handle }),
+        name: page.name,
+        about: page.about ?? '',
+        createdAt: null,
+        followers: page.fan_count ?? null,
+        badge: page.verification_status && page.verification_status !== 'not_verified' ? page.verification_status : null,
+        protected: false,
       };
     } catch (error) {
       if (error instanceof NetworkError && error.code === 'not_found') return null;
@@ -71,9 +113,20 @@ export class FacebookAdapter implements Adapter {
     }
   }
 
-  planCheck(accounts: number): CheckPlan { return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' }; }
+  planCheck(accounts: number): CheckPlan {
+    return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' };
+  }
 
-  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => Promise<void> }): Promise<Answer[]> {
+  async check({
+    tokens,
+    accounts,
+    hear,
+  }: {
+    tokens: TokenSet;
+    person: string;
+    accounts: string[];
+    hear?: (answers: Answer[]) => Promise<void>;
+  }): Promise<Answer[]> {
     const answers: Answer[] = [];
     let stopped: Reason | null = null;
     for (let from = 0; from < accounts.length; from += BATCH) {
@@ -113,27 +166,48 @@ export class FacebookAdapter implements Adapter {
       const part = parts[at];
       if (!part) return { verdict: 'unknown', reason: 'error' };
       let json: unknown;
-      try { json = JSON.parse(part.body); } catch { return { verdict: 'unknown', reason: 'error' }; }
+      try {
+        json = JSON.parse(part.body);
+      } catch {
+        return { verdict: 'unknown', reason: 'error' };
+      }
       return part.code === 200 ? one(id, json) : { verdict: 'unknown', reason: reasonOf(faultOf(json, part.code)) };
     });
   }
 
   async fetchPosts({ account, limit }: { account: string; limit: number }): Promise<Post[]> {
-    const { data } = Posts.parse(await this.get(`${encodeURIComponent(account)}/posts`, { fields: 'id,message,created_time,permalink_url', limit: String(Math.min(100, limit)), access_token: this.appToken }));
+    const { data } = Posts.parse(
+      await this.get(`${encodeURIComponent(account)}/posts`, {
+        fields: 'id,message,created_time,permalink_url',
+        limit: String(Math.min(100, limit)),
+        access_token: this.appToken,
+      }),
+    );
     return data.slice(0, limit).map((post) => ({
-      network: 'facebook', id: post.id, url: post.permalink_url ?? `${this.settings.pages}/${post.id}`, author: account, text: post.message, createdAt: new Date(post.created_time),
+      network: 'facebook',
+      id: post.id,
+      url: post.permalink_url ?? `${this.settings.pages}/${post.id}`,
+      author: account,
+      text: post.message,
+      createdAt: new Date(post.created_time),
     }));
   }
 
-  accountUrl({ id, handle }: { id: string; handle: string }): string { return `${this.settings.pages}/${encodeURIComponent(handle || id)}`; }
+  accountUrl({ id, handle }: { id: string; handle: string }): string {
+    return `${this.settings.pages}/${encodeURIComponent(handle || id)}`;
+  }
 
-  private get appToken(): string { return `${this.settings.clientId}|${this.settings.clientSecret}`; }
+  private get appToken(): string {
+    return `${this.settings.clientId}|${this.settings.clientSecret}`;
+  }
 
   private signed(tokens: TokenSet): Record<string, string> {
     return { access_token: tokens.accessToken, appsecret_proof: createHmac('sha256', this.settings.clientSecret).update(tokens.accessToken).digest('hex') };
   }
 
-  private get(path: string, params: Record<string, string>): Promise<unknown> { return this.ask(path, params, 'GET'); }
+  private get(path: string, params: Record<string, string>): Promise<unknown> {
+    return this.ask(path, params, 'GET');
+  }
 
   private async ask(path: string, params: Record<string, string>, method: 'GET' | 'POST' | 'DELETE'): Promise<unknown> {
     if (this.breaker.open) throw new NetworkError('facebook', 'network_down', 'Facebook has failed several times in a row');
@@ -150,7 +224,8 @@ export class FacebookAdapter implements Adapter {
         return reply.json;
       } catch (error) {
         const ours = error instanceof NetworkError ? error : new NetworkError('facebook', 'invalid_response', String(error));
-        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed(); else this.breaker.succeeded();
+        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed();
+        else this.breaker.succeeded();
         if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
         await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
       }

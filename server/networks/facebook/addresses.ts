@@ -1,6 +1,39 @@
 import type { Parsed } from '../network.js';
 
-const PAGES = new Set(['groups', 'events', 'watch', 'share', 'sharer', 'sharer.php', 'login', 'login.php', 'help', 'hashtag', 'marketplace', 'gaming', 'photo', 'photo.php', 'photos', 'story.php', 'permalink.php', 'reel', 'reels', 'stories', 'search', 'settings', 'policies', 'privacy', 'dialog', 'plugins', 'tr', 'home.php', 'messages', 'notifications', 'business', 'ads']);
+const PAGES = new Set([
+  'groups',
+  'events',
+  'watch',
+  'share',
+  'sharer',
+  'sharer.php',
+  'login',
+  'login.php',
+  'help',
+  'hashtag',
+  'marketplace',
+  'gaming',
+  'photo',
+  'photo.php',
+  'photos',
+  'story.php',
+  'permalink.php',
+  'reel',
+  'reels',
+  'stories',
+  'search',
+  'settings',
+  'policies',
+  'privacy',
+  'dialog',
+  'plugins',
+  'tr',
+  'home.php',
+  'messages',
+  'notifications',
+  'business',
+  'ads',
+]);
 const HOST = /^(?:(?:www|m|mobile|web|mbasic|touch|business|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
 const NAME = /^[A-Za-z0-9.]{3,50}$/;
 const ID = /^\d{3,20}$/;
@@ -11,9 +44,22 @@ export function parseFacebook(text: string, pages: string): Parsed {
   const prefixed = /^facebook:@?([\w.]+)$/i.exec(plain);
   if (prefixed?.[1]) return byName(prefixed[1]);
   let url: URL;
-  try { url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`); } catch { return null; }
+  try {
+    url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`);
+  } catch {
+    return null;
+  }
   if (!HOST.test(url.hostname.toLowerCase()) && url.origin !== new URL(pages).origin) return null;
-  const parts = url.pathname.split('/').filter(Boolean).map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
+  const parts = url.pathname
+    .split('/')
+    .filter(Boolean)
+    .map((part) => {
+      try {
+        return decodeURIComponent(part);
+      } catch {
+        return part;
+      }
+    });
   const first = (parts[0] ?? '').toLowerCase();
   const last = parts.at(-1) ?? '';
   if (first === 'profile.php') return byName(url.searchParams.get('id') ?? '');

@@ -3,9 +3,23 @@ import type { NetworkSettings } from '../../config.js';
 import { NetworkError } from '../network.js';
 import { agentFor } from '../outward.js';
 
-export interface Login { accessToken: string; expiresIn: number | null; id: string; name: string }
-interface Outcome { redirect?: string; user?: Login }
-type Verify = (accessToken: string, refreshToken: string, params: { expires_in?: number }, profile: Profile, done: (error: unknown, user?: Login) => void) => void;
+export interface Login {
+  accessToken: string;
+  expiresIn: number | null;
+  id: string;
+  name: string;
+}
+interface Outcome {
+  redirect?: string;
+  user?: Login;
+}
+type Verify = (
+  accessToken: string,
+  refreshToken: string,
+  params: { expires_in?: number },
+  profile: Profile,
+  done: (error: unknown, user?: Login) => void,
+) => void;
 
 /**
  * passport-facebook, run for one request without passport: the strategy calls back `redirect`, `success`, `fail` or `error`, and
@@ -16,21 +30,45 @@ function run(settings: NetworkSettings, callbackURL: string, scopes: readonly st
   const verify: Verify = (accessToken, _refresh, params, profile, done) => {
     done(null, { accessToken, expiresIn: params.expires_in ?? null, id: profile.id, name: profile.displayName });
   };
-  const strategy = new Strategy({
-    clientID: clientId, clientSecret, callbackURL, enableProof: true, profileFields: ['id', 'displayName'], graphAPIVersion: version,
-    authorizationURL: `${pages}/${version}/dialog/oauth`, tokenURL: `${api}/${version}/oauth/access_token`, profileURL: `${api}/${version}/me`,
-  }, verify as never);
+  const strategy = new Strategy(
+    {
+      clientID: clientId,
+      clientSecret,
+      callbackURL,
+      enableProof: true,
+      profileFields: ['id', 'displayName'],
+      graphAPIVersion: version,
+      authorizationURL: `${pages}/${version}/dialog/oauth`,
+      tokenURL: `${api}/${version}/oauth/access_token`,
+      profileURL: `${api}/${version}/me`,
+    },
+    verify as never,
+  );
   (strategy as unknown as { _oauth2: { setAgent(agent: unknown): void } })._oauth2.setAgent(agentFor(api));
   return new Promise((resolve, reject) => {
     const bound = Object.assign(Object.create(strategy) as Strategy, {
-      redirect: (url: string) => { resolve({ redirect: url }); },
-      success: (user: Login) => { resolve({ user }); },
-      fail: () => { reject(new NetworkError('facebook', 'denied', 'the person said no')); },
-      error: (error: unknown) => { reject(asNetworkError(error)); },
-      pass: () => { reject(new NetworkError('facebook', 'bad_request', 'no answer')); },
+      redirect: (url: string) => {
+        resolve({ redirect: url });
+      },
+      success: (user: Login) => {
+        resolve({ user });
+      },
+      fail: () => {
+        reject(new NetworkError('facebook', 'denied', 'the person said no'));
+      },
+      error: (error: unknown) => {
+        reject(asNetworkError(error));
+      },
+      pass: () => {
+        reject(new NetworkError('facebook', 'bad_request', 'no answer'));
+      },
     });
     // A token answer that is no JSON throws outside every callback (NETWORKS 4.3), hence the guard around the whole run.
-    try { bound.authenticate({ query } as never, { scope: [...scopes], state } as never); } catch (error) { reject(asNetworkError(error)); }
+    try {
+      bound.authenticate({ query } as never, { scope: [...scopes], state });
+    } catch (error) {
+      reject(asNetworkError(error));
+    }
   });
 }
 

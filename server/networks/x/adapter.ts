@@ -1,7 +1,17 @@
 import { ApiPartialResponseError, ApiRequestError, ApiResponseError, TwitterApi, type ITwitterApiClientPlugin, type UserV2 } from 'twitter-api-v2';
 import type { Clock } from '../../platform/clock.js';
 import type { NetworkSettings } from '../../config.js';
-import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type Reason, type TokenSet } from '../network.js';
+import {
+  NetworkError,
+  type Adapter,
+  type Answer,
+  type CheckPlan,
+  type LinkedAccount,
+  type Post,
+  type Profile,
+  type Reason,
+  type TokenSet,
+} from '../network.js';
 import { agentFor, backoff, Breaker } from '../outward.js';
 import { parseX } from './addresses.js';
 
@@ -18,7 +28,10 @@ export class XAdapter implements Adapter {
   private readonly breaker: Breaker;
   private appClient: { client: TwitterApi; until: number } | null = null;
 
-  constructor(private readonly settings: NetworkSettings, private readonly clock: Clock) {
+  constructor(
+    private readonly settings: NetworkSettings,
+    private readonly clock: Clock,
+  ) {
     this.breaker = new Breaker(() => clock.now().getTime());
   }
 
@@ -26,8 +39,12 @@ export class XAdapter implements Adapter {
     const { pages, api } = this.settings;
     const map = (url: string): string => url.replace(/^https:\/\/x\.com\//, `${pages}/`).replace(/^https:\/\/api\.x\.com\//, `${api}/`);
     const plugin: ITwitterApiClientPlugin = {
-      onBeforeRequest: ({ computedParams }) => { computedParams.url = new URL(map(computedParams.url.toString())); },
-      onOAuth2RequestToken: ({ result }) => { result.url = map(result.url); },
+      onBeforeRequest: ({ computedParams }) => {
+        computedParams.url = new URL(map(computedParams.url.toString()));
+      },
+      onOAuth2RequestToken: ({ result }) => {
+        result.url = map(result.url);
+      },
     };
     return { plugins: [plugin], httpAgent: agentFor(api) };
   }
@@ -36,7 +53,9 @@ export class XAdapter implements Adapter {
     return new TwitterApi({ clientId: this.settings.clientId, clientSecret: this.settings.clientSecret }, this.options());
   }
 
-  private as(tokens: TokenSet): TwitterApi { return new TwitterApi(tokens.accessToken, this.options()); }
+  private as(tokens: TokenSet): TwitterApi {
+    return new TwitterApi(tokens.accessToken, this.options());
+  }
 
   /** The app's own bearer, for public profiles; an hour old at most. */
   private async app(): Promise<TwitterApi> {
@@ -53,7 +72,15 @@ export class XAdapter implements Adapter {
     return Promise.resolve({ url: link.url, secret: { verifier: link.codeVerifier } });
   }
 
-  async completeAuth({ query, secret, redirectUri }: { query: Record<string, string>; secret: Record<string, string>; redirectUri: string }): Promise<LinkedAccount> {
+  async completeAuth({
+    query,
+    secret,
+    redirectUri,
+  }: {
+    query: Record<string, string>;
+    secret: Record<string, string>;
+    redirectUri: string;
+  }): Promise<LinkedAccount> {
     if (query['error']) throw new NetworkError('x', 'denied', query['error']);
     if (!query['code']) throw new NetworkError('x', 'bad_request', 'no code');
     const code = query['code'];
@@ -75,26 +102,49 @@ export class XAdapter implements Adapter {
   }
 
   async revoke(tokens: TokenSet): Promise<void> {
-    await this.guarded(() => this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token')).catch(() => undefined);
+    await this.guarded(() =>
+      this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token'),
+    ).catch(() => undefined);
   }
 
-  parse(text: string): ReturnType<Adapter['parse']> { return parseX(text, this.settings.pages); }
+  parse(text: string): ReturnType<Adapter['parse']> {
+    return parseX(text, this.settings.pages);
+  }
 
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const client = await this.app();
-    const found = await this.guarded(() => ('id' in parsed
-      ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] }) : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] })));
+    const found = await this.guarded(() =>
+      'id' in parsed
+        ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] })
+        : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] }),
+    );
     const user = (found.data as UserV2[] | undefined)?.[0];
     if (!user) return null;
     return {
-      ...this.ref(user), name: user.name, about: user.description ?? '', createdAt: user.created_at ? new Date(user.created_at) : null,
-      followers: user.public_metrics?.followers_count ?? null, badge: user.verified_type && user.verified_type !== 'none' ? user.verified_type : null, protected: user.protected ?? false,
+      ...this.ref(user),
+      name: user.name,
+      about: user.description ?? '',
+      createdAt: user.created_at ? new Date(user.created_at) : null,
+      followers: user.public_metrics?.followers_count ?? null,
+      badge: user.verified_type && user.verified_type !== 'none' ? user.verified_type : null,
+      protected: user.protected ?? false,
     };
   }
 
-  planCheck(accounts: number): CheckPlan { return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' }; }
+  planCheck(accounts: number): CheckPlan {
+    return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' };
+  }
 
-  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => Promise<void> }): Promise<Answer[]> {
+  async check({
+    tokens,
+    accounts,
+    hear,
+  }: {
+    tokens: TokenSet;
+    person: string;
+    accounts: string[];
+    hear?: (answers: Answer[]) => Promise<void>;
+  }): Promise<Answer[]> {
     const answers: Answer[] = [];
     const client = this.as(tokens);
     let stopped: Reason | null = null;
@@ -122,13 +172,22 @@ export class XAdapter implements Adapter {
 
   async fetchPosts({ account, limit, tokens }: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]> {
     const client = tokens ? this.as(tokens) : await this.app();
-    const page = await this.guarded(() => client.v2.userTimeline(account, { max_results: Math.min(100, Math.max(5, limit)), exclude: ['replies', 'retweets'], 'tweet.fields': ['created_at'] }));
+    const page = await this.guarded(() =>
+      client.v2.userTimeline(account, { max_results: Math.min(100, Math.max(5, limit)), exclude: ['replies', 'retweets'], 'tweet.fields': ['created_at'] }),
+    );
     return page.tweets.slice(0, limit).map((tweet) => ({
-      network: 'x', id: tweet.id, url: `${this.settings.pages}/i/status/${tweet.id}`, author: account, text: tweet.text, createdAt: new Date(tweet.created_at ?? 0),
+      network: 'x',
+      id: tweet.id,
+      url: `${this.settings.pages}/i/status/${tweet.id}`,
+      author: account,
+      text: tweet.text,
+      createdAt: new Date(tweet.created_at ?? 0),
     }));
   }
 
-  accountUrl({ handle }: { id: string; handle: string }): string { return `${this.settings.pages}/${encodeURIComponent(handle)}`; }
+  accountUrl({ handle }: { id: string; handle: string }): string {
+    return `${this.settings.pages}/${encodeURIComponent(handle)}`;
+  }
 
   private ref(user: { id: string; username: string }): { network: 'x'; id: string; handle: string; url: string } {
     return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl({ id: user.id, handle: user.username }) };
@@ -145,7 +204,8 @@ export class XAdapter implements Adapter {
         return answer;
       } catch (error) {
         const ours = asNetworkError(error);
-        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed(); else this.breaker.succeeded();
+        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed();
+        else this.breaker.succeeded();
         if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
         await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
       }
@@ -174,7 +234,12 @@ function reasonOf(error: unknown): Reason {
 }
 
 function tokenSet(got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] }, clock: Clock): TokenSet {
-  return { accessToken: got.accessToken, refreshToken: got.refreshToken ?? null, expiresAt: new Date(clock.now().getTime() + got.expiresIn * 1000), scopes: got.scope };
+  return {
+    accessToken: got.accessToken,
+    refreshToken: got.refreshToken ?? null,
+    expiresAt: new Date(clock.now().getTime() + got.expiresIn * 1000),
+    scopes: got.scope,
+  };
 }
 
 function asNetworkError(error: unknown): NetworkError {

@@ -1,7 +1,28 @@
 import type { Parsed } from '../network.js';
 
 /** First path parts of x.com that are pages of X itself. */
-const PAGES = new Set(['home', 'explore', 'search', 'notifications', 'messages', 'settings', 'login', 'logout', 'signup', 'tos', 'privacy', 'about', 'hashtag', 'share', 'download', 'jobs', 'compose', 'oauth', 'account', 'who_to_follow']);
+const PAGES = new Set([
+  'home',
+  'explore',
+  'search',
+  'notifications',
+  'messages',
+  'settings',
+  'login',
+  'logout',
+  'signup',
+  'tos',
+  'privacy',
+  'about',
+  'hashtag',
+  'share',
+  'download',
+  'jobs',
+  'compose',
+  'oauth',
+  'account',
+  'who_to_follow',
+]);
 const HOSTS = new Set(['x.com', 'www.x.com', 'mobile.x.com', 'm.x.com', 'twitter.com', 'www.twitter.com', 'mobile.twitter.com', 'm.twitter.com']);
 const HANDLE = /^[A-Za-z0-9_]{1,15}$/;
 
@@ -11,7 +32,11 @@ export function parseX(text: string, pages: string): Parsed {
   const prefixed = /^x:@?(\w+)$/i.exec(plain) ?? /^@(\w+)$/.exec(plain);
   if (prefixed?.[1]) return HANDLE.test(prefixed[1]) ? { handle: prefixed[1] } : 'none';
   let url: URL;
-  try { url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`); } catch { return null; }
+  try {
+    url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`);
+  } catch {
+    return null;
+  }
   if (!HOSTS.has(url.hostname.toLowerCase()) && url.origin !== new URL(pages).origin) return null;
   const parts = url.pathname.split('/').filter(Boolean);
   const first = parts[0] ?? '';

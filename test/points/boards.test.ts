@@ -1,0 +1,118 @@
+import { expect } from 'chai';
+import type { Wish } from '../../server/points/service.js';
+import { startWorld, type World } from '../support/world.js';
+
+describe('boards', () => {
+  let world: World;
+  const people: { id: string; token: string; points: number }[] = [];
+  const give = (fan: string, account: string): Wish => ({
+    fan,
+    deed: `follow:x:${account}`,
+    want: 'give',
+    facts: { account, athlete: 'a', disciplines: ['fencing'] },
+    cause: 'hub_click',
+    card: 'x@1:hub',
+    link: null,
+    evidence: null,
+    askedAt: new Date(),
+  });
+
+  before(async () => {
+    world = await startWorld({ card: 'hub' });
+    for (const [name, points] of [
+      ['ann', 3],
+      ['ben', 5],
+      ['cat', 3],
+      ['dan', 1],
+      ['eve', 0],
+    ] as const) {
+      const { fan, token } = await world.fan(name);
+      for (let n = 0; n < points; n += 1) {
+        world.clock.advance(2000);
+        await world.context.points.record(give(fan._id, String(n)));
+      }
+      people.push({ id: fan._id, token, points });
+    }
+    await world.context.points.heal();
+    await world.settle();
+  });
+  after(() => world.close());
+  const ranks = async (board = 'hub', token?: string) =>
+    (await world.api(`/boards/${board}`, token ? { token } : {})).body as unknown as {
+      items: { rank: number; fan: string; points: number }[];
+      me: { rank: number } | null;
+      nextCursor: string | null;
+      counting?: boolean;
+    };
+
+  it('share a rank among equal points, first there first inside the tie', async () => {
+    expect((await ranks()).items.map(({ rank, fan, points }) => [rank, fan, points])).to.deep.equal([
+      [1, 'ben', 5],
+      [2, 'ann', 3],
+      [2, 'cat', 3],
+      [4, 'dan', 1],
+    ]);
+  });
+
+  it('tell a fan their own rank and what is around them', async () => {
+    const around = await world.api('/boards/hub?around=me&limit=3', { token: people[3]?.token ?? '' });
+    expect((around.body as { me?: { rank: number } }).me?.rank).to.equal(4);
+    expect((around.body as unknown as { items: { fan: string }[] }).items.map((one) => one.fan)).to.include('dan');
+    expect((await world.api('/boards/hub?around=me')).status).to.equal(401);
+  });
+
+  it('go on behind a cursor without a repeat or a gap', async () => {
+    const first = await world.api('/boards/hub?limit=2');
+    const rest = await world.api(`/boards/hub?limit=2&cursor=${String((first.body as { nextCursor?: string }).nextCursor)}`);
+    expect((rest.body as unknown as { items: { rank: number; fan: string }[] }).items.map(({ rank, fan }) => [rank, fan])).to.deep.equal([
+      [2, 'cat'],
+      [4, 'dan'],
+    ]);
+    expect((rest.body as { nextCursor?: unknown }).nextCursor).to.equal(null);
+    expect((await world.api('/boards/hub?cursor=nonsense')).body).to.include({ id: 'bad_cursor' });
+  });
+
+  it('do not exist under any other name', async () => {
+    expect((await world.api('/boards/nonsense')).body).to.include({ id: 'board_not_found', status: 404 });
+  });
+
+  it('are counted anew after Redis was emptied, and say so meanwhile', async () => {
+    await world.context.redis.commands.flushall();
+    expect((await ranks()).counting).to.equal(true);
+    expect(await world.context.points.heal()).to.include('hub');
+    expect((await ranks()).items.map(({ fan }) => fan)).to.deep.equal(['ben', 'ann', 'cat', 'dan']);
+    expect((await ranks('discipline:fencing')).items[0]).to.include({ fan: 'ben', points: 5 });
+  });
+
+  it('take moves while they are being rebuilt', async () => {
+    await world.context.redis.commands.flushall();
+    const healing = world.context.points.heal();
+    await world.context.points.record(give(people[3]?.id ?? '', '77'));
+    await healing;
+    await world.settle();
+    expect((await ranks()).items.find((one) => one.fan === 'dan')?.points).to.equal(2);
+  });
+
+  it('drop somebody who becomes staff, and take them back', async () => {
+    await world.context.fans.setRole(people[1]?.id ?? '', 'moderator', true, 'test');
+    await world.context.points.settled();
+    await eventually(async () => !(await ranks()).items.some((one) => one.fan === 'ben'));
+    await world.context.fans.setRole(people[1]?.id ?? '', 'moderator', false, 'test');
+    await eventually(async () => (await ranks()).items[0]?.fan === 'ben');
+  });
+
+  it('refuse a place that is older than the one they have', async () => {
+    const { boards } = world.context.points as unknown as { boards: { move(board: string, moves: object[]): Promise<string[] | null> } };
+    const id = people[0]?.id ?? '';
+    expect(await boards.move('hub', [{ fan: id, points: 999, reachedAt: Date.now(), seq: 1, revision: 1 }])).to.deep.equal([id]);
+    expect((await ranks()).items.find((one) => one.fan === 'ann')?.points).to.equal(3);
+  });
+});
+
+async function eventually(claim: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await claim()) return;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  throw new Error('it never became true');
+}
