@@ -301,10 +301,7 @@ export function createApp(context: Context): Express {
     res.vary('Accept-Language').redirect(302, `/${req.lang}`);
   });
   app.use(
-    '/:lang',
-    (req, _res, next) => {
-      next(languageOf(`/${String(req.params['lang'])}`) ? undefined : 'router');
-    },
+    ['/fr', '/en'],
     homePage(parts),
     athletesPages(athletes, words),
     athletePage(parts),

@@ -85,19 +85,20 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
 const weak = (text: string): boolean => text.length < 32 || TEMPLATE.test(text) || new Set(text).size < 10;
 const loopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)(:\d+)?$/.test(host);
 
-function productionProblems(env: z.output<typeof Environment>, raw: NodeJS.ProcessEnv): string[] {
+function productionProblems(raw: NodeJS.ProcessEnv): string[] {
   const problems: string[] = [];
+  const { MONGODB_URI: mongodbUri = '', REDIS_URL: redisUrl = '' } = raw;
   for (const name of ['PUBLIC_URL', 'MONGODB_URI', 'REDIS_URL', 'METRICS_TOKEN'] as const) if (!raw[name]) problems.push(`${name} is missing`);
   for (const name of ['SESSION_SECRET', 'METRICS_TOKEN'] as const) {
     if (raw[name] && weak(raw[name])) problems.push(`${name} is weak (32 random characters or more)`);
   }
-  if (env.PUBLIC_URL && !env.PUBLIC_URL.startsWith('https://')) problems.push('PUBLIC_URL must be https');
+  if (raw['PUBLIC_URL'] && !raw['PUBLIC_URL'].startsWith('https://')) problems.push('PUBLIC_URL must be https');
   // ASVS 12.3.1: no plain traffic to a store on another host.
-  const mongo = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(env.MONGODB_URI);
-  if (mongo?.[1] && !/[?&](tls|ssl)=true/.test(env.MONGODB_URI) && !mongo[1].split(',').every(loopback))
+  const mongo = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(mongodbUri);
+  if (mongo?.[1] && !/[?&](tls|ssl)=true/.test(mongodbUri) && !mongo[1].split(',').every(loopback))
     problems.push('MONGODB_URI is not encrypted (mongodb+srv:// or tls=true)');
-  if (/[?&]tls(AllowInvalid|Insecure)/i.test(env.MONGODB_URI)) problems.push('MONGODB_URI switches certificate checks off');
-  const redis = /^redis:\/\/(?:[^@/]*@)?([^/?]+)/.exec(env.REDIS_URL);
+  if (/[?&]tls(AllowInvalid|Insecure)/i.test(mongodbUri)) problems.push('MONGODB_URI switches certificate checks off');
+  const redis = /^redis:\/\/(?:[^@/]*@)?([^/?]+)/.exec(redisUrl);
   if (redis?.[1] && !loopback(redis[1])) problems.push('REDIS_URL is not encrypted (rediss://)');
   if (raw['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') problems.push('NODE_TLS_REJECT_UNAUTHORIZED switches certificate checks off');
   return problems;
@@ -127,7 +128,7 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
   }
   const signingKey = bytes(raw['SIGNING_KEY'] ?? '');
   if (raw['SIGNING_KEY'] && signingKey.length !== 32) problems.push('SIGNING_KEY is malformed or weak (base64 of 32 random bytes)');
-  if (parsed.success && parsed.data.NODE_ENV === 'production') problems.push(...productionProblems(parsed.data, raw));
+  if (raw['NODE_ENV'] === 'production') problems.push(...productionProblems(raw));
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)]);
   const env = parsed.data;
   const proxy = env.TRUST_PROXY;

@@ -26,8 +26,8 @@ export class Search {
   ) {}
 
   start(): void {
-    // Under a TypeScript loader this file ends in .ts, built it ends in .js; the thread's file does too.
-    const file = new URL(import.meta.url.endsWith('.ts') ? './search.worker.ts' : './search.worker.js', import.meta.url);
+    // Loaders of TypeScript do not reach into threads: from sources the built thread is used.
+    const file = new URL(import.meta.url.endsWith('.ts') ? '../../build/server/athletes/search.worker.js' : './search.worker.js', import.meta.url);
     const worker = new Worker(file, { workerData: this.where, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
     this.worker = worker;
     worker.on('message', (reply: Reply) => {

@@ -129,7 +129,7 @@ export class Athletes {
   count(): Promise<number> {
     const now = Date.now();
     if (!this.counted || now - this.counted.at > COUNT_MS) {
-      const number = this.records.estimatedDocumentCount();
+      const number = this.records.estimatedDocumentCount().exec();
       number.catch(() => {
         this.counted = null;
       });

@@ -96,7 +96,7 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
 
 /** Only a path of ours: one leading slash, no second, no backslash, no control character, also after decoding (ASVS 3.7.2). */
 export function safeReturn(path: unknown, fallback: string): string {
-  if (typeof path !== 'string' || path.length > 500) return fallback;
+  if (typeof path !== 'string' || path === '' || path.length > 500) return fallback;
   let plain = path;
   try {
     plain = decodeURIComponent(path);

@@ -6,8 +6,8 @@ import { windowKeys, type WindowKeys } from './windows.js';
 export type Cause = 'network_yes' | 'hub_click' | 'network_no' | 'undo' | 'unlinked' | 'revoked' | 'restored' | 'cap_day' | 'manual';
 type Span = keyof WindowKeys;
 export const SPANS: readonly Span[] = ['day', 'week', 'month', 'season'];
-/** Points stop here: above it a board's score would no longer be exact in a double (LEDGER 3). */
-export const MOST_POINTS = 2 ** 20;
+/** Points stop here. One more, and a board's score would pass 2^53 and no longer be exact in a double (LEDGER 3 says 2^20; a property test found the edge). */
+export const MOST_POINTS = 2 ** 20 - 1;
 
 /** A fan's whole standing after an entry (LEDGER 1). Instants are milliseconds. */
 export interface After {

@@ -5,6 +5,7 @@ export function skeleton(handle: string): string {
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[._-]/g, '')
+    .replace(/(official|officiel|real|the|fan|page)$/, '')
     .replace(/0/g, 'o')
     .replace(/[1i|!]/g, 'l')
     .replace(/5/g, 's')
@@ -12,6 +13,5 @@ export function skeleton(handle: string): string {
     .replace(/4/g, 'a')
     .replace(/rn/g, 'm')
     .replace(/vv/g, 'w')
-    .replace(/(official|officiel|real|the|fan|page)$/g, '')
     .replace(/(.)\1+/g, '$1');
 }

@@ -254,18 +254,16 @@ describe('following under the hub\u2019s own card', () => {
     const { token } = await world.fan('h4');
     const send = () => world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } });
     expect((await send()).body).to.include({ id: 'card_off', status: 403 });
-    await world.context.connection
-      .collection('cards')
-      .insertOne({
-        _id: 'x@99' as never,
-        network: 'x',
-        version: 99,
-        mode: 'hub',
-        deeds: ['follow'],
-        from: '2020-01-01T00:00:00.000Z',
-        signedBy: 'thief',
-        signature: 'AAAA',
-      });
+    await world.context.connection.collection('cards').insertOne({
+      _id: 'x@99' as never,
+      network: 'x',
+      version: 99,
+      mode: 'hub',
+      deeds: ['follow'],
+      from: '2020-01-01T00:00:00.000Z',
+      signedBy: 'thief',
+      signature: 'AAAA',
+    });
     world.clock.advance(HOUR);
     expect((await send()).body).to.include({ id: 'card_off' });
   });

@@ -108,7 +108,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const clock = new TestClock();
   const { card = 'confirmed', deaf, sockets, ...overrides } = options;
-  const context = await createContext(readConfig(env), 'test', { clock, log: pino({ level: 'silent' }), search: false, limitScale: 1000, ...overrides });
+  const context = await createContext(readConfig(env), 'test', {
+    clock,
+    log: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+    search: false,
+    limitScale: 1000,
+    ...overrides,
+  });
   if (deaf) context.bus.tell = () => undefined;
   await context.release();
   await context.points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });

@@ -1,0 +1,217 @@
+import { expect } from 'chai';
+import { digitalAge, isOfAge } from '../../server/fans/digital-age.js';
+import { HOUR, startWorld, type World } from '../support/world.js';
+import type { Browser } from '../support/browserless.js';
+
+describe('the digital age', () => {
+  const now = new Date('2026-11-21');
+  for (const [born, country, of] of [
+    [2015, 'FR', false],
+    [2011, 'FR', false],
+    [2010, 'FR', true],
+    [1990, 'FR', true],
+    [2010, 'DE', false],
+    [2009, 'DE', true],
+    [2012, 'GB', true],
+    [2010, 'ZZ', false],
+  ] as const)
+    it(`of ${country} (${digitalAge(country)}) is ${of ? 'reached' : 'not surely reached'} by somebody born in ${born}`, () => {
+      expect(isOfAge(born, country, now)).to.equal(of);
+    });
+});
+
+describe('signing in', () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world.close());
+  const me = async (browser: Browser): Promise<string | null> => (/data-points /.exec((await browser.go('/en')).text) ? 'in' : null);
+  const count = (name: string) => world.context.connection.collection(name).countDocuments();
+
+  for (const network of ['x', 'facebook'] as const) {
+    it(`with ${network} asks a newcomer four things once, and lets them in at once the next time`, async () => {
+      const browser = world.browser();
+      const handle = network === 'x' ? 'fan2' : 'fan3';
+      const page = await browser.signIn(network, handle);
+      expect(page.url).to.match(/\/en\/welcome$/);
+      expect(await me(browser)).to.equal(null);
+      const home = await browser.welcome(page.text, {});
+      expect(home.status).to.equal(200);
+      expect(await me(browser)).to.equal('in');
+      const again = world.browser();
+      expect((await again.signIn(network, handle)).url).to.match(/\/en$/);
+      expect(await me(again)).to.equal('in');
+    });
+  }
+
+  it('keeps the typed answers and says what is wrong with the first page', async () => {
+    const browser = world.browser();
+    const page = await browser.signIn('x', 'fan4');
+    const fans = await count('fans');
+    const back = await browser.welcome(page.text, { birthYear: '19x0', consent: '' });
+    expect(back.status).to.equal(400);
+    expect(back.text).to.contain('four digits').and.contain('Without your consent').and.contain('value="19x0"');
+    expect(await count('fans')).to.equal(fans);
+  });
+
+  it('says a kind "not yet" to whoever is too young, and keeps nothing', async () => {
+    const browser = world.browser();
+    const page = await browser.signIn('x', 'fan5');
+    const before = await Promise.all(['fans', 'identities', 'sessions'].map(count));
+    const answer = await browser.welcome(page.text, { birthYear: '2015' });
+    expect(answer.status).to.equal(403);
+    expect(answer.text).to.contain('Not yet');
+    const after = await Promise.all(['fans', 'identities', 'sessions'].map(count));
+    expect(after).to.deep.equal([before[0], before[1], (before[2] ?? 0) - 1]);
+    expect(JSON.stringify(await world.context.connection.collection('sessions').find().toArray())).to.not.contain('fan5');
+  });
+
+  it('changes the session id, so that one fixed before is worth nothing', async () => {
+    const browser = world.browser();
+    const read = (): string =>
+      (browser as unknown as { jar: Map<string, Map<string, string>> }).jar.get(world.url)?.get(`village-${new URL(world.url).port}`) ?? '';
+    const page = await browser.go('/en/sign-in');
+    const fixed = read();
+    expect(fixed).to.not.equal('');
+    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    await browser.consent(start.location ?? '', 'fan2');
+    expect(read()).to.not.equal(fixed);
+    const old = await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie: `village-${new URL(world.url).port}=${fixed}` } });
+    expect(old.status).to.equal(303);
+  });
+
+  it('has a clear page for a denied consent, and nothing half-made', async () => {
+    const browser = world.browser();
+    const answer = await browser.signIn('x', 'fan4', 'deny');
+    expect(answer.status).to.equal(400);
+    expect(answer.text).to.contain('Sign-in cancelled');
+    expect(await me(browser)).to.equal(null);
+    expect((await world.browser().signIn('facebook', 'fan4', 'deny')).text).to.contain('Sign-in cancelled');
+  });
+
+  it('refuses a state that was used, is another session\u2019s, is too old, or is missing', async () => {
+    const browser = world.browser();
+    const page = await browser.go('/en/sign-in');
+    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    const consent = await browser.send(start.location ?? '');
+    const fields = browser.form(consent.text, '');
+    fields.set('person', 'fan2');
+    fields.set('answer', 'allow');
+    const back = (await browser.send((start.location ?? '').replace(/\?.*/, ''), { method: 'POST', body: fields })).location ?? '';
+    expect((await world.browser().go(back)).text).to.contain('Sign-in expired');
+    expect((await browser.go(back)).url).to.match(/\/en$/);
+    expect((await browser.go(back)).text).to.contain('Sign-in expired');
+    expect((await browser.go('/auth/x/callback?code=abc')).text).to.contain('Sign-in expired');
+    const late = world.browser();
+    const begun = await late.send('/en/sign-in/x', { method: 'POST', body: late.form((await late.go('/en/sign-in')).text, '/sign-in/x') });
+    world.clock.advance(HOUR / 5);
+    expect((await late.consent(begun.location ?? '', 'fan2')).text).to.contain('Sign-in expired');
+    expect((await browser.go('/auth/myspace/callback')).status).to.equal(404);
+  });
+
+  it('says so when a network refuses the code or does not answer', async () => {
+    const browser = world.browser();
+    world.sandbox.world.faults.push({ network: 'x', path: '/2/oauth2/token', status: 500, times: 4, latencyMs: 0, body: null });
+    expect((await browser.signIn('x', 'fan2')).text).to.contain('network does not answer');
+    world.sandbox.world.faults.length = 0;
+    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x') });
+    world.sandbox.world.advance(120_000);
+    const state = new URL(start.location ?? '').searchParams.get('state') ?? '';
+    expect((await browser.go(`/auth/x/callback?state=${state}&code=expired`)).text).to.contain('Sign-in refused');
+  });
+
+  it('links a second network, and refuses one that belongs to somebody else', async () => {
+    const browser = world.browser();
+    await browser.signIn('x', 'fan2');
+    const settings = await browser.go('/en/me/settings');
+    const start = await browser.send('/en/sign-in/facebook', { method: 'POST', body: browser.form(settings.text, '/sign-in/facebook') });
+    const done = await browser.consent(start.location ?? '', 'fan2');
+    expect(done.status).to.equal(200);
+    const other = world.browser();
+    await other.signIn('facebook', 'fan3');
+    const theirs = await other.go('/en/me/settings');
+    const taken = await other.send('/en/sign-in/x', { method: 'POST', body: other.form(theirs.text, '/sign-in/x') });
+    const refused = await other.consent(taken.location ?? '', 'fan2');
+    expect(refused.status).to.equal(409);
+    expect(refused.text).to.contain('Linked elsewhere');
+    const identities = await world.context.connection.collection('identities').find({ handle: 'fan2' }).toArray();
+    expect(identities).to.have.length(1);
+  });
+
+  it('signs out here: the replayed cookie is nobody', async () => {
+    const browser = world.browser();
+    const page = await browser.signIn('x', 'fan2');
+    const cookie = [...((browser as unknown as { jar: Map<string, Map<string, string>> }).jar.get(world.url) ?? [])]
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; ');
+    const mine = await browser.go('/en/me');
+    expect(page.status).to.equal(200);
+    await browser.post('/en/sign-out', browser.form(mine.text, '/sign-out'));
+    expect((await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie } })).status).to.equal(303);
+  });
+
+  it('signs out everywhere: every other session ends, and a flushed Redis signs nobody out nor back in', async () => {
+    const [here, there] = [world.browser(), world.browser()];
+    await here.signIn('x', 'fan2');
+    await there.signIn('x', 'fan2');
+    await world.context.redis.commands.flushall();
+    expect(await me(there)).to.equal('in');
+    const settings = await here.go('/en/me/settings');
+    await here.post('/en/sign-out-everywhere', here.form(settings.text, '/sign-out-everywhere'));
+    expect([await me(here), await me(there)]).to.deep.equal([null, null]);
+    await world.context.redis.commands.flushall();
+    expect(await me(there)).to.equal(null);
+  });
+
+  it('never stores a token that can be read, nor one that opens for somebody else', async () => {
+    const all = await world.context.connection.collection('identities').find().toArray();
+    const first = all[0] as unknown as { sealed: string; fan: string; network: string };
+    expect(first.sealed).to.match(/^k1\./);
+    const second = all[1] as unknown as { fan: string; network: string };
+    await world.context.connection.collection('identities').updateOne({ fan: second.fan, network: second.network }, { $set: { sealed: first.sealed } });
+    let opened = true;
+    try {
+      await world.context.fans.identities.usable(second.fan, second.network as 'x');
+    } catch {
+      opened = false;
+    }
+    expect(opened).to.equal(false);
+  });
+
+  it('refreshes a token that has run out, once for many at a time', async () => {
+    const { fan } = await world.fan('refresher');
+    world.clock.advance(3 * HOUR);
+    world.sandbox.world.advance(3 * HOUR);
+    const found = await Promise.all(Array.from({ length: 5 }, () => world.context.fans.identities.usable(fan._id, 'x')));
+    expect(found.filter((one) => one?.tokens)).to.have.length.greaterThan(0);
+    expect(world.sandbox.world.log.filter((one) => one.path === '/2/oauth2/token' && one.status === 200).length).to.be.greaterThan(0);
+    expect((await world.context.fans.identities.usable(fan._id, 'x'))?.tokens).to.not.equal(null);
+  });
+
+  it('knows personal tokens by what they may do, and forgets an ended one', async () => {
+    const { fan } = await world.fan('holder');
+    const narrow = await world.context.tokens.create(fan._id, 'read only', ['read']);
+    expect((await world.api('/me', { token: narrow })).status).to.equal(200);
+    expect((await world.api('/follows/check', { method: 'POST', token: narrow, body: {} })).body).to.include({ id: 'missing_scope', status: 403 });
+    expect(JSON.stringify(await world.context.connection.collection('tokens').find().toArray())).to.not.contain(narrow);
+    const [listed] = await world.context.tokens.list(fan._id);
+    await world.context.tokens.end(fan._id, listed?._id ?? '');
+    expect((await world.api('/me', { token: narrow })).status).to.equal(401);
+  });
+
+  it('shuts a banned fan out, tokens included', async () => {
+    const { fan, token } = await world.fan('rude');
+    await world.context.fans.ban(fan._id, 'admin', 'test');
+    expect((await world.api('/me', { token })).status).to.equal(401);
+    expect((await world.browser().signIn('x', 'rude')).status).to.equal(403);
+  });
+
+  it('resolves an operator\u2019s name of a fan to the stable id', async () => {
+    const { fan } = await world.fan('Named');
+    expect((await world.context.fans.resolve('x:named'))?._id).to.equal(fan._id);
+    expect((await world.context.fans.resolve('named'))?._id).to.equal(fan._id);
+    expect((await world.context.fans.resolve(fan._id))?._id).to.equal(fan._id);
+    expect(await world.context.fans.resolve('x:nobody')).to.equal(null);
+  });
+});

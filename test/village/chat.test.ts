@@ -1,0 +1,272 @@
+import { expect } from 'chai';
+import { io } from 'socket.io-client';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { createContext, type Context } from '../../server/context.js';
+import { readConfig } from '../../server/config.js';
+import type { ChatItem } from '../../server/wire.js';
+import { startWorld, type TestSocket, type World } from '../support/world.js';
+
+interface Joined {
+  data: { chat: string; state: string; items: ChatItem[]; last: number; count: number };
+}
+type Answer<T> = { data: T } | { error: { id: string; message: string } };
+
+describe('live chat', () => {
+  let world: World;
+  let other: Context;
+  const SLUG = 'room';
+  let number = 0;
+  const id = (): string => `client-${String((number += 1)).padStart(6, '0')}-${Math.random().toString(36).slice(2)}`;
+  const ask = <T>(socket: TestSocket, event: string, input: unknown): Promise<Answer<T>> =>
+    (socket as unknown as { timeout(ms: number): { emitWithAck(event: string, input: unknown): Promise<Answer<T>> } }).timeout(5000).emitWithAck(event, input);
+  const joined = async (token: string, after?: number): Promise<{ socket: TestSocket; answer: Joined['data']; heard: ChatItem[] }> => {
+    const socket = world.socket(token);
+    const heard: ChatItem[] = [];
+    socket.on('chat:said', ({ items }) => {
+      heard.push(...items);
+    });
+    const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: SLUG, ...(after === undefined ? {} : { after }) });
+    if ('error' in answer) throw new Error(answer.error.id);
+    return { socket, answer: answer.data, heard };
+  };
+  const until = async (claim: () => boolean): Promise<void> => {
+    for (let tries = 0; tries < 200 && !claim(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(claim()).to.equal(true);
+  };
+  const fail = (answer: Answer<unknown>): string => ('error' in answer ? answer.error.id : 'done');
+
+  before(async () => {
+    world = await startWorld({ sockets: true });
+    other = await createContext(readConfig(world.env), 'other', { log: pino({ level: 'silent' }), search: false });
+    await world.athletes();
+    await world.verify('athlete1', 'x');
+    await world.context.chats.open(
+      { id: 'o', name: 'o', roles: ['organiser'] },
+      {
+        _id: SLUG,
+        title: { fr: 'Salle', en: 'Room' },
+        about: { fr: '', en: '' },
+        host: 'athlete1',
+        state: 'live',
+        startsAt: new Date(),
+        endsAt: new Date(Date.now() + 3_600_000),
+        fromVillage: true,
+      },
+    );
+  });
+  after(async () => {
+    await other.close();
+    await world.close();
+  });
+
+  it('is seen by everyone in the room, once and in order', async () => {
+    const [a, b] = [await joined((await world.fan('ann')).token), await joined((await world.fan('ben')).token)];
+    for (let n = 0; n < 5; n += 1) await ask(a.socket, 'chat:say', { chat: SLUG, text: `hello ${n}`, clientId: id() });
+    await until(() => b.heard.length >= 5 && a.heard.length >= 5);
+    expect(b.heard.map((item) => item.text)).to.deep.equal(['hello 0', 'hello 1', 'hello 2', 'hello 3', 'hello 4']);
+    const ns = b.heard.map((item) => item.n);
+    expect(ns).to.deep.equal(ns.map((_n, at) => (ns[0] ?? 0) + at));
+  });
+
+  it('answers a repeat with the first answer, and stores it once', async () => {
+    const { socket } = await joined((await world.fan('ann')).token);
+    const clientId = id();
+    const [first, second] = [
+      await ask<{ item: ChatItem }>(socket, 'chat:say', { chat: SLUG, text: 'once', clientId }),
+      await ask<{ item: ChatItem }>(socket, 'chat:say', { chat: SLUG, text: 'once', clientId }),
+    ];
+    expect('data' in first && 'data' in second && first.data.item.n === second.data.item.n).to.equal(true);
+    const twice = await Promise.all([1, 2, 3].map(() => world.context.chats.say({ id: 'x', name: 'x', roles: [] }, SLUG, 'same', 'client-same-0001')));
+    expect(new Set(twice.map((one) => one.item.n)).size).to.equal(1);
+  });
+
+  it('has no holes whatever two processes say at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 40 }), async (acts) => {
+        const before = (await world.context.chats.items(SLUG, null, undefined)).last;
+        const said = await Promise.all(
+          acts.map(([here, who], at) => (here ? world.context : other).chats.say({ id: `p${who}`, name: `p${who}`, roles: [] }, SLUG, `m${at}`, id())),
+        );
+        const ns = said.map((one) => one.item.n).sort((a, b) => a - b);
+        expect(ns).to.deep.equal(ns.map((_n, at) => before + 1 + at));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('fills the gap of a reader who was away', async () => {
+    const { token } = await world.fan('ben');
+    const first = await joined(token);
+    first.socket.disconnect();
+    for (let n = 0; n < 3; n += 1) await world.context.chats.say({ id: 'x', name: 'x', roles: [] }, SLUG, `missed ${n}`, id());
+    const back = await joined(token, first.answer.last);
+    expect(back.answer.items.map((item) => item.text)).to.deep.equal(['missed 0', 'missed 1', 'missed 2']);
+    const http = await world.api(`/chats/${SLUG}/messages?after=${first.answer.last}`);
+    expect((http.body as unknown as { items: ChatItem[] }).items.map((item) => item.n)).to.deep.equal(back.answer.items.map((item) => item.n));
+  });
+
+  it('gives what was said meanwhile by another process to those in the room', async () => {
+    const { heard } = await joined((await world.fan('ann')).token);
+    await other.chats.say({ id: 'far', name: 'far', roles: [] }, SLUG, 'from afar', id());
+    await until(() => heard.some((item) => item.text === 'from afar'));
+  });
+
+  it('shows the host as host and a moderator as moderator', async () => {
+    const host = await world.fan('athlete1', { role: 'athlete' });
+    const guest = await world.fan('athlete2', { role: 'athlete' });
+    const moderator = await world.fan('moderator2', { role: 'moderator' });
+    const roles: (string | undefined)[] = [];
+    for (const { token } of [host, guest, moderator]) {
+      const { socket } = await joined(token);
+      const said = await ask<{ item: ChatItem }>(socket, 'chat:say', { chat: SLUG, text: 'hi', clientId: id() });
+      roles.push('data' in said ? said.data.item.by?.role : said.error.id);
+    }
+    expect(roles).to.deep.equal(['host', 'athlete', 'moderator']);
+  });
+
+  it('refuses what is no message, no room, no event or too large, and says why', async () => {
+    const { socket } = await joined((await world.fan('cat')).token);
+    expect(fail(await ask(socket, 'chat:say', { chat: SLUG, text: '   ', clientId: id() }))).to.equal('bad_input');
+    expect(fail(await ask(socket, 'chat:say', { chat: SLUG, text: 'a'.repeat(281), clientId: id() }))).to.equal('bad_input');
+    expect(fail(await ask(socket, 'chat:say', { chat: SLUG, text: { $ne: null }, clientId: id() }))).to.equal('bad_input');
+    expect(fail(await ask(socket, 'chat:say', { chat: SLUG, text: 'x', clientId: id(), role: 'host' }))).to.equal('bad_input');
+    expect(fail(await ask(socket, 'chat:join', { chat: 'nowhere' }))).to.equal('chat_not_found');
+    expect(fail(await ask(socket, 'chat:open', {}))).to.equal('bad_input');
+    expect(fail(await ask(socket, 'chat:join', null))).to.equal('bad_input');
+    const closed = new Promise<void>((resolve) => {
+      socket.once('disconnect', () => {
+        resolve();
+      });
+    });
+    (socket as unknown as { emit(event: string, input: unknown): void }).emit('chat:say', { chat: SLUG, text: 'b'.repeat(40_000), clientId: id() });
+    await closed;
+  });
+
+  it('shows text as text: nothing of it is markup, hidden or controlling', async () => {
+    const said = await world.context.chats.say({ id: 'x', name: '<b>x</b>', roles: [] }, SLUG, '<script>alert(1)</script>', id());
+    expect(said.item.text).to.equal('<script>alert(1)</script>');
+    const page = await (await fetch(`${world.url}/en/chats/${SLUG}`)).text();
+    expect(page).to.contain('&lt;script&gt;alert(1)&lt;/script&gt;').and.not.contain('<script>alert(1)');
+    const { socket } = await joined((await world.fan('dan')).token);
+    const answer = await ask<{ item: ChatItem }>(socket, 'chat:say', { chat: SLUG, text: 'a\u202eb\u0000c', clientId: id() });
+    expect('data' in answer && answer.data.item.text).to.equal('abc');
+  });
+
+  it('lets nobody in without a session or token, from a foreign origin, or by polling', async () => {
+    const refused = (options: object): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = io(`${world.url}/village`, { transports: ['websocket'], forceNew: true, reconnection: false, ...options });
+        socket.on('connect_error', (error) => {
+          socket.close();
+          resolve((error as { data?: { id: string } }).data?.id ?? error.message);
+        });
+        socket.on('connect', () => {
+          socket.close();
+          resolve('connected');
+        });
+      });
+    expect(await refused({})).to.equal('not_signed_in');
+    expect(await refused({ auth: { token: 'vlg_none' } })).to.equal('bad_token');
+    expect(await refused({ auth: { token: (await world.fan('ann')).token }, extraHeaders: { origin: 'https://evil.example' } })).to.not.equal('connected');
+    expect((await fetch(`${world.url}/socket.io/?EIO=4&transport=polling`)).status).to.equal(400);
+  });
+
+  it('stops a fan at once who is banned or signed out everywhere', async () => {
+    const { token, fan } = await world.fan('rude');
+    const { socket } = await joined(token);
+    const gone = new Promise<void>((resolve) => {
+      socket.once('disconnect', () => {
+        resolve();
+      });
+    });
+    await world.context.fans.ban(fan._id, 'admin', 'test');
+    await gone;
+    const { token: mute, fan: muted } = await world.fan('quiet');
+    const narrow = await world.context.tokens.create(muted._id, 'read', ['read']);
+    const reader = await joined(narrow);
+    expect(fail(await ask(reader.socket, 'chat:say', { chat: SLUG, text: 'no', clientId: id() }))).to.equal('missing_scope');
+    expect(mute).to.be.a('string');
+  });
+
+  it('takes messages only while it is live, and tells the room when that changes', async () => {
+    const host = await world.fan('athlete1', { role: 'athlete' });
+    const { socket } = await joined((await world.fan('ann')).token);
+    const states: string[] = [];
+    socket.on('chat:state', ({ items }) => {
+      states.push(...items.map((item) => item.text ?? ''));
+    });
+    const refusal = async (work: Promise<unknown>) => {
+      try {
+        await work;
+      } catch (error) {
+        return (error as { id: string }).id;
+      }
+      return 'done';
+    };
+    expect(await refusal(world.context.chats.setState({ id: 'fan', name: 'fan', roles: [] }, SLUG, 'paused'))).to.equal('not_allowed');
+    await world.context.chats.setState({ id: host.fan._id, name: 'athlete1', roles: ['athlete'] }, SLUG, 'paused');
+    await until(() => states.includes('paused'));
+    expect(fail(await ask(socket, 'chat:say', { chat: SLUG, text: 'too late', clientId: id() }))).to.equal('chat_closed');
+    await world.context.chats.setState({ id: host.fan._id, name: 'athlete1', roles: ['athlete'] }, SLUG, 'live');
+    await until(() => states.includes('live'));
+  });
+
+  it('works without JavaScript: a form, a page, and what was typed kept when it is refused', async () => {
+    const browser = world.browser();
+    await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
+    const page = await browser.go(`/en/chats/${SLUG}`);
+    const form = browser.form(page.text, `/chats/${SLUG}/say`);
+    form.set('text', 'by form');
+    expect((await browser.post(`/en/chats/${SLUG}/say`, form)).text).to.contain('by form');
+    form.set('text', 'x'.repeat(300));
+    const refused = await browser.post(`/en/chats/${SLUG}/say`, form);
+    expect(refused.status).to.equal(400);
+    expect(refused.text).to.contain('1 to 280').and.contain('x'.repeat(300));
+  });
+
+  it('tells points to the fan\u2019s open pages', async () => {
+    const { token } = await world.fan('fan2');
+    const socket = world.socket(token);
+    const told = new Promise<{ points: number; items: unknown[]; seq: number }>((resolve) => {
+      socket.on('points:awarded', resolve);
+    });
+    await new Promise<void>((resolve) => {
+      socket.on('connect', () => {
+        resolve();
+      });
+    });
+    world.sandbox.world.relate('x', world.sandbox.world.person('fan2') as never, world.sandbox.world.person('athlete1') as never, true);
+    await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } });
+    expect(await told).to.include({ points: 1, seq: 1 });
+  });
+});
+
+describe('chat limits', () => {
+  it('let five messages through in five seconds and say how long to wait', async () => {
+    const world = await startWorld({ limitScale: 1 });
+    await world.athletes();
+    await world.context.chats.open(
+      { id: 'o', name: 'o', roles: ['organiser'] },
+      {
+        _id: 'r',
+        title: { fr: '', en: '' },
+        about: { fr: '', en: '' },
+        host: 'athlete1',
+        state: 'live',
+        startsAt: new Date(),
+        endsAt: new Date(),
+        fromVillage: true,
+      },
+    );
+    const { token } = await world.fan('fast');
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_x, n) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId: `client-${n}-abcdef` } })),
+    );
+    await world.close();
+    expect(answers.filter((one) => one.status === 201)).to.have.length(5);
+    const refused = answers.find((one) => one.status === 429);
+    expect(refused?.body).to.include({ id: 'rate_limited' });
+    expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
+  });
+});
