@@ -144,12 +144,24 @@ async function boardsRebuild(context: Context): Promise<number> {
   return done ? 0 : 1;
 }
 
+/** Waits while a hub on this DATA_DIR is still starting: its stores are open already, and only one may have them open. */
+async function started(dir: string): Promise<void> {
+  for (let tries = 0; tries < 240; tries += 1) {
+    const starting = existsSync(join(dir, 'stores.json')) && !existsSync(join(dir, 'run.json'));
+    const starter = starting ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number }).starter : 0;
+    if (!starting || starter === Number(process.env['VILLAGE_STARTER']) || !runs(starter, 'run.mjs')) return;
+    if (tries === 4) note('A hub is starting here; waiting for it …');
+    await pause(250);
+  }
+}
+
 /** The settings of the hub that runs on DATA_DIR; of its stores, started for this command, when it does not run; or of the environment. */
 async function settings(): Promise<{ env: NodeJS.ProcessEnv; services: Service[] }> {
   const given = process.env['SESSION_SECRET'] && process.env['MONGODB_URI'];
   if (given) return { env: process.env, services: [] };
   const dir = dataDir();
   const file = join(dir, 'run.json');
+  await started(dir);
   const run = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunFile) : null;
   const alive = run && runs(run.web.pid, 'server/main.js');
   const services: Service[] = [];

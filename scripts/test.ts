@@ -55,7 +55,14 @@ try {
   code = await new Promise<number>((resolve) => {
     const child = spawn(
       process.execPath,
-      [...command, '--reporter', join(root, 'test', 'support', 'reporter.cjs'), '--reporter-option', `output=${report}`, ...rest],
+      [
+        ...command,
+        '--reporter',
+        join(root, 'test', 'support', 'reporter.cjs'),
+        '--reporter-option',
+        `output=${report}`,
+        ...(rest.some((arg) => arg.endsWith('.ts')) ? rest : [...rest, 'test/**/*.test.ts']),
+      ],
       {
         cwd: root,
         stdio: 'inherit',

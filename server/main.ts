@@ -15,7 +15,7 @@ async function web(config: Config): Promise<() => Promise<void>> {
   server.headersTimeout = 15_000;
   server.requestTimeout = 30_000;
   const sockets = createSockets(context, server);
-  context.points.start(false);
+  await context.points.start(false);
   context.search?.start();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

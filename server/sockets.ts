@@ -118,7 +118,8 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     });
     // The first request is kept a socket's whole life unless dropped.
     (socket.conn as unknown as { request: { _query?: unknown } | null }).request = { _query: {} };
-    socket.use(([event, ...args], next) => {
+    socket.use(([event, ...rest], next) => {
+      const args: unknown[] = rest;
       const known = (CLIENT_EVENTS as readonly string[]).includes(event);
       const ack = args.at(-1);
       if (known && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) {

@@ -24,7 +24,7 @@ export async function startWorker(context: Context): Promise<{ stop(): Promise<v
   await context.jobs.add('follows.sweep', 'all', {});
   await context.jobs.add('posts.fetch', 'all', {});
   context.jobs.start();
-  context.points.start(true);
+  await context.points.start(true);
   return {
     stop: async () => {
       await context.close();

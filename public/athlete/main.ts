@@ -1,5 +1,5 @@
 /** Follow buttons: the network's page opens beside this one, and coming back asks. Without this module the forms do the same. */
-import { csrf, say, words } from '../live/page.js';
+import { csrf, say, showPoints, words } from '../live/page.js';
 
 interface Answer {
   verdict: string;
@@ -49,6 +49,7 @@ async function ask(part: HTMLElement): Promise<void> {
     // The server draws the page as it is now: the account, the count, the videos that opened.
     const fresh = new DOMParser().parseFromString(await (await fetch(location.pathname, { headers: { accept: 'text/html' } })).text(), 'text/html');
     const [now, next] = [document.querySelector('#main'), fresh.querySelector('#main')];
+    showPoints(last.points);
     const id = part.id;
     if (now && next) {
       now.replaceChildren(...next.childNodes);

@@ -5,6 +5,24 @@ async function start(): Promise<void> {
   const { connect } = await import('./connection.js');
   const socket = connect();
   let seen = 0;
+  let before = false;
+  // What was told while this page was not listening is asked for: after a lost connection, or when listening began late.
+  socket.on('connect', () => {
+    const late = before || performance.now() > 3000;
+    before = true;
+    if (late)
+      void fetch('/api/v1/me')
+        .then(async (response) => (response.ok ? ((await response.json()) as { points: number; seq: number }) : null))
+        .then(
+          (me) => {
+            if (me && me.seq > seen) {
+              seen = me.seq;
+              showPoints(me.points);
+            }
+          },
+          () => undefined,
+        );
+  });
   socket.on('points:awarded', (news) => {
     if (news.seq <= seen) return;
     seen = news.seq;

@@ -108,7 +108,7 @@ if (room && list) {
   };
   const count = (n: number): void => {
     const part = document.querySelector('[data-count]');
-    if (part) part.textContent = n > 0 ? `${n} ◦` : '';
+    if (part) part.textContent = n > 0 ? (words['count'] ?? '').replace('#', String(n)) : '';
   };
 
   const socket = connect();

@@ -30,14 +30,17 @@ export class OAuthFault extends Error {
 /** Codes are single use for a minute, refresh tokens rotate, and one that is used twice ends its whole family (RFC 9700, 4.14.2). */
 export class OAuth {
   private readonly codes = new Map<string, Code>();
-  readonly grants = new Map<string, Grant>();
+  /** Tokens, kept with the world: a network does not forget them because it was restarted. */
+  readonly grants: Map<string, Grant>;
 
   constructor(
     readonly network: Network,
     private readonly world: World,
     readonly client: { id: string; secret: string },
     readonly redirects: Set<string>,
-  ) {}
+  ) {
+    this.grants = world.grants[network];
+  }
 
   checkRedirect(uri: string): boolean {
     return this.redirects.has(uri);
@@ -73,7 +76,8 @@ export class OAuth {
     const refresh = secret();
     const grant: Grant = { person, scopes, family, kind: 'access', expires: this.world.now().getTime() + seconds * 1000, live: true };
     this.grants.set(access, grant);
-    this.grants.set(refresh, { ...grant, kind: 'refresh', expires: Infinity });
+    this.grants.set(refresh, { ...grant, kind: 'refresh', expires: Number.MAX_SAFE_INTEGER });
+    this.world.save();
     return { grant, access, refresh };
   }
 
@@ -90,7 +94,7 @@ export class OAuth {
 
   app(): string {
     const token = secret();
-    this.grants.set(token, { person: '', scopes: [], family: token, kind: 'app', expires: Infinity, live: true });
+    this.grants.set(token, { person: '', scopes: [], family: token, kind: 'app', expires: Number.MAX_SAFE_INTEGER, live: true });
     return token;
   }
 
@@ -103,6 +107,7 @@ export class OAuth {
 
   end(family: string): void {
     for (const grant of this.grants.values()) if (grant.family === family) grant.live = false;
+    this.world.save();
   }
   endPerson(person: string): void {
     for (const grant of this.grants.values()) if (grant.person === person) grant.live = false;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { Grant } from './oauth.js';
 import { PEOPLE } from './people.js';
 
 export type Network = 'x' | 'facebook';
@@ -43,6 +44,7 @@ interface State {
   likes: string[];
   posts: Post[];
   postNumber: number;
+  grants?: Record<Network, [string, Grant][]>;
 }
 
 /** Everything the invented people did, on all sandbox networks; kept in a file so that it outlasts a restart. */
@@ -53,6 +55,7 @@ export class World {
   private follows = new Set<string>();
   private likes = new Set<string>();
   posts: Post[] = [];
+  readonly grants: Record<Network, Map<string, Grant>> = { x: new Map(), facebook: new Map() };
   faults: Fault[] = [];
   rates: Rate[] = [];
   readonly log: { at: string; network: Network; method: string; path: string; status: number }[] = [];
@@ -106,6 +109,7 @@ export class World {
     this.likes = new Set(state.likes);
     this.posts = state.posts;
     this.postNumber = state.postNumber;
+    for (const network of ['x', 'facebook'] as const) for (const [token, grant] of state.grants?.[network] ?? []) this.grants[network].set(token, grant);
   }
 
   private index(person: Person): void {
@@ -232,7 +236,8 @@ export class World {
     if (this.log.length > 20_000) this.log.splice(0, 10_000);
   }
 
-  private save(): void {
+  /** Writes the state soon; several changes are one write. */
+  save(): void {
     if (!this.file || this.timer) return;
     this.timer = setTimeout(() => {
       this.timer = null;
@@ -246,7 +251,14 @@ export class World {
     this.timer = null;
     if (!this.file) return;
     mkdirSync(dirname(this.file), { recursive: true });
-    const state: State = { people: this.people, follows: [...this.follows], likes: [...this.likes], posts: this.posts, postNumber: this.postNumber };
+    const state: State = {
+      people: this.people,
+      follows: [...this.follows],
+      likes: [...this.likes],
+      grants: { x: [...this.grants.x], facebook: [...this.grants.facebook] },
+      posts: this.posts,
+      postNumber: this.postNumber,
+    };
     writeFileSync(`${this.file}.new`, JSON.stringify(state));
     renameSync(`${this.file}.new`, this.file);
   }

@@ -120,7 +120,7 @@ export class SignIn {
   private renew(req: Request): Promise<void> {
     return new Promise((resolve, reject) => {
       req.session.regenerate((error: unknown) => {
-        if (error) reject(error);
+        if (error) reject(asError(error));
         else resolve();
       });
     });
@@ -137,7 +137,7 @@ export class SignIn {
   leave(req: Request): Promise<void> {
     return new Promise((resolve, reject) => {
       req.session.destroy((error: unknown) => {
-        if (error) reject(error);
+        if (error) reject(asError(error));
         else resolve();
       });
     });

@@ -40,7 +40,9 @@ interface AccountView {
 async function accountViews({ registry, follows }: AthletePageParts, athlete: AthleteRecord, reader: string | null): Promise<AccountView[]> {
   const [all, verified] = await Promise.all([registry.publicOf(athlete._id), registry.verifiedOf(athlete._id)]);
   const states = await follows.states(reader, verified);
-  return all.map((one: AccountRecord): AccountView => {
+  // A claim to a network on which somebody else's claim is proved may be an impostor's: it is not shown until it is decided.
+  const shown = all.filter((one) => one.state !== 'candidate' || !verified.some((each) => each.network === one.network));
+  return shown.map((one: AccountRecord): AccountView => {
     const account = verified.find((each: VerifiedAccount) => each.id === one._id);
     const state = states.get(one._id);
     return {

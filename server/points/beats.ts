@@ -34,7 +34,9 @@ export class Beats {
     this.entries = entryModel(connection);
   }
 
-  start(): void {
+  /** Beats once before anything is acknowledged, so that a process killed in its first second is missed too; then every second. */
+  async start(): Promise<void> {
+    await this.beat();
     const turn = (): void => {
       this.timer = setTimeout(() => {
         void this.beat()

@@ -86,9 +86,9 @@ export class Points {
     });
   }
 
-  /** Starts the beat; the worker also heals boards and settles what dead processes left. */
-  start(worker: boolean): void {
-    this.beats.start();
+  /** Starts the beat, before anything may be recorded; the worker also heals boards and settles what dead processes left. */
+  async start(worker: boolean): Promise<void> {
+    await this.beats.start();
     if (!worker) return;
     let turn = 0;
     const look = (): void => {

@@ -85,6 +85,7 @@ export function chatsPages(chats: Chats, athletes: Athletes, words: Words, limit
           lang: req.lang,
           words: {
             you: words.t(req.lang, 'village.you'),
+            count: words.t(req.lang, 'village.count_other', { n: '#' }),
             host: words.t(req.lang, 'village.role.host'),
             moderator: words.t(req.lang, 'village.role.moderator'),
             removed: words.t(req.lang, 'village.removed'),

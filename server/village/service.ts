@@ -105,7 +105,7 @@ export class Chats {
     const done = await this.records.updateOne({ _id: slug, state: chat.state }, { $set: { state } });
     this.cache.delete(slug);
     if (done.modifiedCount === 0) return;
-    await this.delivery.add(this.draft(actor, chat, 'state', state, randomId(), 'host'));
+    await this.delivery.add(await this.draft(actor, chat, 'state', state, randomId(), 'host'));
     await this.audit.add({ by: actor.id, act: `chat.${state}`, on: `chat:${slug}` });
   }
 
@@ -119,20 +119,22 @@ export class Chats {
     return mayModerate(speaker.roles) ? 'moderator' : 'fan';
   }
 
-  private draft(
+  private async draft(
     speaker: Speaker,
     chat: ChatRecord,
     kind: 'said' | 'state',
     text: string,
     clientId: string,
     role: ItemRecord['by']['role'],
-  ): Omit<ItemRecord, 'n'> {
+  ): Promise<Omit<ItemRecord, 'n'>> {
+    // A host speaks under the athlete's own name, which the room knows.
+    const name = role === 'host' ? ((await this.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name) : speaker.name;
     return {
       _id: randomId(),
       chat: chat._id,
       kind,
       fan: speaker.id,
-      by: { name: speaker.name, role },
+      by: { name, role },
       text,
       lang: '',
       at: this.clock.now(),
@@ -145,7 +147,7 @@ export class Chats {
   async say(speaker: Speaker, slug: string, text: string, clientId: string): Promise<{ item: ChatItem; last: number }> {
     const chat = await this.require(slug);
     if (chat.state !== 'live') throw new VillageError('chat_closed', { state: chat.state });
-    const stored = await this.delivery.add(this.draft(speaker, chat, 'said', text, clientId, await this.roleOf(speaker, chat)));
+    const stored = await this.delivery.add(await this.draft(speaker, chat, 'said', text, clientId, await this.roleOf(speaker, chat)));
     return { item: presentItem(stored, speaker.id), last: await this.delivery.known(slug) };
   }
 

@@ -28,8 +28,7 @@ describe('the registry', () => {
   });
   after(() => world.close());
   const send = (path: string, body: object, as = token) => world.api(`/registry/cases${path}`, { method: 'POST', token: as, body });
-  const lookup = async (account: string) =>
-    (await world.api(`/registry/lookup?account=${encodeURIComponent(account)}`)).body as unknown as Record<string, never>;
+  const lookup = async (account: string) => (await world.api(`/registry/lookup?account=${encodeURIComponent(account)}`)).body;
   let id = '';
 
   it('opens a case from any form of an address, by the network\u2019s stable id', async () => {

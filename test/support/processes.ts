@@ -1,0 +1,40 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from '../../scripts/root.js';
+
+/** A process of the built hub, as `npm start` runs it. */
+export interface HubProcess {
+  child: ChildProcess;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts `web` or `worker` and waits until it says that it is ready. */
+export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv): Promise<HubProcess> {
+  const child = spawn(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
+  });
+  let errors = '';
+  child.stderr?.on('data', (part: Buffer) => {
+    errors += part.toString();
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', () => {
+      resolve();
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`${role} ended with ${String(code)}: ${errors}`));
+    });
+  });
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+  });
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await gone;
+  };
+  return { child, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+}
