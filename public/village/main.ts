@@ -8,6 +8,7 @@ interface Room {
   last: number;
   live: boolean;
   lang: string;
+  timeZone: string;
   words: Record<string, string>;
 }
 const room = readJson<Room>('room');
@@ -55,7 +56,11 @@ if (room && list) {
     if (item.at) {
       const time = document.createElement('time');
       time.dateTime = item.at;
-      time.textContent = new Date(item.at).toLocaleTimeString(room.lang, { hour: '2-digit', minute: '2-digit' });
+      time.textContent = new Date(item.at).toLocaleTimeString(room.lang === 'en' ? 'en-GB' : 'fr-FR', {
+        hour: '2-digit',
+        minute: '2-digit',
+        timeZone: room.timeZone,
+      });
       who.append(time);
     }
     const text = document.createElement('p');

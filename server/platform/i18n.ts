@@ -38,7 +38,7 @@ export class Words {
 
   constructor(
     folder: string,
-    private readonly timezone: string,
+    readonly timezone: string,
   ) {
     const resources: Record<string, { words: Tree }> = { fr: { words: {} }, en: { words: {} } };
     for (const file of readdirSync(folder)) {

@@ -83,6 +83,7 @@ export function chatsPages(chats: Chats, athletes: Athletes, words: Words, limit
           last,
           live: chat.state === 'live',
           lang: req.lang,
+          timeZone: words.timezone,
           words: {
             you: words.t(req.lang, 'village.you'),
             count: words.t(req.lang, 'village.count_other', { n: '#' }),

@@ -26,7 +26,7 @@ describe('signing in', () => {
     world = await startWorld();
   });
   after(() => world.close());
-  const me = async (browser: Browser): Promise<string | null> => (/data-points /.exec((await browser.go('/en')).text) ? 'in' : null);
+  const me = async (browser: Browser): Promise<string | null> => (/data-points[ >]/.exec((await browser.go('/en')).text) ? 'in' : null);
   const count = (name: string) => world.context.connection.collection(name).countDocuments();
 
   for (const network of ['x', 'facebook'] as const) {

@@ -13,7 +13,8 @@ export interface HubProcess {
 export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv): Promise<HubProcess> {
   const child = spawn(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, ...env },
+    // Coverage is told from the sources: a built process would be counted by other lines.
+    env: { ...process.env, ...env, NODE_V8_COVERAGE: '' },
   });
   let errors = '';
   child.stderr?.on('data', (part: Buffer) => {

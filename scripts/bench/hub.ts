@@ -1,0 +1,164 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { readConfig } from '../../server/config.js';
+import { createContext, type Context } from '../../server/context.js';
+import { startSandbox, type Sandbox } from '../sandbox/start.js';
+import { demoFan } from '../demo/sign-in.js';
+
+const key = (bytes: number): string => randomBytes(bytes).toString('base64');
+export interface BenchHub {
+  context: Context;
+  sandbox: Sandbox;
+  env: NodeJS.ProcessEnv;
+  url: string;
+  organiser: string;
+}
+
+/** A hub for measuring: its own database, a hub card, so many verified stars, nothing else. */
+export async function prepare(mongodb: string, redis: string, port: number, dataDir: string, stars: number): Promise<BenchHub> {
+  const clients = { x: { id: 'bench', secret: 'bench-secret' }, facebook: { id: '1', secret: 'bench-secret' } };
+  const url = `http://127.0.0.1:${port}`;
+  const sandbox = await startSandbox({
+    port: 0,
+    file: null,
+    token: 'bench',
+    clients,
+    redirects: { x: [`${url}/auth/x/callback`], facebook: [`${url}/auth/facebook/callback`] },
+  });
+  const mark = randomBytes(4).toString('hex');
+  const env = {
+    NODE_ENV: 'development',
+    LOG_LEVEL: 'error',
+    PORT: String(port),
+    PUBLIC_URL: url,
+    DATA_DIR: dataDir,
+    MONGODB_URI: mongodb,
+    MONGODB_NAME: `bench_${mark}`,
+    REDIS_URL: redis,
+    REDIS_PREFIX: `bench_${mark}:`,
+    SESSION_SECRET: key(48),
+    TOKEN_KEYS: `k1:${key(32)}`,
+    SIGNING_KEY: key(32),
+    METRICS_TOKEN: key(32),
+    X_CLIENT_ID: 'bench',
+    X_CLIENT_SECRET: 'bench-secret',
+    X_ORIGIN_PAGES: sandbox.networks.x,
+    X_ORIGIN_API: sandbox.networks.x,
+    FACEBOOK_APP_ID: '1',
+    FACEBOOK_APP_SECRET: 'bench-secret',
+    FACEBOOK_ORIGIN_PAGES: sandbox.networks.facebook,
+    FACEBOOK_ORIGIN_GRAPH: sandbox.networks.facebookGraph,
+  };
+  const context = await createContext(readConfig(env), 'bench', { search: false, log: pino({ level: 'error' }) });
+  await context.release();
+  const people = Array.from({ length: stars }, (_x, n) => ({ handle: `star${n}`, name: `Star Number ${n}` }));
+  for (const one of people) sandbox.world.add(one);
+  await context.athletes.put(
+    people.map((one) => ({
+      source: 'bench',
+      sourceId: one.handle,
+      slug: one.handle,
+      name: one.name,
+      sex: '',
+      noc: 'FRA',
+      country: 'France',
+      disciplines: ['fencing'],
+      games: [],
+      medals: { gold: 0, silver: 0, bronze: 0 },
+      lastYear: 2024,
+    })),
+  );
+  const now = new Date();
+  // Thousands of decisions one by one would measure the registry, which is not asked here: they are written as they would be.
+  await context.connection.collection('accounts').insertMany(
+    people.map((one, n) => ({
+      _id: `acc${n}` as never,
+      network: 'x',
+      accountId: sandbox.world.person(one.handle)?.ids.x,
+      handle: one.handle,
+      handleKey: one.handle,
+      skeleton: one.handle,
+      url: '',
+      athlete: one.handle,
+      state: 'verified',
+      epoch: 1,
+      signatures: [],
+      quorum: 1,
+      since: now,
+      decidedAt: now,
+      reason: 'bench',
+      fake: false,
+      profile: { name: one.name, about: '', createdAt: null, followers: null, badge: null, fetchedAt: now },
+      submittedBy: 'bench',
+      submittedAt: now,
+    })),
+  );
+  const organiser = (await context.fans.setRole((await demoFan(context, 'organiser1', ['x']))._id, 'organiser', true, 'bench'))._id;
+  return { context, sandbox, env, url, organiser };
+}
+
+/** So many fans with a token each, written in bulk. */
+export async function bulkFans(context: Context, count: number, tag: string): Promise<{ fan: string; token: string }[]> {
+  const made = Array.from({ length: count }, (_x, n) => ({
+    fan: `${tag}-${n}-${randomBytes(8).toString('base64url')}`,
+    token: `vlg_${randomBytes(24).toString('base64url')}`,
+  }));
+  const now = new Date();
+  for (let from = 0; from < made.length; from += 5000) {
+    const part = made.slice(from, from + 5000);
+    await context.connection
+      .collection('fans')
+      .insertMany(
+        part.map(({ fan }, n) => ({
+          _id: fan as never,
+          handle: `${tag}${from + n}`,
+          name: fan,
+          country: 'FR',
+          birthYear: 1990,
+          language: 'fr',
+          roles: [],
+          version: 1,
+          revision: 1,
+          state: 'active',
+          consent: { version: 'b', at: now },
+          demo: false,
+          createdAt: now,
+        })),
+      );
+    await context.connection
+      .collection('tokens')
+      .insertMany(
+        part.map(({ fan, token }) => ({
+          _id: createHash('sha256').update(token).digest('hex') as never,
+          fan,
+          name: 'bench',
+          scopes: ['read', 'follow', 'chat'],
+          createdAt: now,
+        })),
+      );
+  }
+  return made;
+}
+
+/** So many scores of fans on the boards, written straight, for measuring boards alone. */
+export async function bulkScores(context: Context, count: number): Promise<string[]> {
+  const sample: string[] = [];
+  for (let from = 0; from < count; from += 10_000) {
+    await context.connection.collection('scores').insertMany(
+      Array.from({ length: Math.min(10_000, count - from) }, (_x, n) => {
+        const id = `board-${from + n}`;
+        if ((from + n) % Math.ceil(count / 500) === 0) sample.push(id);
+        const points = 1 + Math.floor(Math.random() ** 3 * 5000);
+        const reachedAt = Date.UTC(2026, 0, 1) + Math.floor(Math.random() * 2e10);
+        return {
+          _id: id as never,
+          seq: points,
+          after: { points, reachedAt, disciplines: { fencing: [points, reachedAt] }, windows: {}, likesToday: ['', 0], medals: {} },
+          standing: { rankable: true, name: id, country: 'FR', revision: 1 },
+        };
+      }),
+      { ordered: false },
+    );
+  }
+  return sample;
+}
