@@ -17,6 +17,8 @@ const setting = (name: string, normal: number): number => Number(process.argv.fi
 const FANS = setting('fans', 1_000_000);
 const AWARDS = setting('awards', 20_000);
 const STARS = setting('stars', 1000);
+/** `--profile=DIR` writes a CPU profile of each process there. */
+const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length) ?? null;
 const rows: { scenario: string; figure: string; bare: string; goal: string }[] = [];
 const say = (line: string): void => {
   process.stderr.write(`bench: ${line}\n`);
@@ -30,7 +32,11 @@ const text = (one: Figures): string => `${one.perSecond}/s, p50 ${one.p50} ms, p
 
 function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
-  const child = fork(join(root, 'build', file), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(join(root, 'build', file), args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [],
+  });
   return new Promise((resolve, reject) => {
     child.once('message', (message: { url?: string }) => {
       resolve({ child, message, ms: performance.now() - begun });
@@ -130,25 +136,23 @@ async function boards(hub: BenchHub): Promise<void> {
   // Fans who may ask for themselves: tokens for a sample of the ranked.
   const { createHash } = await import('node:crypto');
   const now = new Date();
-  await hub.context.connection
-    .collection('fans')
-    .insertMany(
-      sample.map((fan) => ({
-        _id: fan as never,
-        handle: fan,
-        name: fan,
-        country: 'FR',
-        birthYear: 1990,
-        language: 'fr',
-        roles: [],
-        version: 1,
-        revision: 1,
-        state: 'active',
-        consent: { version: 'b', at: now },
-        demo: false,
-        createdAt: now,
-      })),
-    );
+  await hub.context.connection.collection('fans').insertMany(
+    sample.map((fan) => ({
+      _id: fan as never,
+      handle: fan,
+      name: fan,
+      country: 'FR',
+      birthYear: 1990,
+      language: 'fr',
+      roles: [],
+      version: 1,
+      revision: 1,
+      state: 'active',
+      consent: { version: 'b', at: now },
+      demo: false,
+      createdAt: now,
+    })),
+  );
   await hub.context.connection
     .collection('tokens')
     .insertMany(
@@ -308,7 +312,15 @@ try {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
-for (const child of children) child.kill('SIGTERM');
+await Promise.all(
+  children.map(
+    (child) =>
+      new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.kill('SIGTERM');
+      }),
+  ),
+);
 await Promise.all(services.map((one) => one.stop()));
 rmSync(dir, { recursive: true, force: true });
 process.exit();

@@ -106,36 +106,32 @@ export async function bulkFans(context: Context, count: number, tag: string): Pr
   const now = new Date();
   for (let from = 0; from < made.length; from += 5000) {
     const part = made.slice(from, from + 5000);
-    await context.connection
-      .collection('fans')
-      .insertMany(
-        part.map(({ fan }, n) => ({
-          _id: fan as never,
-          handle: `${tag}${from + n}`,
-          name: fan,
-          country: 'FR',
-          birthYear: 1990,
-          language: 'fr',
-          roles: [],
-          version: 1,
-          revision: 1,
-          state: 'active',
-          consent: { version: 'b', at: now },
-          demo: false,
-          createdAt: now,
-        })),
-      );
-    await context.connection
-      .collection('tokens')
-      .insertMany(
-        part.map(({ fan, token }) => ({
-          _id: createHash('sha256').update(token).digest('hex') as never,
-          fan,
-          name: 'bench',
-          scopes: ['read', 'follow', 'chat'],
-          createdAt: now,
-        })),
-      );
+    await context.connection.collection('fans').insertMany(
+      part.map(({ fan }, n) => ({
+        _id: fan as never,
+        handle: `${tag}${from + n}`,
+        name: fan,
+        country: 'FR',
+        birthYear: 1990,
+        language: 'fr',
+        roles: [],
+        version: 1,
+        revision: 1,
+        state: 'active',
+        consent: { version: 'b', at: now },
+        demo: false,
+        createdAt: now,
+      })),
+    );
+    await context.connection.collection('tokens').insertMany(
+      part.map(({ fan, token }) => ({
+        _id: createHash('sha256').update(token).digest('hex') as never,
+        fan,
+        name: 'bench',
+        scopes: ['read', 'follow', 'chat'],
+        createdAt: now,
+      })),
+    );
   }
   return made;
 }

@@ -24,10 +24,14 @@ const IMPORT_LEASE_MS = 60_000;
 /** How many people the store is asked for while the index is being prepared. */
 const PARTIAL = 400;
 const COUNT_MS = 60_000;
+/** How long a person of the directory is remembered by slug, and how many are. */
+const SLUG_MS = 5000;
+const SLUGS = 5000;
 
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
+  private readonly bySlugs = new Map<string, { at: number; athlete: Promise<AthleteRecord | null> }>();
   private counted: { at: number; number: Promise<number> } | null = null;
 
   constructor(
@@ -38,7 +42,10 @@ export class Athletes {
     private readonly index: Search | null,
   ) {
     this.records = athleteModel(connection);
-    bus.on('athletes:changed', () => this.index?.look().catch(() => undefined));
+    bus.on('athletes:changed', () => {
+      this.bySlugs.clear();
+      return this.index?.look().catch(() => undefined);
+    });
   }
 
   private next(): Promise<number> {
@@ -94,7 +101,18 @@ export class Athletes {
 
   /** The athlete with this slug, current or old; hidden people are not found. */
   async bySlug(slug: string): Promise<AthleteRecord | null> {
-    return this.records.findOne({ slugs: slug, hidden: { $ne: true } }).lean<AthleteRecord>();
+    const now = Date.now();
+    const known = this.bySlugs.get(slug);
+    if (known && now - known.at < SLUG_MS) return known.athlete;
+    const athlete = this.records
+      .findOne({ slugs: slug, hidden: { $ne: true } })
+      .lean<AthleteRecord>()
+      .exec();
+    athlete.catch(() => this.bySlugs.delete(slug));
+    this.bySlugs.delete(slug);
+    this.bySlugs.set(slug, { at: now, athlete });
+    if (this.bySlugs.size > SLUGS) this.bySlugs.delete(this.bySlugs.keys().next().value as string);
+    return athlete;
   }
 
   /** As `bySlug`, or `athlete_not_found`. */
@@ -113,6 +131,7 @@ export class Athletes {
   /** The registry says on which networks an athlete has verified accounts now. */
   async setNetworks(id: string, networks: string[]): Promise<void> {
     const revision = await this.next();
+    this.bySlugs.clear();
     await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
     this.bus.tell('athletes:changed', { revision });
   }
@@ -120,6 +139,7 @@ export class Athletes {
   /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
   async hide(id: string, hidden: boolean): Promise<void> {
     const revision = await this.next();
+    this.bySlugs.clear();
     const done = await this.records.updateOne({ _id: id }, { $set: { hidden, revision } });
     if (done.matchedCount === 0) throw new VillageError('athlete_not_found', { slug: id });
     this.bus.tell('athletes:changed', { revision });

@@ -2,6 +2,7 @@ import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import { NetworkError, type LinkedAccount, type NetworkId, type TokenSet } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
 import type { Leases } from '../platform/leases.js';
@@ -14,6 +15,7 @@ const owner = (fan: string, network: string): string => `${fan}:${network}`;
 /** Fans' own accounts on networks, and the tokens behind them. */
 export class Identities {
   private readonly records: Model<IdentityRecord>;
+  private readonly links: Batcher<IdentityRecord[]>;
 
   constructor(
     connection: Connection,
@@ -23,6 +25,14 @@ export class Identities {
     private readonly clock: Clock,
   ) {
     this.records = identityModel(connection);
+    this.links = new Batcher(async (fans) => {
+      const found = await this.records.collection
+        .find<IdentityRecord>({ fan: { $in: fans } }, { projection: { sealed: 0 }, readConcern: { level: 'majority' } })
+        .toArray();
+      const byFan = new Map<string, IdentityRecord[]>();
+      for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
+      return byFan;
+    });
   }
 
   /** The identity behind a network's stable id; handles and mail addresses are never the key (ASVS 6.8.1). */
@@ -32,6 +42,11 @@ export class Identities {
 
   async of(fan: string): Promise<IdentityRecord[]> {
     return this.records.find({ fan }).sort({ linkedAt: 1 }).lean<IdentityRecord[]>();
+  }
+
+  /** Whether this link of a fan still stands, as the store has it now. */
+  async linkStands(fan: string, link: string): Promise<boolean> {
+    return ((await this.links.get(fan)) ?? []).some((one) => one.link === link);
   }
 
   async byHandle(network: NetworkId, handle: string): Promise<IdentityRecord | null> {

@@ -2,6 +2,7 @@ import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { LinkedAccount, NetworkId } from '../networks/network.js';
 import type { Audit } from '../platform/audit.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
@@ -34,6 +35,7 @@ export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean =>
 /** The people of the hub. */
 export class Fans {
   private readonly records: Model<FanRecord>;
+  private readonly reader: Batcher<FanRecord>;
   private readonly cache = new Map<string, { at: number; fan: Promise<FanRecord | null> }>();
   private linkedTo: Linked | null = null;
 
@@ -46,6 +48,10 @@ export class Fans {
     private readonly clock: Clock,
   ) {
     this.records = fanModel(connection);
+    this.reader = new Batcher(async (ids) => {
+      const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }).toArray();
+      return new Map(found.map((one) => [one._id, one]));
+    });
     bus.on('fans:changed', ({ fan }) => {
       this.cache.delete(fan);
     });
@@ -61,7 +67,7 @@ export class Fans {
     const now = Date.now();
     const known = this.cache.get(id);
     if (known && now - known.at < CACHE_MS) return known.fan;
-    const fan = this.records.findById(id).lean<FanRecord>().exec();
+    const fan = this.reader.get(id);
     fan.catch(() => {
       this.cache.delete(id);
     });

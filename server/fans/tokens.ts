@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
+import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { sha256 } from '../platform/ids.js';
 import { tokenModel, type TokenRecord } from './fan.model.js';
@@ -14,6 +15,7 @@ const MOST = 10_000;
 /** Personal API tokens (DESIGN 7): shown once, stored hashed. */
 export class ApiTokens {
   private readonly records: Model<TokenRecord>;
+  private readonly reader: Batcher<TokenRecord>;
   private readonly cache = new Map<string, { at: number; record: Promise<TokenRecord | null> }>();
 
   constructor(
@@ -21,6 +23,10 @@ export class ApiTokens {
     private readonly clock: Clock,
   ) {
     this.records = tokenModel(connection);
+    this.reader = new Batcher(async (ids) => {
+      const found = await this.records.collection.find<TokenRecord>({ _id: { $in: ids as never[] } }).toArray();
+      return new Map(found.map((one) => [one._id, one]));
+    });
   }
 
   /** Makes a token and answers its text, which is never seen again. */
@@ -36,7 +42,7 @@ export class ApiTokens {
     const now = Date.now();
     const known = this.cache.get(id);
     if (known && now - known.at < CACHE_MS) return known.record;
-    const record = this.records.findById(id).lean<TokenRecord>().exec();
+    const record = this.reader.get(id);
     record.catch(() => {
       this.cache.delete(id);
     });

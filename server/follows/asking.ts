@@ -77,12 +77,12 @@ export class Asking {
 
   /** Whether card, link and the account's epoch are still those a give was decided under; the epoch is read from the store. */
   private async stands(fan: string, account: VerifiedAccount, card: Card, link: string | null): Promise<boolean> {
-    const [epoch, now, identities] = await Promise.all([
+    const [epoch, now, linked] = await Promise.all([
       this.parts.registry.epoch(account.id),
       this.parts.cards.of(account.network),
-      link ? this.parts.fans.identities.of(fan) : [],
+      link === null || this.parts.fans.identities.linkStands(fan, link),
     ]);
-    return epoch === account.epoch && now?.id === card.id && (link === null || identities.some((one) => one.link === link));
+    return epoch === account.epoch && now?.id === card.id && linked;
   }
 
   /** A give above a limit waits for its day. */

@@ -32,7 +32,7 @@ export class Evidence {
       const body = { fan, salt, network, account: answer.account, verdict: answer.verdict, askedAt: answer.askedAt };
       return { _id: createHash('sha256').update(JSON.stringify(body)).digest('hex'), ...body };
     });
-    await this.records.insertMany(records, { ordered: false });
+    await this.records.collection.insertMany(records as never[], { ordered: false });
     return records.map((one) => one._id);
   }
 }

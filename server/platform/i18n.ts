@@ -32,6 +32,7 @@ function pick(tree: Tree, language: Language, path: string): Tree {
  */
 export class Words {
   private readonly engine: i18n;
+  private readonly memo = { fr: new Map<string, string>(), en: new Map<string, string>() };
   private readonly numbers = new Map<string, Intl.NumberFormat>();
   private readonly dates = new Map<string, Intl.DateTimeFormat>();
   private readonly names = new Map<string, Intl.DisplayNames>();
@@ -64,7 +65,8 @@ export class Words {
   }
 
   /** The text of a key; numbers in `params` are written as the language writes them (`count` chooses the plural). */
-  t(language: Language, key: string, params: Params = {}): string {
+  t(language: Language, key: string, params?: Params): string {
+    if (!params || Object.keys(params).length === 0) return this.plain(language, key);
     const shown: Params = { lng: language };
     for (const [name, value] of Object.entries(params)) {
       if (typeof value === 'number' && name === 'count') {
@@ -73,6 +75,15 @@ export class Words {
       } else shown[name] = typeof value === 'number' ? this.number(language, value) : value;
     }
     return this.engine.t(key, shown);
+  }
+
+  /** A text without parameters, looked up once. */
+  private plain(language: Language, key: string): string {
+    const known = this.memo[language].get(key);
+    if (known !== undefined) return known;
+    const text = this.engine.t(key, { lng: language });
+    this.memo[language].set(key, text);
+    return text;
   }
 
   /** Whether a key exists. */

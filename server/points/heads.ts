@@ -41,8 +41,11 @@ export class Heads {
   async fresh(fans: string[]): Promise<Map<string, Head>> {
     const scores = await this.scores.seqs(fans);
     const found = new Map<string, Head>(fans.map((fan) => [fan, NO_HEAD]));
-    const $or = fans.map((fan) => ({ fan, seq: { $gte: Math.max(1, scores.get(fan) ?? 1) } }));
-    const tail = this.records.collection.find<Entry>($or.length === 1 ? ($or[0] as object) : { $or }, {
+    // Fans without a score have a few entries at most, found by one list; the others are read from where their score ends.
+    const scored = fans.filter((fan) => scores.has(fan)).map((fan) => ({ fan, seq: { $gte: scores.get(fan) as number } }));
+    const unscored = fans.filter((fan) => !scores.has(fan));
+    const parts: object[] = [...scored, ...(unscored.length > 0 ? [{ fan: { $in: unscored } }] : [])];
+    const tail = this.records.collection.find<Entry>(parts.length === 1 ? (parts[0] as object) : { $or: parts }, {
       projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
       readConcern: { level: 'majority' },
     });

@@ -155,8 +155,10 @@ export class Ledger {
     const again: Waiting[] = [];
     try {
       const rules = await this.rules.read();
-      const open = batch.flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
-      const [heads, last] = await Promise.all([this.heads.of(batch.map((one) => one.fan)), this.lastTurns(open)]);
+      const heads = await this.heads.of(batch.map((one) => one.fan));
+      // Whoever has no entry has done no deed: there is no last turn to read.
+      const open = batch.filter((one) => (heads.get(one.fan)?.seq ?? 0) > 0).flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
+      const last = await this.lastTurns(open);
       for (const one of batch) this.recognise(one, last);
       const singles: Single[] = [];
       const chains: Promise<void>[] = [];
@@ -169,7 +171,8 @@ export class Ledger {
             chains.push(this.writeChain(one, head, last, rules));
             return;
           }
-          const decided = await this.decide(one.wishes[0] as Wish, head, last, rules);
+          const wish = one.wishes[0] as Wish;
+          const decided = await this.decide(wish, head, last, rules, wish.stands?.() ?? true);
           if ('seq' in decided) {
             const attempt = { id: new Types.ObjectId(), entry: decided };
             singles.push({ one, at: 0, ...attempt });
@@ -203,6 +206,7 @@ export class Ledger {
 
   /** The last turn of every deed of a flush, in one find on the unique index (fan, deed, turn). */
   private async lastTurns(wishes: Wish[]): Promise<Map<string, LastTurn>> {
+    if (wishes.length === 0) return new Map();
     const fans = [...new Set(wishes.map((wish) => wish.fan))];
     const deeds = [...new Set(wishes.map((wish) => wish.deed))];
     const found = await this.records.collection
@@ -229,7 +233,7 @@ export class Ledger {
   }
 
   /** The entry that a wish means behind this head, or the outcome when nothing is to be written. */
-  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<Entry | Outcome> {
+  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: Promise<boolean> | boolean): Promise<Entry | Outcome> {
     const before = last.get(`${wish.fan}\0${wish.deed}`);
     const turn = before?.turn ?? 0;
     const nothing = (more: Partial<Outcome> = {}): Outcome => ({ entry: null, turn, head, limited: null, dropped: false, ...more });
@@ -242,7 +246,7 @@ export class Ledger {
       if (head.after.points >= MOST_POINTS) return nothing({ dropped: true });
       const limited = next > 2 * GIVES_A_DAY ? await this.limitedUntil(wish, at) : null;
       if (limited) return nothing({ limited });
-      if (wish.stands && !(await wish.stands())) return nothing({ dropped: true });
+      if (!(await stands)) return nothing({ dropped: true });
     }
     const facts: DeedFacts = before
       ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
@@ -293,10 +297,12 @@ export class Ledger {
   private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<void> {
     let head = start;
     const entries: (Attempt & { at: number })[] = [];
+    // Asked for all at once, so that it is one read and not one a wish.
+    const stands = await Promise.all(one.wishes.map((wish, at) => (one.outcomes[at] ? true : (wish.stands?.() ?? true))));
     for (const [at, wish] of one.wishes.entries()) {
       if (one.outcomes[at]) continue;
       if (entries.length >= CHAIN_LIMIT) break;
-      const decided = await this.decide(wish, head, last, rules);
+      const decided = await this.decide(wish, head, last, rules, stands[at] ?? false);
       if ('seq' in decided) {
         const attempt = { id: new Types.ObjectId(), entry: decided };
         entries.push({ at, ...attempt });

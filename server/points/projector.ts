@@ -6,7 +6,8 @@ import type { Heads } from './heads.js';
 import type { FanStanding, Standing } from './needs.js';
 import type { ScoreRecord, Scores } from './scores.js';
 
-const JOIN_MS = 25;
+/** How long moves are joined before they are written (LEDGER 3). */
+const JOIN_MS = 100;
 const UNKNOWN: FanStanding = { rankable: false, name: '', country: '', revision: 0 };
 const CACHE = 100_000;
 

@@ -6,12 +6,12 @@ import { mayModerate } from '../fans/service.js';
 import { NetworkError, type NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Audit, AuditRecord } from '../platform/audit.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
 import { isDuplicate } from '../platform/mongo.js';
 import { accountModel, EARNS, type AccountRecord, type AccountState } from './account.model.js';
-import { Epochs } from './epochs.js';
 import { skeleton } from './skeleton.js';
 
 export type { AccountRecord } from './account.model.js';
@@ -54,7 +54,8 @@ interface Listed {
 export class Registry {
   private readonly records: Model<AccountRecord>;
   private cache: { at: number; listed: Promise<Listed> } | null = null;
-  private readonly epochs: Epochs;
+  /** Epochs uncached, because a give re-reads them when it decides (LEDGER 4); a flush of the ledger pays for one read. */
+  private readonly epochs: Batcher<number>;
 
   constructor(
     connection: Connection,
@@ -65,7 +66,12 @@ export class Registry {
     private readonly clock: Clock,
   ) {
     this.records = accountModel(connection);
-    this.epochs = new Epochs(connection);
+    this.epochs = new Batcher(async (ids) => {
+      const found = await this.records.collection
+        .find<AccountRecord>({ _id: { $in: ids as never[] } }, { projection: { epoch: 1, state: 1 }, readConcern: { level: 'majority' } })
+        .toArray();
+      return new Map(found.filter((one) => EARNS.includes(one.state)).map((one) => [one._id, one.epoch]));
+    });
     bus.on('registry:changed', () => {
       this.cache = null;
     });
@@ -303,7 +309,7 @@ export class Registry {
 
   /** The epoch of a verified account as the store has it now, null when it is not verified. */
   epoch(id: string): Promise<number | null> {
-    return this.epochs.of(id);
+    return this.epochs.get(id);
   }
 
   /** What the registry knows of an address or handle of any form (DESIGN 7). Asks no network. */

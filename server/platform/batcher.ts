@@ -1,0 +1,40 @@
+/**
+ * Turns many single reads into few: one read is in flight, and what is asked meanwhile is the next. A key that is asked for twice in
+ * one read is read once. Nothing is kept: every answer is as fresh as its question.
+ */
+export class Batcher<V> {
+  private waiting = new Map<string, { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]>();
+  private running = false;
+
+  /** @param read answers the keys it finds; the others are null. @param most keys of one read */
+  constructor(
+    private readonly read: (keys: string[]) => Promise<Map<string, V>>,
+    private readonly most = 500,
+  ) {}
+
+  get(key: string): Promise<V | null> {
+    return new Promise((resolve, reject) => {
+      const known = this.waiting.get(key);
+      if (known) known.push({ resolve, reject });
+      else this.waiting.set(key, [{ resolve, reject }]);
+      if (this.running) return;
+      this.running = true;
+      // What is asked in this turn of the event loop joins the first read.
+      setImmediate(() => void this.run());
+    });
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.size > 0) {
+      const batch = [...this.waiting].slice(0, this.most);
+      for (const [key] of batch) this.waiting.delete(key);
+      try {
+        const found = await this.read(batch.map(([key]) => key));
+        for (const [key, asked] of batch) for (const one of asked) one.resolve(found.get(key) ?? null);
+      } catch (error) {
+        for (const [, asked] of batch) for (const one of asked) one.reject(error);
+      }
+    }
+    this.running = false;
+  }
+}
