@@ -1,7 +1,9 @@
 import type { Connection, Model } from 'mongoose';
 import type { Readable } from 'node:stream';
 import { VillageError } from '../errors.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
+import { Fresh } from '../platform/fresh.js';
 import type { Leases } from '../platform/leases.js';
 import { isDuplicate } from '../platform/mongo.js';
 import type { Settings } from '../platform/settings.js';
@@ -24,15 +26,16 @@ const IMPORT_LEASE_MS = 60_000;
 /** How many people the store is asked for while the index is being prepared. */
 const PARTIAL = 400;
 const COUNT_MS = 60_000;
-/** How long a person of the directory is remembered by slug, and how many are. */
-const SLUG_MS = 5000;
-const SLUGS = 5000;
+/** How old what is shown of a person may be. */
+const FRESH_MS = 5000;
 
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
-  private readonly bySlugs = new Map<string, { at: number; athlete: Promise<AthleteRecord | null> }>();
-  private counted: { at: number; number: Promise<number> } | null = null;
+  private readonly bySlugs = new Fresh<AthleteRecord | null>(FRESH_MS, 5000);
+  private readonly people = new Fresh<AthleteRecord | null>(FRESH_MS, 5000);
+  private readonly reader: Batcher<AthleteRecord>;
+  private readonly counted = new Fresh<number>(COUNT_MS);
 
   constructor(
     connection: Connection,
@@ -42,10 +45,16 @@ export class Athletes {
     private readonly index: Search | null,
   ) {
     this.records = athleteModel(connection);
+    this.reader = new Batcher(async (ids) => new Map((await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>()).map((one) => [one._id, one])));
     bus.on('athletes:changed', () => {
-      this.bySlugs.clear();
+      this.forget();
       return this.index?.look().catch(() => undefined);
     });
+  }
+
+  private forget(): void {
+    this.bySlugs.forget();
+    this.people.forget();
   }
 
   private next(): Promise<number> {
@@ -96,23 +105,18 @@ export class Athletes {
       if (!isDuplicate(error)) throw error;
       await writeBatch(this.records, people, revision);
     }
+    this.forget();
     this.bus.tell('athletes:changed', { revision });
   }
 
   /** The athlete with this slug, current or old; hidden people are not found. */
   async bySlug(slug: string): Promise<AthleteRecord | null> {
-    const now = Date.now();
-    const known = this.bySlugs.get(slug);
-    if (known && now - known.at < SLUG_MS) return known.athlete;
-    const athlete = this.records
-      .findOne({ slugs: slug, hidden: { $ne: true } })
-      .lean<AthleteRecord>()
-      .exec();
-    athlete.catch(() => this.bySlugs.delete(slug));
-    this.bySlugs.delete(slug);
-    this.bySlugs.set(slug, { at: now, athlete });
-    if (this.bySlugs.size > SLUGS) this.bySlugs.delete(this.bySlugs.keys().next().value as string);
-    return athlete;
+    return this.bySlugs.get(slug, () =>
+      this.records
+        .findOne({ slugs: slug, hidden: { $ne: true } })
+        .lean<AthleteRecord>()
+        .exec(),
+    );
   }
 
   /** As `bySlug`, or `athlete_not_found`. */
@@ -122,16 +126,16 @@ export class Athletes {
     return found;
   }
 
-  /** Several by id, in one read. */
+  /** Several by id, in one read; at most five seconds old. */
   async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
-    const found = ids.length === 0 ? [] : await this.records.find({ _id: { $in: [...new Set(ids)] } }).lean<AthleteRecord[]>();
-    return new Map(found.map((one) => [one._id, one]));
+    const found = await Promise.all([...new Set(ids)].map((id) => this.people.get(id, () => this.reader.get(id))));
+    return new Map(found.filter((one) => one !== null).map((one) => [one._id, one]));
   }
 
   /** The registry says on which networks an athlete has verified accounts now. */
   async setNetworks(id: string, networks: string[]): Promise<void> {
     const revision = await this.next();
-    this.bySlugs.clear();
+    this.forget();
     await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
     this.bus.tell('athletes:changed', { revision });
   }
@@ -139,7 +143,7 @@ export class Athletes {
   /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
   async hide(id: string, hidden: boolean): Promise<void> {
     const revision = await this.next();
-    this.bySlugs.clear();
+    this.forget();
     const done = await this.records.updateOne({ _id: id }, { $set: { hidden, revision } });
     if (done.matchedCount === 0) throw new VillageError('athlete_not_found', { slug: id });
     this.bus.tell('athletes:changed', { revision });
@@ -147,15 +151,7 @@ export class Athletes {
 
   /** About how many people there are, at most a minute old (some stores count slowly). */
   count(): Promise<number> {
-    const now = Date.now();
-    if (!this.counted || now - this.counted.at > COUNT_MS) {
-      const number = this.records.estimatedDocumentCount().exec();
-      number.catch(() => {
-        this.counted = null;
-      });
-      this.counted = { at: now, number };
-    }
-    return this.counted.number;
+    return this.counted.get('', () => this.records.estimatedDocumentCount().exec());
   }
 
   /**

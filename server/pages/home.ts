@@ -35,7 +35,7 @@ export function homePage({ athletes, registry, follows, points, videos, chats, w
       chats.list(),
       points.rules.read(),
       reader ? points.head(reader) : null,
-      points.board('hub', { limit: 5, ...(reader ? { me: reader } : {}) }),
+      reader ? points.board('hub', { limit: 5, me: reader }) : points.top(5),
       videos.list(reader),
     ]);
     const suggested = await suggest(accounts, follows, reader);

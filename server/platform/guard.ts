@@ -1,8 +1,8 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { csrfSync } from 'csrf-sync';
 import helmet from 'helmet';
-import { randomBytes } from 'node:crypto';
 import { VillageError } from '../errors.js';
+import { randomId } from './ids.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -64,7 +64,7 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
   const nonceOf = (_req: unknown, res: unknown): string => `'nonce-${(res as Response).locals['nonce'] as string}'`;
   return [
     (_req, res, next) => {
-      res.locals['nonce'] = randomBytes(16).toString('base64url');
+      res.locals['nonce'] = randomId();
       next();
     },
     helmet({

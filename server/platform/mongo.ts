@@ -36,8 +36,9 @@ export function model<T>(connection: Connection, name: string, schema: Schema<T>
   return connection.model<T>(name, schema, collection);
 }
 
-/** Makes every index of every model and fails when one is absent afterwards: a unique key that is missing would pay twice. */
+/** Makes the indexes that the models declare and the store lacks, and fails when one is absent afterwards: a unique key that is missing would pay twice. */
 export async function ensureIndexes(connection: Connection): Promise<void> {
+  if ((await missingIndexes(connection)).length === 0) return;
   for (const name of connection.modelNames()) {
     const one = connection.model(name);
     await one.createCollection().catch((error: unknown) => {
@@ -51,16 +52,18 @@ export async function ensureIndexes(connection: Connection): Promise<void> {
 
 /** Names of indexes that the models declare and the store does not have; empty when all is well. */
 export async function missingIndexes(connection: Connection): Promise<string[]> {
-  const absent: string[] = [];
-  for (const name of connection.modelNames()) {
-    const one = connection.model(name);
-    const have = await one.collection.indexes().catch(() => []);
-    const keys = new Set(have.map((index) => JSON.stringify(Object.entries(index['key'] as Record<string, unknown>))));
-    for (const [fields] of one.schema.indexes()) {
-      if (!keys.has(JSON.stringify(Object.entries(fields)))) absent.push(`${one.collection.collectionName}(${Object.keys(fields).join(',')})`);
-    }
-  }
-  return absent;
+  const absent = await Promise.all(
+    connection.modelNames().map(async (name) => {
+      const one = connection.model(name);
+      const have = await one.collection.indexes().catch(() => []);
+      const keys = new Set(have.map((index) => JSON.stringify(Object.entries(index['key'] as Record<string, unknown>))));
+      return one.schema
+        .indexes()
+        .filter(([fields]) => !keys.has(JSON.stringify(Object.entries(fields))))
+        .map(([fields]) => `${one.collection.collectionName}(${Object.keys(fields).join(',')})`);
+    }),
+  );
+  return absent.flat();
 }
 
 /** A unique key refused an insert. Which one is decided by reading, never by the message (DESIGN 4). */

@@ -298,7 +298,7 @@ export class Ledger {
     let head = start;
     const entries: (Attempt & { at: number })[] = [];
     // Asked for all at once, so that it is one read and not one a wish.
-    const stands = await Promise.all(one.wishes.map((wish, at) => (one.outcomes[at] ? true : (wish.stands?.() ?? true))));
+    const stands = await Promise.all(one.wishes.map((wish, at) => (one.outcomes[at] ? Promise.resolve(true) : (wish.stands?.() ?? Promise.resolve(true)))));
     for (const [at, wish] of one.wishes.entries()) {
       if (one.outcomes[at]) continue;
       if (entries.length >= CHAIN_LIMIT) break;

@@ -2,6 +2,7 @@ import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import type { Leases } from '../platform/leases.js';
 import type { Log } from '../platform/logs.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -47,6 +48,7 @@ export interface PointsParts {
 export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
+  private readonly seen = new Fresh<(BoardPage & { fans: Map<string, ScoreRecord> }) | null>(500);
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
@@ -201,8 +203,12 @@ export class Points {
     const cursor = text === undefined ? undefined : readBoardCursor(text);
     if (cursor === null) throw new VillageError('bad_cursor');
     const page = await this.boards.page(board, { ...rest, ...(cursor ? { cursor } : {}) }).catch(() => null);
-    if (!page) return null;
-    return { ...page, fans: await this.scores.of(page.rows.map((row) => row.fan)) };
+    return page ? { ...page, fans: await this.scores.of(page.rows.map((row) => row.fan)) } : null;
+  }
+
+  /** The top of the hub's board as every visitor sees it, at most half a second old. */
+  top(limit: number): ReturnType<Points['board']> {
+    return this.seen.get(String(limit), () => this.board('hub', { limit }));
   }
 
   /** Rebuilds every board that Redis has lost. */

@@ -2,6 +2,7 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { NetworkError, type NetworkId, type Post } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { isDuplicate, model } from '../platform/mongo.js';
 import type { Registry } from '../registry/service.js';
 
@@ -35,6 +36,7 @@ const NEWEST = 10;
 /** Posts of verified accounts, stored so that no page asks a network. */
 export class Posts {
   private readonly records: Model<PostRecord>;
+  private readonly shown = new Fresh<PostRecord[]>(30_000, 5000);
 
   constructor(
     connection: Connection,
@@ -86,10 +88,13 @@ export class Posts {
   async newest(athlete: string, limit: number): Promise<PostRecord[]> {
     const accounts = await this.registry.verifiedOf(athlete);
     if (accounts.length === 0) return [];
-    return this.records
-      .find({ athlete, account: { $in: accounts.map((one) => one.accountId) } })
-      .sort({ createdAt: -1 })
-      .limit(limit)
-      .lean<PostRecord[]>();
+    return this.shown.get(`${athlete}|${limit}|${accounts.map((one) => one.accountId).join()}`, () =>
+      this.records
+        .find({ athlete, account: { $in: accounts.map((one) => one.accountId) } })
+        .sort({ createdAt: -1 })
+        .limit(limit)
+        .lean<PostRecord[]>()
+        .exec(),
+    );
   }
 }

@@ -9,12 +9,15 @@ import type { Audit, AuditRecord } from '../platform/audit.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
 import { isDuplicate } from '../platform/mongo.js';
 import { accountModel, EARNS, type AccountRecord, type AccountState } from './account.model.js';
+import { lookUp, type Lookup } from './lookup.js';
 import { skeleton } from './skeleton.js';
 
 export type { AccountRecord } from './account.model.js';
+export type { Lookup } from './lookup.js';
 /** Who acts: rights are checked here, not only in the screens. */
 export interface Actor {
   id: string;
@@ -31,16 +34,6 @@ export interface VerifiedAccount {
   epoch: number;
   athlete: { id: string; slug: string; name: string; disciplines: string[] };
 }
-export type LookupResult = 'listed' | 'lapsed' | 'revoked' | 'known_fake' | 'lookalike' | 'unknown' | 'not_an_account';
-export interface Lookup {
-  result: LookupResult;
-  account?: { network: NetworkId; handle: string; url: string };
-  athlete?: { slug: string; name: string };
-  since?: Date;
-  why?: string;
-  of?: { network: NetworkId; handle: string };
-  evidence?: { decidedOn: Date | null; by: number; reason: string | null };
-}
 
 const QUORUM = 1;
 const FRESH_MS = 5000;
@@ -55,6 +48,7 @@ export class Registry {
   private readonly records: Model<AccountRecord>;
   private cache: { at: number; listed: Promise<Listed> } | null = null;
   /** Epochs uncached, because a give re-reads them when it decides (LEDGER 4); a flush of the ledger pays for one read. */
+  private readonly shown = new Fresh<AccountRecord[]>(FRESH_MS, 5000);
   private readonly epochs: Batcher<number>;
 
   constructor(
@@ -73,6 +67,7 @@ export class Registry {
       return new Map(found.filter((one) => EARNS.includes(one.state)).map((one) => [one._id, one.epoch]));
     });
     bus.on('registry:changed', () => {
+      this.shown.forget();
       this.cache = null;
     });
     bus.on('athletes:changed', () => {
@@ -133,6 +128,7 @@ export class Registry {
       await this.records.updateOne({ _id: known._id, state: known.state }, { $set: fresh });
       record._id = known._id;
     }
+    this.shown.forget(athlete._id);
     await this.audit.add({
       by: actor.id,
       act: 'account.submitted',
@@ -198,6 +194,7 @@ export class Registry {
 
   private async changed(account: AccountRecord): Promise<void> {
     this.cache = null;
+    this.shown.forget(account.athlete);
     const verified = await this.records.find({ athlete: account.athlete, state: { $in: EARNS } }, { network: 1 }).lean<AccountRecord[]>();
     await this.athletes.setNetworks(account.athlete, [...new Set(verified.map((one) => one.network))]);
     this.bus.tell('registry:changed', { network: account.network, account: account.accountId });
@@ -300,11 +297,14 @@ export class Registry {
   }
 
   /** Everything the public may know of an athlete's accounts, whatever their state, except refused ones. */
-  async publicOf(athlete: string): Promise<AccountRecord[]> {
-    return this.records
-      .find({ athlete, state: { $ne: 'refused' } })
-      .sort({ network: 1 })
-      .lean<AccountRecord[]>();
+  publicOf(athlete: string): Promise<AccountRecord[]> {
+    return this.shown.get(athlete, () =>
+      this.records
+        .find({ athlete, state: { $ne: 'refused' } })
+        .sort({ network: 1 })
+        .lean<AccountRecord[]>()
+        .exec(),
+    );
   }
 
   /** The epoch of a verified account as the store has it now, null when it is not verified. */
@@ -313,42 +313,7 @@ export class Registry {
   }
 
   /** What the registry knows of an address or handle of any form (DESIGN 7). Asks no network. */
-  async lookup(text: string): Promise<Lookup> {
-    const found = this.networks.parse(text);
-    if (!found || found.parsed === 'none') return { result: 'not_an_account' };
-    const { network, parsed } = found;
-    const filter = 'id' in parsed ? { network, accountId: parsed.id } : { network, handleKey: parsed.handle.toLowerCase() };
-    const one = await this.records.findOne({ ...filter, state: { $ne: 'candidate' } }).lean<AccountRecord>();
-    if (one) return this.known(one);
-    if ('handle' in parsed) {
-      const alike = await this.records.findOne({ skeleton: skeleton(parsed.handle), state: 'verified' }).lean<AccountRecord>();
-      if (alike && !(alike.network !== network && alike.handleKey === parsed.handle.toLowerCase()))
-        return { result: 'lookalike', of: { network: alike.network, handle: alike.handle } };
-    }
-    return { result: 'unknown' };
-  }
-
-  private async known(one: AccountRecord): Promise<Lookup> {
-    const athlete = (await this.athletes.byIds([one.athlete])).get(one.athlete);
-    const account = { network: one.network, handle: one.handle, url: this.networks.of(one.network).accountUrl({ id: one.accountId, handle: one.handle }) };
-    const who = athlete && !athlete.hidden ? { athlete: { slug: athlete.slugs[0] ?? athlete._id, name: athlete.name } } : {};
-    if (one.state === 'verified')
-      return {
-        result: 'listed',
-        account,
-        ...who,
-        ...(one.since ? { since: one.since } : {}),
-        evidence: { decidedOn: one.decidedAt, by: one.signatures.length, reason: one.reason },
-      };
-    if (one.state === 'refused')
-      return one.fake
-        ? {
-            result: 'known_fake',
-            account,
-            ...(one.reason ? { why: one.reason } : {}),
-            ...(who.athlete ? { of: { network: one.network, handle: who.athlete.name } } : {}),
-          }
-        : { result: 'unknown' };
-    return { result: one.state === 'lapsed' ? 'lapsed' : 'revoked', account, ...who, ...(one.reason ? { why: one.reason } : {}) };
+  lookup(text: string): Promise<Lookup> {
+    return lookUp({ records: this.records, networks: this.networks, athletes: this.athletes }, text);
   }
 }

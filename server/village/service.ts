@@ -4,6 +4,7 @@ import { mayModerate, mayOrganise, type Fans } from '../fans/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
 import type { RedisClients } from '../platform/redis.js';
 import type { Registry } from '../registry/service.js';
@@ -29,7 +30,8 @@ export type Viewer = string | null;
 export class Chats {
   private readonly records: Model<ChatRecord>;
   private readonly delivery: Delivery;
-  private readonly cache = new Map<string, { at: number; chat: Promise<ChatRecord | null> }>();
+  private readonly lists = new Fresh<ChatRecord[]>(FRESH_MS);
+  private readonly cache = new Fresh<ChatRecord | null>(FRESH_MS);
 
   constructor(
     connection: Connection,
@@ -49,21 +51,17 @@ export class Chats {
     });
     bus.on('chat:items', ({ chat, items }) => {
       this.delivery.heard(chat, Math.max(...(items as ItemRecord[]).map((item) => item.n)));
-      if ((items as ItemRecord[]).some((item) => item.kind === 'state')) this.cache.delete(chat);
+      if ((items as ItemRecord[]).some((item) => item.kind === 'state')) this.forget(chat);
     });
   }
 
   private get(slug: string): Promise<ChatRecord | null> {
-    const now = Date.now();
-    const known = this.cache.get(slug);
-    if (known && now - known.at < FRESH_MS) return known.chat;
-    const chat = this.records.findById(slug).lean<ChatRecord>().exec();
-    chat.catch(() => {
-      this.cache.delete(slug);
-    });
-    this.cache.set(slug, { at: now, chat });
-    if (this.cache.size > 1000) this.cache.delete(this.cache.keys().next().value as string);
-    return chat;
+    return this.cache.get(slug, () => this.records.findById(slug).lean<ChatRecord>().exec());
+  }
+
+  private forget(slug: string): void {
+    this.cache.forget(slug);
+    this.lists.forget();
   }
 
   async require(slug: string): Promise<ChatRecord> {
@@ -73,7 +71,11 @@ export class Chats {
   }
 
   /** Live ones first, then those to come, then the newest that are over. */
-  async list(): Promise<ChatRecord[]> {
+  list(): Promise<ChatRecord[]> {
+    return this.lists.get('', () => this.readList());
+  }
+
+  private async readList(): Promise<ChatRecord[]> {
     const all = await this.records.find().sort({ startsAt: 1 }).limit(200).lean<ChatRecord[]>();
     const order: ChatState[] = ['live', 'paused', 'soon', 'ended'];
     return all.sort(
@@ -85,16 +87,14 @@ export class Chats {
 
   /** The chat of an athlete that is live or comes next. */
   async nextOf(athlete: string): Promise<ChatRecord | null> {
-    return this.records
-      .findOne({ host: athlete, state: { $in: ['live', 'paused', 'soon'] } })
-      .sort({ startsAt: 1 })
-      .lean<ChatRecord>();
+    return (await this.list()).find((one) => one.host === athlete && one.state !== 'ended') ?? null;
   }
 
   /** Opens a room. Organisers only. */
   async open(actor: Speaker, chat: ChatRecord): Promise<void> {
     if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
     await this.records.updateOne({ _id: chat._id }, { $setOnInsert: chat }, { upsert: true });
+    this.forget(chat._id);
     await this.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
   }
 
@@ -103,7 +103,7 @@ export class Chats {
     const chat = await this.require(slug);
     if (!mayOrganise(actor.roles) && (await this.roleOf(actor, chat)) !== 'host') throw new VillageError('not_allowed');
     const done = await this.records.updateOne({ _id: slug, state: chat.state }, { $set: { state } });
-    this.cache.delete(slug);
+    this.forget(slug);
     if (done.modifiedCount === 0) return;
     await this.delivery.add(await this.draft(actor, chat, 'state', state, randomId(), 'host'));
     await this.audit.add({ by: actor.id, act: `chat.${state}`, on: `chat:${slug}` });
