@@ -129,6 +129,8 @@ port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; qu
 });
 
 load();
+// An index from its file answers at once; what has changed since is read right after.
+if (index.size > 0) port.postMessage({ ready: true, revision, size: index.size });
 async function forever(): Promise<void> {
   for (let first = true; ;) {
     const before = revision;
