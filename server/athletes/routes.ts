@@ -85,7 +85,7 @@ export function athletesPages(athletes: Athletes, words: Words): Router {
       { title: words.t(req.lang, 'athletes.title'), section: 'athletes' },
       {
         q: input.q ?? '',
-      filtering: chosen.some(([name]) => name !== 'q'),
+        filtering: chosen.some(([name]) => name !== 'q'),
         total: found.total,
         partial: found.partial,
         importing,
