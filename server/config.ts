@@ -31,6 +31,8 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
   X_CLIENT_ID: z.string().default(''),
   X_CLIENT_SECRET: z.string().default(''),
+  X_API_KEY: z.string().default(''),
+  X_API_SECRET: z.string().default(''),
   X_ORIGIN_PAGES: url.default('https://x.com'),
   X_ORIGIN_API: url.default('https://api.x.com'),
   FACEBOOK_APP_ID: z.string().default(''),
@@ -51,6 +53,9 @@ export interface NetworkSettings {
   pages: string;
   api: string;
   version: string;
+  /** The app's own key pair, where a network parts it from the login's (X); else the login's serves. */
+  appKey?: string;
+  appSecret?: string;
 }
 
 export interface Config {
@@ -149,7 +154,15 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
     timezone: env.TIMEZONE,
     logLevel: env.LOG_LEVEL,
     networks: {
-      x: { clientId: env.X_CLIENT_ID, clientSecret: env.X_CLIENT_SECRET, pages: env.X_ORIGIN_PAGES, api: env.X_ORIGIN_API, version: '2' },
+      x: {
+        clientId: env.X_CLIENT_ID,
+        clientSecret: env.X_CLIENT_SECRET,
+        appKey: env.X_API_KEY || env.X_CLIENT_ID,
+        appSecret: env.X_API_SECRET || env.X_CLIENT_SECRET,
+        pages: env.X_ORIGIN_PAGES,
+        api: env.X_ORIGIN_API,
+        version: '2',
+      },
       facebook: {
         clientId: env.FACEBOOK_APP_ID,
         clientSecret: env.FACEBOOK_APP_SECRET,

@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { InputError, VillageError } from './errors.js';
 import { readerOfSession, readerOfToken } from './fans/reader.js';
 import type { Reader } from './platform/http.js';
+import { LANGUAGES } from './platform/i18n.js';
 import { sha256 } from './platform/ids.js';
 import { addressKey } from './platform/limits.js';
 import { isStoreAway } from './platform/mongo.js';
@@ -139,14 +140,14 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     bus.on('points:moved', async ({ fan, seq, items, points, medal }) => {
       const sockets = village.adapter.rooms.get(`fan:${fan}`);
       if (!sockets || sockets.size === 0) return;
-      const unlocked = await videos
-        .openedBy(
-          fan,
-          items.filter((one) => one.delta > 0).map((one) => one.deed),
-          'fr',
-        )
-        .catch(() => []);
-      village.local.to(`fan:${fan}`).emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
+      const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
+      // A fan may have a page open in each language: titles are told in the page's own.
+      for (const lang of LANGUAGES) {
+        const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
+        if (theirs.length === 0) continue;
+        const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
+        for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
+      }
     }),
     bus.on('follows:progress', ({ fan, ...progress }) => {
       village.local.to(`fan:${fan}`).emit('follows:progress', progress);

@@ -61,7 +61,10 @@ export class XAdapter implements Adapter {
   private async app(): Promise<TwitterApi> {
     const now = this.clock.now().getTime();
     if (!this.appClient || this.appClient.until < now) {
-      const keys = new TwitterApi({ appKey: this.settings.clientId, appSecret: this.settings.clientSecret }, this.options());
+      const keys = new TwitterApi(
+        { appKey: this.settings.appKey ?? this.settings.clientId, appSecret: this.settings.appSecret ?? this.settings.clientSecret },
+        this.options(),
+      );
       this.appClient = { client: await this.guarded(() => keys.appLogin()), until: now + 3_600_000 };
     }
     return this.appClient.client;
