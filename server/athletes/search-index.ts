@@ -37,6 +37,10 @@ export interface SearchAnswer {
   next: string | null;
 }
 
+/** How many questions, and people in them together (8 bytes each), are remembered. */
+const ANSWERED = 2000;
+const ANSWERED_KEYS = 4_000_000;
+
 /** Place in the answer: typos, prefixes, then the directory's own order (active, verified, medals, name). */
 type Place = [typos: number, prefixes: number, former: number, unverified: number, medals: number, name: string, id: string];
 
@@ -72,6 +76,8 @@ export class SearchIndex {
   private order: number[] = [];
   private rank = new Int32Array(0);
   private short: Map<string, number[]> | null = null;
+  private readonly answered = new Map<string, Float64Array>();
+  private answeredKeys = 0;
 
   get size(): number {
     return this.numbers.size;
@@ -84,6 +90,8 @@ export class SearchIndex {
 
   /** Adds or replaces people; hidden ones are taken out. */
   put(changed: SearchDocument[]): void {
+    this.answered.clear();
+    this.answeredKeys = 0;
     for (const one of changed) {
       const number = this.numbers.get(one.id);
       const old = number === undefined ? null : this.documents[number];
@@ -165,22 +173,33 @@ export class SearchIndex {
     return [typos, prefixes];
   }
 
-  search(query: SearchQuery): SearchAnswer {
-    const terms = [...new Set(wordsOf(query.q))].slice(0, 8);
+  /** Everybody who fits, as sorted keys (how they match, then the directory's order). The same question again is answered from memory until somebody changes. */
+  private keysOf(terms: string[], query: SearchQuery, span: number): Float64Array {
+    const question = JSON.stringify([terms, query.discipline, query.noc, query.games, query.status, query.network, query.verified]);
+    const known = this.answered.get(question);
+    if (known) return known;
     const keys: number[] = [];
-    const span = this.order.length + 1;
     for (const number of this.candidates(terms)) {
       const one = this.documents[number];
       if (!one || !this.fits(one, query)) continue;
       const how = this.match(one, terms);
       if (how) keys.push((how[0] * 16 + how[1]) * span + (this.rank[number] as number));
     }
-    if (terms.length > 0)
-      Float64Array.from(keys)
-        .sort()
-        .forEach((key, at) => {
-          keys[at] = key;
-        });
+    const sorted = Float64Array.from(keys).sort();
+    this.answered.set(question, sorted);
+    this.answeredKeys += sorted.length;
+    while (this.answeredKeys > ANSWERED_KEYS || this.answered.size > ANSWERED) {
+      const [oldest, gone] = this.answered.entries().next().value as [string, Float64Array];
+      this.answered.delete(oldest);
+      this.answeredKeys -= gone.length;
+    }
+    return sorted;
+  }
+
+  search(query: SearchQuery): SearchAnswer {
+    const terms = [...new Set(wordsOf(query.q))].slice(0, 8);
+    const span = this.order.length + 1;
+    const keys = this.keysOf(terms, query, span);
     const placeOf = (key: number): Place => {
       const kind = Math.floor(key / span);
       return this.place(this.order[key % span] as number, Math.floor(kind / 16), kind % 16);
@@ -197,7 +216,7 @@ export class SearchIndex {
       }
       from = low;
     }
-    const shown = keys.slice(from, from + query.limit);
+    const shown = Array.from(keys.subarray(from, from + query.limit));
     const last = shown.at(-1);
     return {
       items: shown.map((key) => this.documents[this.order[key % span] as number] as SearchDocument),

@@ -20,6 +20,8 @@ let unsaved = 0;
 let busy: Promise<void> | null = null;
 let again = false;
 let quiet = 0;
+/** What was read in the window that is read again: the same people are not put in twice. */
+const applied = new Map<string, number>();
 const port = parentPort;
 if (!port) throw new Error('search.worker runs in a thread');
 
@@ -86,6 +88,7 @@ async function catchUp(): Promise<void> {
   if (changed.length > 0) index.put(changed);
   changed = [];
   revision = top;
+  for (const [id, at] of applied) if (at <= revision - OVERLAP) applied.delete(id);
 }
 
 async function look(): Promise<void> {

@@ -5,12 +5,12 @@ import type { RedisClients } from './redis.js';
 
 /** Every limit of the hub: `points` acts in `duration` seconds. */
 const LIMITS = {
-  login: { points: 30, duration: 600 },
+  login: { points: 300, duration: 600 },
   follow: { points: 120, duration: 60 },
   check: { points: 6, duration: 60 },
-  lookup: { points: 60, duration: 60 },
-  search: { points: 300, duration: 60 },
-  submit: { points: 30, duration: 600 },
+  lookup: { points: 600, duration: 60 },
+  search: { points: 12_000, duration: 60 },
+  submit: { points: 120, duration: 600 },
   say: { points: 5, duration: 5 },
   join: { points: 60, duration: 60 },
   handshake: { points: 3000, duration: 60 },
