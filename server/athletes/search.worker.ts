@@ -81,7 +81,8 @@ async function catchUp(): Promise<void> {
     .find({ revision: { $gt: from } })
     .lean<AthleteRecord[]>()
     .cursor({ batchSize: 2000 })) {
-    changed.push(document(one));
+    if (applied.get(one._id) !== one.revision) changed.push(document(one));
+    applied.set(one._id, one.revision);
     if (one.revision > known) unsaved += 1;
     top = Math.max(top, one.revision);
   }
