@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { ConfigError, readConfig } from '../server/config.js';
 import { createContext, type Context } from '../server/context.js';
+import { VillageError } from '../server/errors.js';
 import { ROLES, type Role } from '../server/fans/fan.model.js';
 import type { NetworkId } from '../server/networks/network.js';
 import { seedDemo } from './demo/seed.js';
@@ -44,6 +45,11 @@ const COMMANDS: Record<string, Command> = {
     run: ledgerVerify,
   },
   'boards rebuild': { usage: 'boards rebuild', about: 'Builds every board anew from the scores.', run: boardsRebuild },
+  'hide athlete': {
+    usage: 'hide athlete SLUG [--show]',
+    about: 'Takes somebody who objects out of the directory, for ever, whatever is imported later; --show brings them back.',
+    run: hideAthlete,
+  },
   'seed demo': {
     usage: 'seed demo',
     about: 'Fills an empty hub with the demo, once. Needs the sandbox networks of a running npm start.',
@@ -135,6 +141,23 @@ async function ledgerVerify(context: Context): Promise<number> {
     return 1;
   }
   print(`The ledger is right: ${found.entries} entries of ${found.fans} fans, ${found.points} points.`);
+  return 0;
+}
+
+async function hideAthlete(context: Context, args: string[]): Promise<number> {
+  const slug = args.find((arg) => !arg.startsWith('--'));
+  if (!slug) throw new Usage('hide athlete SLUG [--show]');
+  const hidden = !args.includes('--show');
+  const athlete = await context.athletes.hide(slug, hidden).catch((error: unknown) => {
+    if (error instanceof VillageError) return null;
+    throw error;
+  });
+  if (!athlete) {
+    note(`Nobody in the directory is ${slug}. SLUG is the last part of the address of their page.`);
+    return 1;
+  }
+  await context.audit.add({ by: 'operator', act: hidden ? 'athlete.hidden' : 'athlete.shown', on: `athlete:${athlete._id}` });
+  print(`${athlete.name} is ${hidden ? 'hidden' : 'shown again'}.`);
   return 0;
 }
 

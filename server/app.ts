@@ -13,6 +13,7 @@ import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
+import { Fresh } from './platform/fresh.js';
 import { bearer, csrfToken, headers, sameOrigin } from './platform/guard.js';
 import { languageOf, type PageFacts } from './platform/http.js';
 import type { Language } from './platform/i18n.js';
@@ -25,13 +26,8 @@ import { registryApi, registryPages } from './registry/routes.js';
 import { videosApi, videosPages } from './videos/routes.js';
 import { chatsApi, chatsPages } from './village/routes.js';
 
-/** The language of a request: its path, else a cookie of the last page, else what the browser prefers, else French. */
-function chooseLanguage(req: Request): 'fr' | 'en' {
-  const path = languageOf(req.path);
-  if (path) return path;
-  const cookie = /(?:^|;\s*)village-lang=(fr|en)/.exec(req.get('cookie') ?? '')?.[1];
-  return (cookie ?? req.acceptsLanguages('fr', 'en')) === 'en' ? 'en' : 'fr';
-}
+/** The language of a request: its path's, else what the browser prefers, else French. */
+const chooseLanguage = (req: Request): Language => languageOf(req.path) ?? (req.acceptsLanguages('fr', 'en') === 'en' ? 'en' : 'fr');
 
 /** The few words that modules of a signed-in fan's page say by themselves. */
 function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
@@ -56,9 +52,8 @@ function clientWords(words: Context['words'], lang: Language): Record<string, un
 /** Makes the frame of a page: language, reader with points, form token. */
 function frames(context: Context): (req: Request, res: Response, facts: PageFacts) => Promise<Frame> {
   const { points, settings, config } = context;
-  let demo: { at: number; is: boolean } = { at: -Infinity, is: false };
+  const demo = new Fresh<boolean>(30_000);
   return async (req, res, facts) => {
-    if (Date.now() - demo.at > 30_000) demo = { at: Date.now(), is: (await settings.get<boolean>('demo').catch(() => null)) ?? false };
     const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
     const other = req.lang === 'fr' ? 'en' : 'fr';
@@ -71,8 +66,7 @@ function frames(context: Context): (req: Request, res: Response, facts: PageFact
       otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`,
       nonce: res.locals['nonce'] as string,
       theme,
-      contrast: theme === 'contrast',
-      demo: demo.is,
+      demo: await demo.get('demo', async () => (await settings.get<boolean>('demo')) ?? false).catch(() => false),
       reader: reader
         ? {
             id: reader.id,
@@ -88,7 +82,6 @@ function frames(context: Context): (req: Request, res: Response, facts: PageFact
       title: facts.title,
       section: facts.section ?? '',
       script: facts.script ?? null,
-      notice: facts.notice ?? null,
       canonical: `${config.publicUrl}${req.path}`,
       robots: facts.robots ?? true,
       wide: facts.wide ?? false,
@@ -177,14 +170,12 @@ function errors(context: Context): ErrorRequestHandler {
             otherPath: '/',
             nonce: '',
             theme: 'auto',
-            contrast: false,
             demo: false,
             reader: null,
             csrf: '',
             title,
             section: '',
             script: null,
-            notice: null,
             canonical: '',
             robots: false,
             wide: false,
@@ -247,8 +238,7 @@ export function createApp(context: Context): Express {
     req.frame = (facts) => frame(req, res, facts);
     req.page = async (template, facts, model) => {
       const around = await req.frame(facts);
-      // Made before the body is: a form's token may have to begin a session, and its cookie is a header.
-      res.status(facts.status ?? (res.statusCode === 200 ? 200 : res.statusCode));
+      if (facts.status !== undefined) res.status(facts.status);
       if (req.reader) res.set('Cache-Control', 'no-store');
       res
         .set('Content-Language', req.lang)

@@ -119,7 +119,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const words = new Words(join(root, 'views', 'words'), config.timezone);
   const views = new Views(join(root, 'views'), words, assetsOf());
 
-  const networks = new Networks(config.networks, clock);
+  const networks = new Networks(config.networks, clock, (network, outcome) => {
+    metrics.networkCalls.inc({ network, outcome });
+  });
   const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
   const search =
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
@@ -159,12 +161,11 @@ export async function createContext(config: Config, name: string, overrides: Ove
     followed: (fan, people) => follows.followed(fan, people),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
-  const videos = new Videos(connection, new Files(connection), locks, audit, bus, clock);
+  const videos = new Videos(connection, new Files(connection), locks, follows, audit, bus, clock);
   const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
 
   fans.onLinked(follows);
   follows.onUnlock(videos);
-  videos.onBefore((fan, facts, gained) => follows.before(fan, facts, gained));
 
   return {
     config,

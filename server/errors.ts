@@ -28,7 +28,6 @@ export const ERRORS = {
   already_decided: 409,
   account_taken: 409,
   chat_closed: 409,
-  last_identity: 409,
   too_large: 413,
   bad_range: 416,
   login_denied: 400,

@@ -14,8 +14,6 @@ export interface News {
   'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
   /** Items were added to a chat. */
   'chat:items': { chat: string; event: string; items: unknown[] };
-  /** How many sockets one process holds in a chat. */
-  'chat:presence': { chat: string; process: string; count: number };
   /** A video was published or changed. */
   'videos:changed': { slug: string };
   /** The sessions of a fan ended: their sockets are closed. */

@@ -1,5 +1,5 @@
 import type { Context } from './context.js';
-import { isNetwork } from './networks/network.js';
+import type { CheckJob } from './follows/service.js';
 
 const POSTS_EVERY_MS = 5 * 60_000;
 const SWEEP_EVERY_MS = 60_000;
@@ -7,14 +7,14 @@ const SWEEP_EVERY_MS = 60_000;
 /** Says who does which job, a line a room. */
 export function jobsOf(context: Context): void {
   const { jobs, follows } = context;
-  jobs.handle('follows.check', async ({ fan, network }: { fan: string; network: string }) => (isNetwork(network) ? follows.checkNetwork(fan, network) : null));
+  jobs.handle('follows.check', ({ fan, network, only }: CheckJob) => follows.checkNetwork(fan, network, only));
   jobs.handle('follows.sweep', async () => {
     await follows.sweep();
-    return new Date(context.clock.now().getTime() + SWEEP_EVERY_MS);
+    return { at: new Date(context.clock.now().getTime() + SWEEP_EVERY_MS) };
   });
   jobs.handle('posts.fetch', async () => {
     await context.posts.fetchAll();
-    return new Date(context.clock.now().getTime() + POSTS_EVERY_MS);
+    return { at: new Date(context.clock.now().getTime() + POSTS_EVERY_MS) };
   });
 }
 

@@ -1,5 +1,23 @@
+import type { AthleteFacts } from '../../server/athletes/service.js';
 import type { VideoFacts } from '../../server/videos/service.js';
 import type { ChatRecord } from '../../server/village/service.js';
+import { ATHLETES } from '../sandbox/people.js';
+
+/** The demo's athletes as the directory takes them. */
+export const ATHLETE_FACTS: AthleteFacts[] = ATHLETES.map((one) => ({
+  source: 'demo',
+  sourceId: one.handle,
+  slug: one.handle,
+  name: one.name,
+  sex: '',
+  noc: one.noc,
+  country: one.country,
+  disciplines: [one.discipline],
+  games: ['2024-summer'],
+  medals: { gold: 0, silver: 0, bronze: 0 },
+  lastYear: 2024,
+  demo: true,
+}));
 
 const vtt = (lines: [string, string][]): string => `WEBVTT\n\n${lines.map(([span, text]) => `${span}\n${text}\n`).join('\n')}`;
 const SPANS: [string, string, string] = ['00:00.000 --> 00:03.000', '00:03.000 --> 00:06.000', '00:06.000 --> 00:08.000'];

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../../server/context.js';
 import type { FanRecord, Role } from '../../server/fans/service.js';
-import { ATHLETES, IMPOSTOR } from '../sandbox/people.js';
+import { IMPOSTOR } from '../sandbox/people.js';
 import { root } from '../root.js';
 import { demoFan } from './sign-in.js';
-import { CHATS, VIDEOS } from './content.js';
+import { ATHLETE_FACTS, CHATS, VIDEOS } from './content.js';
 
 const STAFF: [string, Role][] = [
   ['moderator1', 'moderator'],
@@ -33,25 +33,9 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
   if (await settings.get('demo.seeded')) return false;
   say('seeding the demo …');
   await settings.set('demo', true);
-  await athletes.put(
-    ATHLETES.map((one) => ({
-      source: 'demo',
-      sourceId: one.handle,
-      slug: one.handle,
-      name: one.name,
-      sex: '',
-      noc: one.noc,
-      country: one.country,
-      disciplines: [one.discipline],
-      games: ['2024-summer'],
-      medals: { gold: 0, silver: 0, bronze: 0 },
-      lastYear: 2024,
-      demo: true,
-    })),
-  );
+  await athletes.put(ATHLETE_FACTS);
   const rules = await points.rules.read();
   if (rules.now.hub.join() !== '1,3,5') await points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
-  points.rules.forget();
   for (const network of ['x', 'facebook'] as const)
     if ((await cards.of(network))?.mode !== 'confirmed') await cards.sign(network, { mode: 'confirmed', deeds: [network === 'x' ? 'follow' : 'like'] }, 'demo');
 

@@ -3,7 +3,7 @@ import type { FanRecord } from '../../server/fans/service.js';
 import type { LinkedAccount, NetworkId } from '../../server/networks/network.js';
 
 /** Signs an invented person in at a network, through its own consent page, as a browser would. */
-export async function proveAccount(context: Context, network: NetworkId, handle: string): Promise<LinkedAccount> {
+async function proveAccount(context: Context, network: NetworkId, handle: string): Promise<LinkedAccount> {
   const adapter = context.networks.of(network);
   const redirectUri = `${context.config.publicUrl}/auth/${network}/callback`;
   const begun = await adapter.beginAuth({ state: 'demo', redirectUri });

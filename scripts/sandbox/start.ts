@@ -4,7 +4,7 @@ import type { Express } from 'express';
 import { control } from './control.js';
 import { facebookPages, graph } from './facebook/server.js';
 import { OAuth } from './oauth.js';
-import { secret, World } from './world.js';
+import { World } from './world.js';
 import { xSandbox } from './x/server.js';
 
 export interface SandboxOptions {
@@ -81,5 +81,3 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
   };
 }
-
-export const newToken = (): string => secret(18);

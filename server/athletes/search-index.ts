@@ -1,4 +1,5 @@
 import MiniSearch from 'minisearch';
+import type { AthleteRecord } from './athlete.model.js';
 import { wordsOf } from './fold.js';
 
 /** What search keeps of a person, enough to show a line of the directory without asking the store. */
@@ -18,6 +19,24 @@ export interface SearchDocument {
   hidden: boolean;
   demo: boolean;
 }
+
+/** What of a person the index holds. */
+export const documentOf = (one: AthleteRecord): SearchDocument => ({
+  id: one._id,
+  slug: one.slugs[0] ?? one._id,
+  name: one.name,
+  words: one.words,
+  active: one.status !== 'former',
+  status: one.status,
+  noc: one.noc,
+  country: one.country,
+  disciplines: one.disciplines,
+  games: one.games,
+  networks: one.networks,
+  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze,
+  hidden: one.hidden,
+  demo: one.demo,
+});
 
 export interface SearchQuery {
   q: string;

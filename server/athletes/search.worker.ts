@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectMongo } from '../platform/mongo.js';
 import { athleteModel, type AthleteRecord } from './athlete.model.js';
-import { SearchIndex, type SearchDocument, type SearchQuery } from './search-index.js';
+import { documentOf, SearchIndex, type SearchDocument, type SearchQuery } from './search-index.js';
 
 const { uri, name, folder } = workerData as { uri: string; name: string; folder: string };
 const LOOK_MS = 5000;
@@ -24,23 +24,6 @@ let quiet = 0;
 const applied = new Map<string, number>();
 const port = parentPort;
 if (!port) throw new Error('search.worker runs in a thread');
-
-const document = (one: AthleteRecord): SearchDocument => ({
-  id: one._id,
-  slug: one.slugs[0] ?? one._id,
-  name: one.name,
-  words: one.words,
-  active: one.status !== 'former',
-  status: one.status,
-  noc: one.noc,
-  country: one.country,
-  disciplines: one.disciplines,
-  games: one.games,
-  networks: one.networks,
-  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze,
-  hidden: one.hidden,
-  demo: one.demo,
-});
 
 function load(): void {
   try {
@@ -81,7 +64,7 @@ async function catchUp(): Promise<void> {
     .find({ revision: { $gt: from } })
     .lean<AthleteRecord[]>()
     .cursor({ batchSize: 2000 })) {
-    if (applied.get(one._id) !== one.revision) changed.push(document(one));
+    if (applied.get(one._id) !== one.revision) changed.push(documentOf(one));
     applied.set(one._id, one.revision);
     if (one.revision > known) unsaved += 1;
     top = Math.max(top, one.revision);

@@ -11,7 +11,7 @@ import { athleteModel, type AthleteRecord } from './athlete.model.js';
 import { wordsOf } from './fold.js';
 import { importRows, writeBatch, type AthleteFacts, type ImportResult } from './import.js';
 import type { Search } from './search.js';
-import { readCursor, SearchIndex, type SearchAnswer, type SearchDocument, type SearchQuery } from './search-index.js';
+import { documentOf, readCursor, SearchIndex, type SearchAnswer, type SearchQuery } from './search-index.js';
 
 export type { AthleteFacts, ImportResult } from './import.js';
 export type { AthleteRecord } from './athlete.model.js';
@@ -135,18 +135,19 @@ export class Athletes {
   /** The registry says on which networks an athlete has verified accounts now. */
   async setNetworks(id: string, networks: string[]): Promise<void> {
     const revision = await this.next();
-    this.forget();
     await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
+    this.forget();
     this.bus.tell('athletes:changed', { revision });
   }
 
   /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
-  async hide(id: string, hidden: boolean): Promise<void> {
+  async hide(slug: string, hidden: boolean): Promise<AthleteRecord> {
     const revision = await this.next();
+    const athlete = await this.records.findOneAndUpdate({ slugs: slug }, { $set: { hidden, revision } }, { returnDocument: 'after' }).lean<AthleteRecord>();
+    if (!athlete) throw new VillageError('athlete_not_found', { slug });
     this.forget();
-    const done = await this.records.updateOne({ _id: id }, { $set: { hidden, revision } });
-    if (done.matchedCount === 0) throw new VillageError('athlete_not_found', { slug: id });
     this.bus.tell('athletes:changed', { revision });
+    return athlete;
   }
 
   /** About how many people there are, at most a minute old (some stores count slowly). */
@@ -184,24 +185,7 @@ export class Athletes {
     const filter = terms[0] ? { words: { $gte: terms[0], $lt: `${terms[0]}\uffff` } } : { networks: { $in: ['x', 'facebook'] } };
     const found = await this.records.find(filter).limit(PARTIAL).lean<AthleteRecord[]>();
     const small = new SearchIndex();
-    small.put(found.map(asDocument));
+    small.put(found.map(documentOf));
     return small.search(query);
   }
 }
-
-const asDocument = (one: AthleteRecord): SearchDocument => ({
-  id: one._id,
-  slug: one.slugs[0] ?? one._id,
-  name: one.name,
-  words: one.words,
-  active: one.status !== 'former',
-  status: one.status,
-  noc: one.noc,
-  country: one.country,
-  disciplines: one.disciplines,
-  games: one.games,
-  networks: one.networks,
-  medals: one.medals.gold * 4 + one.medals.silver * 2 + one.medals.bronze,
-  hidden: one.hidden,
-  demo: one.demo,
-});

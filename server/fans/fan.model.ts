@@ -47,7 +47,7 @@ export interface IdentityRecord {
   networkId: string;
   handle: string;
   name: string;
-  /** Tokens, encrypted and bound to fan and network; null where none were ever given. */
+  /** Tokens, encrypted and bound to fan and network; null once the network has dropped them. */
   sealed: string | null;
   expiresAt: Date | null;
   scopes: string[];
@@ -57,6 +57,8 @@ export interface IdentityRecord {
   /** When the network was last asked about all this fan's deeds; null until the first link was asked about. */
   checkedAt: Date | null;
 }
+/** Whether the network has dropped the permission this fan gave: only signing in there again brings it back. */
+export const isLost = (identity: Pick<IdentityRecord, 'sealed'>): boolean => identity.sealed === null;
 const identity = new Schema<IdentityRecord>({
   _id: String,
   fan: String,

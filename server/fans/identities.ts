@@ -8,7 +8,7 @@ import { randomId } from '../platform/ids.js';
 import type { Leases } from '../platform/leases.js';
 import { isDuplicate } from '../platform/mongo.js';
 import type { TokenVault } from '../platform/secrets.js';
-import { identityModel, type IdentityRecord } from './fan.model.js';
+import { identityModel, isLost, type IdentityRecord } from './fan.model.js';
 
 const owner = (fan: string, network: string): string => `${fan}:${network}`;
 
@@ -55,16 +55,17 @@ export class Identities {
 
   /**
    * Links a proved account to a fan, or renews the tokens of the one that is linked. Throws `identity_taken` when it belongs to
-   * another fan (it is refused, never moved) and `network_already_linked` when the fan has another account there.
+   * another fan (it is refused, never moved) and `network_already_linked` when the fan has another account there. Answers whether the
+   * link is `new`, `regained` (the network had dropped it) or was there and has `renewed` tokens.
    */
-  async link(fan: string, linked: LinkedAccount): Promise<{ fresh: boolean }> {
+  async link(fan: string, linked: LinkedAccount): Promise<'new' | 'regained' | 'renewed'> {
     const { network, id: networkId, handle } = linked.account;
     const held = await this.find(network, networkId);
     if (held && held.fan !== fan) throw new VillageError('identity_taken', { network });
     const tokens = this.sealed(fan, network, linked.tokens);
     if (held) {
       await this.records.updateOne({ _id: held._id }, { $set: { handle, name: linked.name, ...tokens } });
-      return { fresh: false };
+      return isLost(held) ? 'regained' : 'renewed';
     }
     try {
       await this.records.create({
@@ -82,10 +83,10 @@ export class Identities {
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const now = await this.find(network, networkId);
-      if (now?.fan === fan) return { fresh: false };
+      if (now?.fan === fan) return 'renewed';
       throw new VillageError(now ? 'identity_taken' : 'network_already_linked', { network });
     }
-    return { fresh: true };
+    return 'new';
   }
 
   private sealed(fan: string, network: string, tokens: TokenSet): Pick<IdentityRecord, 'sealed' | 'expiresAt' | 'scopes'> {
@@ -102,14 +103,14 @@ export class Identities {
 
   /**
    * The fan's identity on a network with tokens that are good now, refreshed if need be (one refresh at a time a person, stored before
-   * use). Null when there is no identity; `tokens` null when they cannot be had.
+   * use). Null when there is no identity or the network dropped its permission; `tokens` null when they cannot be had just now.
    */
   async usable(fan: string, network: NetworkId): Promise<{ identity: IdentityRecord; tokens: TokenSet | null } | null> {
     const identity = await this.records.findOne({ fan, network }).lean<IdentityRecord>();
     if (!identity) return null;
     const tokens = this.open(identity);
-    const fresh = tokens?.expiresAt === null || (tokens?.expiresAt.getTime() ?? 0) > this.clock.now().getTime() + 60_000;
-    if (!tokens || fresh) return { identity, tokens };
+    if (!tokens) return null;
+    if (tokens.expiresAt === null || tokens.expiresAt.getTime() > this.clock.now().getTime() + 60_000) return { identity, tokens };
     const lease = await this.leases.take(`refresh:${owner(fan, network)}`, 15_000);
     if (!lease) return { identity, tokens: null };
     try {
@@ -121,11 +122,22 @@ export class Identities {
       await this.records.updateOne({ _id: identity._id }, { $set: this.sealed(fan, network, next) });
       return { identity: now, tokens: next };
     } catch (error) {
-      if (error instanceof NetworkError) return { identity, tokens: null };
-      throw error;
+      if (!(error instanceof NetworkError)) throw error;
+      if (error.code !== 'auth_revoked' && error.code !== 'auth_expired') return { identity, tokens: null };
+      await this.records.updateOne({ _id: identity._id, sealed: identity.sealed }, { $set: { sealed: null } });
+      return null;
     } finally {
       await lease.release();
     }
+  }
+
+  /**
+   * The network refused these tokens before their time: they count as expired, so that the next use asks for new ones, and only if those
+   * are refused too is the permission lost.
+   */
+  async distrust(identity: IdentityRecord, tokens: TokenSet): Promise<void> {
+    const doubted = this.sealed(identity.fan, identity.network, { ...tokens, expiresAt: new Date(0) });
+    await this.records.updateOne({ _id: identity._id, sealed: identity.sealed }, { $set: doubted });
   }
 
   /** All this fan's deeds on a network were asked about. */

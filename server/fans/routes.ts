@@ -9,7 +9,7 @@ import type { Bus } from '../platform/bus.js';
 import { sha256 } from '../platform/ids.js';
 import type { Words } from '../platform/i18n.js';
 import { FirstPage, NewToken, Taste } from './schema.js';
-import type { Fans } from './service.js';
+import { isLost, type Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
 import { SCOPES, type ApiTokens } from './tokens.js';
 
@@ -113,6 +113,8 @@ export function callbacks({ signIn }: FanDoors): Router {
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
     const query = Object.fromEntries(Object.entries(req.query).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+    // The address is the same for everybody: the person reads the language they came from.
+    req.lang = signIn.languageOf(req, query['state'] ?? '') ?? req.lang;
     const done = await signIn.complete(req, network, query);
     res.redirect(303, done.kind === 'newcomer' ? `/${req.lang}/welcome` : done.returnTo);
   });
@@ -131,7 +133,12 @@ export function settingsPages({ fans, tokens, words }: FanDoors): Router {
       { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false },
       {
         fan: { handle: fan.handle, country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
-        linked: linked.map(({ network, identity }) => ({ network, handle: identity?.handle ?? null, since: identity?.linkedAt ?? null })),
+        linked: linked.map(({ network, identity }) => ({
+          network,
+          handle: identity?.handle ?? null,
+          since: identity?.linkedAt ?? null,
+          lost: identity !== null && isLost(identity),
+        })),
         tokens: list.map((one) => ({ id: one._id, name: one.name, scopes: one.scopes, createdAt: one.createdAt })),
         fresh,
         scopes: SCOPES,

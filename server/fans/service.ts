@@ -5,6 +5,7 @@ import type { Audit } from '../platform/audit.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
 import type { SessionStore } from '../platform/sessions.js';
 import { isOfAge } from './digital-age.js';
@@ -12,6 +13,7 @@ import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
 import type { Linked } from './needs.js';
 
+export { isLost } from './fan.model.js';
 export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
 export interface Answers {
   birthYear: number;
@@ -19,7 +21,7 @@ export interface Answers {
   language: string;
 }
 
-export const CONSENT = '2026-11';
+const CONSENT = '2026-11';
 const CACHE_MS = 5000;
 const MOST = 50_000;
 const STAFF: readonly Role[] = ['moderator', 'organiser', 'admin'];
@@ -36,7 +38,7 @@ export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean =>
 export class Fans {
   private readonly records: Model<FanRecord>;
   private readonly reader: Batcher<FanRecord>;
-  private readonly cache = new Map<string, { at: number; fan: Promise<FanRecord | null> }>();
+  private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
 
   constructor(
@@ -53,7 +55,7 @@ export class Fans {
       return new Map(found.map((one) => [one._id, one]));
     });
     bus.on('fans:changed', ({ fan }) => {
-      this.cache.delete(fan);
+      this.known.forget(fan);
     });
   }
 
@@ -64,17 +66,7 @@ export class Fans {
 
   /** A fan, at most five seconds old (news make it newer); null for none. */
   get(id: string): Promise<FanRecord | null> {
-    const now = Date.now();
-    const known = this.cache.get(id);
-    if (known && now - known.at < CACHE_MS) return known.fan;
-    const fan = this.reader.get(id);
-    fan.catch(() => {
-      this.cache.delete(id);
-    });
-    this.cache.delete(id);
-    this.cache.set(id, { at: now, fan });
-    if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
-    return fan;
+    return this.known.get(id, () => this.reader.get(id));
   }
 
   async require(id: string): Promise<FanRecord> {
@@ -130,11 +122,16 @@ export class Fans {
     return fan;
   }
 
-  /** Links a further account; see `Identities.link` for what is refused. */
+  /** Links a further account, or renews one that is linked; see `Identities.link` for what is refused. */
   async link(fan: string, linked: LinkedAccount): Promise<void> {
-    const { fresh } = await this.identities.link(fan, linked);
-    if (!fresh) return;
-    await this.audit.add({ by: fan, act: 'identity.linked', on: `fan:${fan}`, after: { network: linked.account.network } });
+    const how = await this.identities.link(fan, linked);
+    if (how === 'renewed') return;
+    await this.audit.add({
+      by: fan,
+      act: how === 'new' ? 'identity.linked' : 'identity.regained',
+      on: `fan:${fan}`,
+      after: { network: linked.account.network },
+    });
     this.bus.tell('fans:changed', { fan });
     await this.linkedTo?.linked(fan, linked.account.network);
   }
@@ -142,7 +139,7 @@ export class Fans {
   private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
     const fan = await this.records.findOneAndUpdate({ _id: id }, update, { returnDocument: 'after' }).lean<FanRecord>();
     if (!fan) throw new VillageError('fan_not_found');
-    this.cache.delete(id);
+    this.known.forget(id);
     this.bus.tell('fans:changed', { fan: id });
     return fan;
   }

@@ -6,6 +6,8 @@ import type { Networks } from '../networks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Clock } from '../platform/clock.js';
 import { safeReturn } from '../platform/guard.js';
+import { languageOf } from '../platform/http.js';
+import type { Language } from '../platform/i18n.js';
 import type { TokenVault } from '../platform/secrets.js';
 import type { Answers, FanRecord, Fans } from './service.js';
 
@@ -78,7 +80,7 @@ export class SignIn {
     if (known) {
       const fan = await this.fans.require(known.fan);
       if (fan.state !== 'active') throw new VillageError('not_allowed');
-      await this.fans.identities.link(fan._id, linked);
+      await this.fans.link(fan._id, linked);
       await this.enter(req, fan);
       await this.audit.add({ by: fan._id, act: 'login', on: `fan:${fan._id}`, after: { network }, request: req.requestId });
       return { kind: 'signed_in', returnTo: login.returnTo };
@@ -86,6 +88,11 @@ export class SignIn {
     await this.renew(req);
     req.session.newcomer = { sealed: this.vault.seal(JSON.stringify(linked), 'newcomer'), returnTo: login.returnTo, at: this.clock.now().getTime() };
     return { kind: 'newcomer', returnTo: login.returnTo };
+  }
+
+  /** The language of the page that a login under way began on; null for a state that is not this session's. */
+  languageOf(req: Request, state: string): Language | null {
+    return languageOf(req.session.logins?.[state]?.returnTo ?? '');
   }
 
   /** The newcomer of this session, or null (none, or longer ago than an hour). */

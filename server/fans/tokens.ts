@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
 import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { sha256 } from '../platform/ids.js';
 import { tokenModel, type TokenRecord } from './fan.model.js';
 
@@ -16,7 +17,7 @@ const MOST = 10_000;
 export class ApiTokens {
   private readonly records: Model<TokenRecord>;
   private readonly reader: Batcher<TokenRecord>;
-  private readonly cache = new Map<string, { at: number; record: Promise<TokenRecord | null> }>();
+  private readonly known = new Fresh<TokenRecord | null>(CACHE_MS, MOST);
 
   constructor(
     connection: Connection,
@@ -39,17 +40,7 @@ export class ApiTokens {
   /** Whose token this is, or null. A token that was ended lives on for five seconds at most. */
   find(text: string): Promise<TokenRecord | null> {
     const id = sha256(text);
-    const now = Date.now();
-    const known = this.cache.get(id);
-    if (known && now - known.at < CACHE_MS) return known.record;
-    const record = this.reader.get(id);
-    record.catch(() => {
-      this.cache.delete(id);
-    });
-    this.cache.delete(id);
-    this.cache.set(id, { at: now, record });
-    if (this.cache.size > MOST) this.cache.delete(this.cache.keys().next().value as string);
-    return record;
+    return this.known.get(id, () => this.reader.get(id));
   }
 
   async list(fan: string): Promise<TokenRecord[]> {
@@ -58,7 +49,8 @@ export class ApiTokens {
 
   /** Ends a token of this fan by its id (the hash); answers whether there was one. */
   async end(fan: string, id: string): Promise<boolean> {
-    this.cache.delete(id);
-    return (await this.records.deleteOne({ _id: id, fan })).deletedCount === 1;
+    const { deletedCount } = await this.records.deleteOne({ _id: id, fan });
+    this.known.forget(id);
+    return deletedCount === 1;
   }
 }

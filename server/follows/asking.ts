@@ -1,7 +1,7 @@
 import { VillageError } from '../errors.js';
 import type { Fans } from '../fans/service.js';
 import type { Card, Cards } from '../networks/cards.js';
-import type { Answer, NetworkId, Verdict } from '../networks/network.js';
+import type { Answer, NetworkId, Reason, Verdict } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
 import type { Cause, DeedState, Outcome, Points, Wish } from '../points/service.js';
@@ -34,14 +34,16 @@ export const cardText = (card: Card): string => `${card.id}:${card.mode}`;
 /** How a held deed was confirmed when it was given; null when it is not held. */
 export const heldUnder = (state: DeedState | undefined): string | null => (state && state.turn % 2 === 1 ? (state.card.split(':')[1] ?? null) : null);
 
-/** What became of one answer: the turn the deed stands at, and the entry if one was written. */
+/** What became of one answer: why there is none, the turn the deed stands at, and the entry if one was written. */
 export interface Applied {
   verdict: Verdict;
+  reason: Reason | null;
   askedAt: Date;
   turn: number;
   outcome: Outcome | null;
-  evidence: string | null;
 }
+/** Nothing came back, or nobody could be asked. */
+export const noAnswer = (askedAt: Date, reason: Reason = 'error'): Applied => ({ verdict: 'unknown', reason, askedAt, turn: 0, outcome: null });
 
 /** Asking networks about deeds, one asking at a time a fan and network, and what their answers mean for the ledger. */
 export class Asking {
@@ -102,7 +104,7 @@ export class Asking {
 
   /**
    * Asks a network about accounts under the one lease of fan and network, and applies each batch as it comes. A second caller in this
-   * process joins a running ask that covers what it wants. Throws `not_linked`.
+   * process joins a running ask that covers what it wants. Throws `not_linked`, also when the network dropped the fan's permission.
    */
   async ask(fan: string, network: NetworkId, accounts: VerifiedAccount[], hear?: Hear): Promise<Map<string, Applied>> {
     const key = `${fan}|${network}`;
@@ -126,13 +128,11 @@ export class Asking {
     if (!usable) throw new VillageError('not_linked', { network });
     const applied = new Map<string, Applied>();
     const { tokens, identity } = usable;
-    const lease = await this.parts.asks.take(fan, network, WAIT_MS);
-    if (!tokens || !lease) {
-      await lease?.release();
-      return new Map(accounts.map((one) => [one.accountId, { verdict: 'unknown', askedAt: this.parts.clock.now(), turn: 0, outcome: null, evidence: null }]));
-    }
+    const lease = tokens && (await this.parts.asks.take(fan, network, WAIT_MS));
+    if (!lease) return new Map(accounts.map((one) => [one.accountId, noAnswer(this.parts.clock.now())]));
     const byId = new Map(accounts.map((one) => [one.accountId, one]));
     let progress = { done: 0, total: accounts.length, awarded: 0 };
+    let distrusted = false;
     try {
       await this.parts.networks.of(network).check({
         tokens,
@@ -140,6 +140,7 @@ export class Asking {
         accounts: accounts.map((one) => one.accountId),
         hear: async (answers) => {
           progress = { ...progress, done: progress.done + answers.length };
+          distrusted ||= answers.some((one) => one.reason === 'token_revoked');
           // An answer whose lease was lost is dropped: whoever holds it now asks again.
           if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) return;
           for (const [id, one] of await this.apply(fan, network, identity.link, answers, byId)) applied.set(id, one);
@@ -147,9 +148,9 @@ export class Asking {
           hear?.(progress);
         },
       });
-      if (accounts.length > 1) await lease.renew(progress);
+      if (distrusted) await this.parts.fans.identities.distrust(identity, tokens);
     } finally {
-      await lease.release().catch(() => undefined);
+      await lease.release(progress).catch(() => undefined);
     }
     return applied;
   }
@@ -163,27 +164,34 @@ export class Asking {
     const applied = new Map<string, Applied>(
       known.map((one) => [
         one.account,
-        { verdict: one.verdict, askedAt: one.askedAt, turn: states.get(deeds.get(one.account) as string)?.turn ?? 0, outcome: null, evidence: null },
+        { verdict: one.verdict, reason: one.reason, askedAt: one.askedAt, turn: states.get(deeds.get(one.account) as string)?.turn ?? 0, outcome: null },
       ]),
     );
     const gives: { answer: Answer; account: VerifiedAccount }[] = [];
-    const takes: { answer: Answer; account: VerifiedAccount; turn: number }[] = [];
+    // Answers of one batch were asked at one instant.
+    const askedAt = known[0]?.askedAt ?? this.parts.clock.now();
+    const held = new Map<string, number>();
+    const denied = new Map<string, { answer: Answer; account: VerifiedAccount; turn: number }>();
     for (const answer of known) {
       const account = accounts.get(answer.account) as VerifiedAccount;
       const deed = deeds.get(answer.account) as string;
       const state = states.get(deed);
       const under = heldUnder(state);
-      if (answer.verdict === 'yes' && under !== null) await doubts.yes(fan, deed, answer.askedAt);
+      if (answer.verdict === 'yes' && state && under !== null) held.set(deed, state.turn);
       // A deed that was taken back needs a yes asked later than that: a late answer gives nothing.
       else if (answer.verdict === 'yes' && card?.mode === 'confirmed' && (!state || answer.askedAt > state.askedAt)) gives.push({ answer, account });
       // A network's answer never touches a deed held under `hub`.
-      else if (answer.verdict === 'no' && state && under === 'confirmed' && (await doubts.no(fan, network, deed, state.turn, answer.askedAt)))
-        takes.push({ answer, account, turn: state.turn + 1 });
+      else if (answer.verdict === 'no' && state && under === 'confirmed') denied.set(deed, { answer, account, turn: state.turn });
     }
+    const [lost] = await Promise.all([
+      doubts.no(fan, network, new Map([...denied].map(([deed, one]) => [deed, one.turn])), askedAt),
+      doubts.yes(fan, network, held, askedAt),
+    ]);
+    const takes = [...denied].filter(([deed]) => lost.has(deed)).map(([, one]) => one);
     if (card && (gives.length > 0 || takes.length > 0)) {
       const acts = [
         ...gives.map((one) => ({ ...one, want: 'give' as const, cause: 'network_yes' as const })),
-        ...takes.map((one) => ({ ...one, want: { turn: one.turn }, cause: 'network_no' as const })),
+        ...takes.map((one) => ({ ...one, want: { turn: one.turn + 1 }, cause: 'network_no' as const })),
       ];
       const hashes = await evidence.keep(
         fan,
@@ -200,7 +208,7 @@ export class Asking {
         );
         for (const [at, outcome] of outcomes.entries()) {
           const { account, cause } = part[at] as (typeof part)[number];
-          applied.set(account.accountId, { ...(applied.get(account.accountId) as Applied), turn: outcome.turn, outcome, evidence: hashes[from + at] ?? null });
+          applied.set(account.accountId, { ...(applied.get(account.accountId) as Applied), turn: outcome.turn, outcome });
           if (outcome.limited) await this.hold(fan, account, card, outcome, cause, link);
           if (cause === 'network_no') await doubts.settled(fan, deedOf(this.kind(network), account), outcome.turn);
         }

@@ -22,9 +22,11 @@ export interface Progress {
   running: boolean;
   at: Date;
 }
+type Steps = Pick<Progress, 'done' | 'total' | 'awarded'>;
 export interface AskLease {
-  renew(progress?: { done: number; total: number; awarded: number }): Promise<boolean>;
-  release(): Promise<void>;
+  renew(progress?: Steps): Promise<boolean>;
+  /** Ends the asking; says how far it came. */
+  release(progress: Steps): Promise<void>;
 }
 
 const LEASE_MS = 30_000;
@@ -65,8 +67,8 @@ export class Asks {
     }
     return {
       renew: async (progress) => (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress } })).matchedCount === 1,
-      release: async () => {
-        await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0) } });
+      release: async (progress) => {
+        await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0), ...progress } });
       },
     };
   }

@@ -1,4 +1,4 @@
-import { Schema, type Connection, type Model } from 'mongoose';
+import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
 import { isDuplicate, model } from '../platform/mongo.js';
 
 /**
@@ -63,48 +63,66 @@ export class Doubts {
   }
 
   /**
-   * A definite no about a held deed whose last turn is `held`. Answers true when it is the second one, asked late enough after the
-   * first and after any yes: the doubt is `lost` then, and the even turn may be settled.
+   * Definite no's of one asking about held deeds, each with the turn it is held at. Answers the deeds for which this is the second no,
+   * asked late enough after the first and after any yes: their doubt is `lost` now, and the even turn may be settled.
    */
-  async no(fan: string, network: string, deed: string, held: number, askedAt: Date): Promise<boolean> {
-    const _id = idOf(fan, deed);
-    const turn = held + 1;
-    const lost = await this.records
-      .findOneAndUpdate({ _id, turn, state: 'asked', askedAt: { $lte: new Date(askedAt.getTime() - this.patience) } }, { $set: { state: 'lost' } })
-      .lean();
-    if (lost) return true;
-    if (await this.records.exists({ _id, turn, state: 'lost' })) return true;
-    const fresh = { fan, network, deed, turn, state: 'asked' as const, askedAt, notBefore: null, wish: null, expires: null };
-    // A first no about this turn; a yes asked at or after it outdates it.
-    const reused = await this.records.updateOne(
-      {
-        _id,
-        $or: [
-          { turn: { $ne: turn }, state: { $in: ['asked', 'held', 'lost'] } },
-          { state: 'held', yesAt: { $lt: askedAt } },
-        ],
-      },
-      { $set: fresh },
+  async no(fan: string, network: string, held: ReadonlyMap<string, number>, askedAt: Date): Promise<Set<string>> {
+    if (held.size === 0) return new Set();
+    const fresh = { fan, network, state: 'asked' as const, askedAt, notBefore: null, wish: null, expires: null };
+    const ripe = new Date(askedAt.getTime() - this.patience);
+    await this.change(
+      [...held].flatMap(([deed, at]) => {
+        const _id = idOf(fan, deed);
+        const turn = at + 1;
+        return [
+          { updateOne: { filter: { _id, turn, state: 'asked', askedAt: { $lte: ripe } }, update: { $set: { state: 'lost' } } } },
+          {
+            // A first no about this turn; a yes asked at or after it outdates it, and one that waits for its day is left alone.
+            updateOne: {
+              filter: {
+                _id,
+                $or: [
+                  { turn: { $ne: turn }, state: { $in: ['asked', 'held', 'lost'] } },
+                  { state: 'held', yesAt: { $lt: askedAt } },
+                ],
+              },
+              update: { $set: { ...fresh, deed, turn }, $setOnInsert: { yesAt: null } },
+              upsert: true,
+            },
+          },
+        ];
+      }),
     );
-    if (reused.matchedCount > 0) return false;
-    try {
-      await this.records.create({ _id, ...fresh, yesAt: null });
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-    }
-    return false;
+    const lost = await this.records.find({ _id: { $in: [...held.keys()].map((deed) => idOf(fan, deed)) }, state: 'lost' }).lean<DoubtRecord[]>();
+    return new Set(lost.filter((one) => one.turn === (held.get(one.deed) ?? 0) + 1).map((one) => one.deed));
   }
 
-  /** A yes about a deed: an older no is forgotten. */
-  async yes(fan: string, deed: string, askedAt: Date): Promise<void> {
-    await this.records.updateOne(
-      { _id: idOf(fan, deed), state: 'asked', askedAt: { $lte: askedAt } },
-      { $set: { state: 'held', yesAt: askedAt, expires: new Date(askedAt.getTime() + HELD_MS) } },
+  /** Yeses of one asking about held deeds, each with the turn it is held at: every no asked before them is outdated. */
+  async yes(fan: string, network: string, held: ReadonlyMap<string, number>, askedAt: Date): Promise<void> {
+    if (held.size === 0) return;
+    const known = { state: 'held' as const, yesAt: askedAt, expires: new Date(askedAt.getTime() + HELD_MS) };
+    await this.change(
+      [...held].map(([deed, at]) => ({
+        updateOne: {
+          filter: {
+            _id: idOf(fan, deed),
+            $or: [
+              { state: 'asked', askedAt: { $lte: askedAt } },
+              { state: 'held', yesAt: { $lt: askedAt } },
+            ],
+          },
+          update: { $set: { ...known, turn: at + 1 }, $setOnInsert: { fan, network, deed, askedAt: null, notBefore: null, wish: null } },
+          upsert: true,
+        },
+      })),
     );
-    await this.records.updateOne(
-      { _id: idOf(fan, deed), state: 'held', yesAt: { $lt: askedAt } },
-      { $set: { yesAt: askedAt, expires: new Date(askedAt.getTime() + HELD_MS) } },
-    );
+  }
+
+  /** Compare-and-sets in one round trip; an upsert that a doubt in another state refuses has nothing to do. */
+  private async change(operations: AnyBulkWriteOperation<DoubtRecord>[]): Promise<void> {
+    await this.records.collection.bulkWrite(operations as never[], { ordered: false }).catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error;
+    });
   }
 
   /** A give that a limit holds back until `notBefore`. */

@@ -1,11 +1,12 @@
 import { VillageError } from '../errors.js';
+import { isLost } from '../fans/service.js';
 import type { Card } from '../networks/cards.js';
 import type { NetworkId, Verdict } from '../networks/network.js';
 import type { Bus } from '../platform/bus.js';
 import type { Jobs } from '../platform/jobs.js';
 import type { Cause, DeedState, Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import { Asking, cardText, deedOf, heldUnder, type Applied, type AskingParts } from './asking.js';
+import { Asking, cardText, deedOf, heldUnder, noAnswer, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';
 import type { Doubts } from './doubts.js';
 import type { Unlocked, Unlocks } from './needs.js';
@@ -33,6 +34,12 @@ export interface FollowState {
   mode: 'off' | 'hub' | 'confirmed';
   linked: boolean;
 }
+/** The payload of the job `follows.check`. */
+export interface CheckJob {
+  fan: string;
+  network: NetworkId;
+  only?: string[];
+}
 export interface FollowParts extends AskingParts {
   jobs: Jobs;
   bus: Bus;
@@ -41,6 +48,10 @@ export interface FollowParts extends AskingParts {
 /** How long a request waits for a network before it answers 202. */
 const WAIT_MS = 2000;
 const CHECK_EVERY_MS = 12 * 3_600_000;
+/** Limits of networks pass within a quarter of an hour. */
+const AGAIN_MS = 15 * 60_000;
+/** Reasons for no answer that pass by themselves. */
+const PASSING: ReadonlySet<string | null> = new Set(['rate_limited', 'network_down', 'error', 'token_revoked']);
 
 /** What fans did on networks: asked of the networks, doubted, settled in the ledger. The only road from a follow to a point. */
 export class Follows {
@@ -87,6 +98,8 @@ export class Follows {
       const outcome = await this.parts.points.record(
         this.asking.wish(reader.id, account, card, { want: 'give', cause: 'hub_click', askedAt: this.parts.clock.now(), seen: options.turn }),
       );
+      // The account, or its card, changed under our hands.
+      if (outcome.dropped) throw new VillageError('not_verified', { network });
       if (outcome.limited) await this.asking.hold(reader.id, account, card, outcome, 'hub_click', null);
       return this.answer('yes', outcome, options.language);
     }
@@ -112,13 +125,16 @@ export class Follows {
       return this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
     }
     const card = (await this.parts.cards.of(network)) ?? ({ id: state?.card.split(':')[0] ?? '', mode: heldUnder(state) } as Card);
-    const take = (askedAt: Date, evidence: string | null): Promise<Outcome> =>
-      this.parts.points.record(this.asking.wish(reader.id, account, card, { want: 'take', cause: 'undo', askedAt, evidence, seen: state?.turn }));
-    if (heldUnder(state) === 'hub') return this.answer('no', await take(this.parts.clock.now(), null), options.language);
+    const take = (askedAt: Date, evidence?: string): Promise<Outcome> =>
+      this.parts.points.record(
+        this.asking.wish(reader.id, account, card, { want: 'take', cause: 'undo', askedAt, evidence: evidence ?? null, seen: state?.turn }),
+      );
+    if (heldUnder(state) === 'hub') return this.answer('no', await take(this.parts.clock.now()), options.language);
     const applied = await this.asked(reader.id, account);
     if (applied.verdict === 'yes') throw new VillageError('still_following', { network }, { open: account.url });
     if (applied.verdict !== 'no') return { ...(await this.present(reader.id, state?.turn ?? 0, applied.verdict)), job: await this.again(reader.id, network) };
-    return this.answer('no', await take(applied.askedAt, applied.evidence), options.language);
+    const [evidence] = await this.parts.evidence.keep(reader.id, network, [{ account: account.accountId, ...applied }]);
+    return this.answer('no', await take(applied.askedAt, evidence), options.language);
   }
 
   private async confirmed(
@@ -134,7 +150,8 @@ export class Follows {
       if (options.turn !== (state?.turn ?? 0)) return this.present(fan, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
     }
     const applied = await this.asked(fan, account);
-    if (applied.verdict === 'unknown' || applied.verdict === 'unsupported') {
+    if (applied.verdict === 'unsupported') throw new VillageError('not_supported', { network });
+    if (applied.verdict === 'unknown') {
       const state = (await this.parts.points.turns(fan, [deed])).get(deed);
       return { ...(await this.present(fan, state?.turn ?? 0, applied.verdict)), job: await this.again(fan, network) };
     }
@@ -168,7 +185,7 @@ export class Follows {
 
   /** Asks about one account and waits two seconds at most; the asking itself goes on and is applied. */
   private async asked(fan: string, account: VerifiedAccount): Promise<Applied> {
-    const none: Applied = { verdict: 'unknown', askedAt: this.parts.clock.now(), turn: 0, outcome: null, evidence: null };
+    const none = noAnswer(this.parts.clock.now(), 'network_down');
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(() => {
@@ -194,36 +211,31 @@ export class Follows {
     return Promise.all(identities.map((one) => this.parts.jobs.add('follows.check', `${fan}|${one.network}`, { fan, network: one.network })));
   }
 
-  /** The job behind `linked` and `checkAll`. Answers when to try again if the network did not answer about everything. */
-  async checkNetwork(fan: string, network: NetworkId): Promise<Date | null> {
-    const now = this.parts.clock.now();
-    const card = await this.parts.cards.of(network);
-    if (card?.mode !== 'confirmed') {
-      await this.parts.fans.identities.checked(fan, network, now);
-      return null;
-    }
-    const record = await this.parts.fans.get(fan);
-    const mine = record?.roles.includes('athlete') ? await this.parts.fans.identities.of(fan) : [];
-    const accounts = (await this.parts.registry.verified(network)).filter(
-      (one) => !mine.some((own) => own.network === network && own.networkId === one.accountId),
-    );
-    const answers = await this.asking
-      .ask(fan, network, accounts, (progress) => {
+  /**
+   * The job behind `linked` and `checkAll`: asks about all verified accounts, or about `only` these. Answers when to ask again about
+   * those for which an outage or a limit left no answer; an account that has vanished is not chased for ever.
+   */
+  async checkNetwork(fan: string, network: NetworkId, only?: string[]): Promise<{ at: Date; payload: CheckJob } | null> {
+    const { cards, clock, fans, registry } = this.parts;
+    const now = clock.now();
+    let again: string[] = [];
+    if ((await cards.of(network))?.mode === 'confirmed') {
+      const record = await fans.get(fan);
+      const mine = record?.roles.includes('athlete') ? await fans.identities.of(fan) : [];
+      const accounts = (await registry.verified(network)).filter(
+        (one) => (!only || only.includes(one.accountId)) && !mine.some((own) => own.network === network && own.networkId === one.accountId),
+      );
+      const hear = (progress: { done: number; total: number; awarded: number }): void => {
         this.parts.bus.tell('follows:progress', { fan, network, ...progress });
-      })
-      .catch((error: unknown) => {
-        if (error instanceof VillageError && error.id === 'not_linked') return null;
+      };
+      const answers = await this.asking.ask(fan, network, accounts, hear).catch((error: unknown) => {
+        if (error instanceof VillageError && error.id === 'not_linked') return new Map<string, Applied>();
         throw error;
       });
-    if (!answers) return null;
-    const missing = accounts.length - [...answers.values()].filter((one) => one.verdict !== 'unknown').length;
-    if (missing === 0 || accounts.length === 0) {
-      await this.parts.fans.identities.checked(fan, network, now);
-      return null;
+      again = [...answers].filter(([, one]) => one.verdict === 'unknown' && PASSING.has(one.reason)).map(([account]) => account);
     }
-    // Limits pass within a quarter of an hour; an account that has vanished does not, so it is not chased for ever.
-    await this.parts.fans.identities.checked(fan, network, now);
-    return missing === accounts.length ? new Date(now.getTime() + 15 * 60_000) : null;
+    await fans.identities.checked(fan, network, now);
+    return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again } } : null;
   }
 
   /**
@@ -290,7 +302,7 @@ export class Follows {
         held: turn % 2 === 1,
         card: card?.id ?? null,
         mode: card?.mode ?? 'off',
-        linked: identities.some((one) => one.network === account.network),
+        linked: identities.some((one) => one.network === account.network && !isLost(one)),
       });
     }
     return states;

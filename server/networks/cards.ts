@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize';
 import { VillageError } from '../errors.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { model } from '../platform/mongo.js';
 import type { Signer } from '../platform/secrets.js';
 import { NETWORKS, type NetworkId } from './network.js';
@@ -44,7 +45,7 @@ const text = (card: Card): string => canonicalize(card) ?? '';
 /** Which deeds earn on which network. No code path awards past a card; one whose signature is wrong counts as absent. */
 export class Cards {
   private readonly records: Model<CardRecord>;
-  private cache: { at: number; cards: Promise<Map<NetworkId, Card>> } | null = null;
+  private readonly known: Fresh<Map<NetworkId, Card>>;
 
   constructor(
     connection: Connection,
@@ -53,8 +54,9 @@ export class Cards {
     private readonly clock: Clock,
   ) {
     this.records = model(connection, 'Card', schema, 'cards');
+    this.known = new Fresh(FRESH_MS, 1, () => clock.now().getTime());
     bus.on('cards:changed', () => {
-      this.cache = null;
+      this.known.forget();
     });
   }
 
@@ -73,7 +75,7 @@ export class Cards {
     };
     const { id, ...rest } = card;
     await this.records.create({ _id: id, ...rest, signature: this.signer.sign(text(card)) });
-    this.cache = null;
+    this.known.forget();
     this.bus.tell('cards:changed', { network });
     return card;
   }
@@ -111,15 +113,7 @@ export class Cards {
 
   /** The card in force, or null: the network is `off`. */
   async of(network: NetworkId): Promise<Card | null> {
-    const now = this.clock.now().getTime();
-    if (!this.cache || now - this.cache.at > FRESH_MS || now < this.cache.at) {
-      const cards = this.read();
-      cards.catch(() => {
-        this.cache = null;
-      });
-      this.cache = { at: now, cards };
-    }
-    const card = (await this.cache.cards).get(network);
+    const card = (await this.known.get('all', () => this.read())).get(network);
     return card && card.mode !== 'off' ? card : null;
   }
 

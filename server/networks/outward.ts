@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
+import { NetworkError, type NetworkErrorCode, type NetworkId } from './network.js';
 
 const DEADLINE_MS = 5000;
 const BODY_LIMIT = 1_048_576;
@@ -60,29 +61,50 @@ export async function requestJson(url: URL, init: RequestInit = {}): Promise<Rep
   return { status: response.status, headers: response.headers, json: JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown };
 }
 
+/** Hears what came of each request to a network. */
+export type Heard = (network: NetworkId, outcome: NetworkErrorCode | 'ok') => void;
+
+const FAILURES = 5;
+const PAUSE_MS = 10_000;
+/** A wait before trying again: about 150 ms, doubled each time, with jitter. */
+const backoff = (tries: number): number => 150 * 2 ** tries * (0.5 + Math.random());
+
 /**
- * Stops asking a network that fails: after five failures in a row nobody waits for it, until one try after ten seconds succeeds.
+ * The one road to a network: a failure is tried once more, and after five failures in a row nobody waits for the network until one
+ * try after ten seconds succeeds (RELIABILITY F10). What is refused (a limit, a dead token) is an answer, not a failure.
  */
-export class Breaker {
+export class Road {
   private failures = 0;
-  private openUntil = 0;
+  private closedUntil = 0;
 
-  constructor(private readonly now: () => number) {}
+  /** @param asError what a network's or library's error means @param heard counts what came of each request */
+  constructor(
+    private readonly network: NetworkId,
+    private readonly now: () => number,
+    private readonly asError: (error: unknown) => NetworkError,
+    private readonly heard: Heard,
+  ) {}
 
-  get open(): boolean {
-    return this.now() < this.openUntil;
-  }
-
-  succeeded(): void {
-    this.failures = 0;
-    this.openUntil = 0;
-  }
-
-  failed(): void {
-    this.failures += 1;
-    if (this.failures >= 5) this.openUntil = this.now() + 10_000;
+  /** Asks, and throws only NetworkErrors. */
+  async ask<T extends object>(question: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      if (this.now() < this.closedUntil) throw new NetworkError(this.network, 'network_down', 'it has failed several times in a row');
+      try {
+        const answer = await question();
+        // Libraries hand an empty answer on as it is.
+        if ((answer as unknown) === null || typeof answer !== 'object') throw new NetworkError(this.network, 'invalid_response', 'it answered no JSON');
+        this.failures = 0;
+        this.heard(this.network, 'ok');
+        return answer;
+      } catch (raw) {
+        const error = raw instanceof NetworkError ? raw : this.asError(raw);
+        this.heard(this.network, error.code);
+        const failed = error.code === 'network_down' || error.code === 'invalid_response';
+        this.failures = failed ? this.failures + 1 : 0;
+        if (this.failures >= FAILURES) this.closedUntil = this.now() + PAUSE_MS;
+        if (error.code !== 'network_down' || tries >= 1) throw error;
+        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+      }
+    }
   }
 }
-
-/** A wait of about `ms`, as `try again` should be: doubled each time, with jitter. */
-export const backoff = (tries: number): number => 150 * 2 ** tries * (0.5 + Math.random());

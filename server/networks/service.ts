@@ -2,14 +2,15 @@ import type { Config } from '../config.js';
 import type { Clock } from '../platform/clock.js';
 import { FacebookAdapter } from './facebook/adapter.js';
 import type { Adapter, NetworkId, Parsed } from './network.js';
+import type { Heard } from './outward.js';
 import { XAdapter } from './x/adapter.js';
 
 /** The networks the hub speaks with: one adapter each. */
 export class Networks {
   private readonly adapters: Record<NetworkId, Adapter>;
 
-  constructor(settings: Config['networks'], clock: Clock) {
-    this.adapters = { x: new XAdapter(settings.x, clock), facebook: new FacebookAdapter(settings.facebook, clock) };
+  constructor(settings: Config['networks'], clock: Clock, heard: Heard) {
+    this.adapters = { x: new XAdapter(settings.x, clock, heard), facebook: new FacebookAdapter(settings.facebook, clock, heard) };
   }
 
   of(network: NetworkId): Adapter {

@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import type { Athletes } from '../athletes/service.js';
-import type { Fans } from '../fans/service.js';
+import { isLost, type Fans } from '../fans/service.js';
 import type { Follows } from '../follows/service.js';
 import { isNetwork } from '../networks/network.js';
 import { nocOf } from '../platform/countries.js';
@@ -32,7 +32,7 @@ export function meApi({ fans, points }: MeParts): Router {
       roles: fan.roles,
       points: head.after.points,
       medal: head.after.medals['hub']?.[0] ?? null,
-      identities: identities.map(({ network, handle, linkedAt }) => ({ network, handle, linkedAt })),
+      identities: identities.map((one) => ({ network: one.network, handle: one.handle, linkedAt: one.linkedAt, lost: isLost(one) })),
       seq: head.seq,
     });
   });
@@ -58,16 +58,17 @@ async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entrie
 }
 
 /** The fan's own pages: medals and points, the whole statement, the boards. */
-export function mePages({ points, athletes, follows, words }: MeParts): Router {
+export function mePages({ fans, points, athletes, follows, words }: MeParts): Router {
   const router = Router();
   router.get('/me', personal, async (req) => {
     const reader = requireReader(req);
-    const [head, rules, entries, progress, hub] = await Promise.all([
+    const [head, rules, entries, progress, hub, identities] = await Promise.all([
       points.head(reader.id),
       points.rules.read(),
       points.statement(reader.id, 200),
       follows.progress(reader.id),
       points.board('hub', { limit: 1, me: reader.id }),
+      fans.identities.of(reader.id),
     ]);
     const medals = medalsOf(head.after, rules);
     const mine = medals[0];
@@ -88,6 +89,7 @@ export function mePages({ points, athletes, follows, words }: MeParts): Router {
         total: head.seq,
         chart: chartOf(entries, mine?.thresholds ?? []),
         notice,
+        lost: identities.filter(isLost).map((one) => one.network),
         progress: progress.map(({ network, progress: one }) => ({ network, ...one, percent: Math.round((one.done / one.total) * 100) })),
       },
     );

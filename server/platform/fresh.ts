@@ -2,25 +2,29 @@
 export class Fresh<V> {
   private readonly kept = new Map<string, { at: number; value: Promise<V> }>();
 
+  /** @param ms how old an answer may be @param most keys kept, the longest unasked-for go first @param now the time in ms, where tests steer it */
   constructor(
     private readonly ms: number,
     private readonly most = 1000,
+    private readonly now: () => number = Date.now,
   ) {}
 
   get(key: string, load: () => Promise<V>): Promise<V> {
-    const now = Date.now();
+    const now = this.now();
     const known = this.kept.get(key);
-    if (known && now - known.at < this.ms) return known.value;
-    const value = load();
-    value.catch(() => {
-      this.kept.delete(key);
+    // A clock that was set back makes an answer as doubtful as an old one.
+    if (known && Math.abs(now - known.at) < this.ms) return known.value;
+    const entry = { at: now, value: load() };
+    entry.value.catch(() => {
+      if (this.kept.get(key) === entry) this.kept.delete(key);
     });
     this.kept.delete(key);
-    this.kept.set(key, { at: now, value });
+    this.kept.set(key, entry);
     if (this.kept.size > this.most) this.kept.delete(this.kept.keys().next().value as string);
-    return value;
+    return entry.value;
   }
 
+  /** Forgets one answer, or all: news have come. A load under way is still told to those who wait for it, and to nobody later. */
   forget(key?: string): void {
     if (key === undefined) this.kept.clear();
     else this.kept.delete(key);

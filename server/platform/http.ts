@@ -21,7 +21,6 @@ export interface PageFacts {
   script?: string;
   status?: number;
   robots?: boolean;
-  notice?: string | null;
   wide?: boolean;
 }
 

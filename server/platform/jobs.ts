@@ -31,14 +31,21 @@ const schema = new Schema<JobRecord>({
 });
 schema.index({ runAt: 1, until: 1 });
 
+/** Runs a job once more, later, with another payload if given. */
+export interface Again {
+  at: Date;
+  payload?: unknown;
+}
 /** What does a kind of job; the payload is what `add` was given, so its doer knows its shape. */
-export type Handler = (payload: never, job: { renew(): Promise<boolean> }) => Promise<Date | null | undefined>;
+export type Handler = (payload: never) => Promise<Again | null>;
 const LEASE_MS = 60_000;
+const RENEW_MS = 20_000;
 const POLL_MS = 2000;
 
 /**
  * Jobs are documents in MongoDB; BullMQ only wakes the worker (DESIGN 5), so a lost Redis delays and loses nothing. A handler may be
- * run twice (a killed worker's job is taken over when its lease ends) and must bear it; it may answer when to run next.
+ * run twice (a killed worker's job is taken over when its lease ends) and must bear it; it may answer when to run next. The lease is
+ * renewed for as long as the handler runs.
  */
 export class Jobs {
   private readonly records: Model<JobRecord>;
@@ -73,11 +80,6 @@ export class Jobs {
     }
     this.wake();
     return _id;
-  }
-
-  /** Whether a job still waits or runs. */
-  async pending(id: string): Promise<boolean> {
-    return (await this.records.exists({ _id: id })) !== null;
   }
 
   private wake(): void {
@@ -155,12 +157,15 @@ export class Jobs {
 
   private async run(job: JobRecord): Promise<void> {
     const mine = { _id: job._id, holder: job.holder };
-    const renew = async (): Promise<boolean> =>
-      (await this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } })).matchedCount === 1;
+    const renewal = setInterval(() => {
+      this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } }).catch(() => undefined);
+    }, RENEW_MS);
     try {
-      const next = await this.handlers.get(job.kind)?.(job.payload as never, { renew });
-      if (next) await this.records.updateOne(mine, { $set: { state: 'waiting', holder: null, runAt: next, until: new Date(0), attempts: 0, error: null } });
-      else await this.records.deleteOne(mine);
+      const next = await this.handlers.get(job.kind)?.(job.payload as never);
+      if (next) {
+        const { at: runAt, payload = job.payload } = next;
+        await this.records.updateOne(mine, { $set: { state: 'waiting', holder: null, runAt, payload, until: new Date(0), attempts: 0, error: null } });
+      } else await this.records.deleteOne(mine);
     } catch (error) {
       this.log.warn({ err: error, job: job._id, attempts: job.attempts }, 'jobs: a job failed and will be tried again');
       const wait = Math.min(3_600_000, 1000 * 2 ** Math.min(job.attempts, 12)) * (0.75 + Math.random() / 2);
@@ -169,6 +174,8 @@ export class Jobs {
           $set: { state: 'waiting', holder: null, until: new Date(0), runAt: new Date(this.clock.now().getTime() + wait), error: String(error) },
         })
         .catch(() => undefined);
+    } finally {
+      clearInterval(renewal);
     }
   }
 }

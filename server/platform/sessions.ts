@@ -27,9 +27,8 @@ interface SessionRecord {
   createdAt: Date;
   seenAt: Date;
   expires: Date;
-  agent: string;
 }
-const schema = new Schema<SessionRecord>({ _id: String, fan: String, data: String, createdAt: Date, seenAt: Date, expires: Date, agent: String });
+const schema = new Schema<SessionRecord>({ _id: String, fan: String, data: String, createdAt: Date, seenAt: Date, expires: Date });
 schema.index({ expires: 1 }, { expireAfterSeconds: 0 });
 schema.index({ fan: 1 }, { partialFilterExpression: { fan: { $type: 'string' } } });
 
@@ -95,7 +94,7 @@ export class SessionStore extends Store {
     const expires = new Date(Math.min(now.getTime() + IDLE, (data.since ?? now.getTime()) + ABSOLUTE));
     await this.records.updateOne(
       { _id: hash },
-      { $set: { fan: data.fan ?? null, data: text, seenAt: now, expires }, $setOnInsert: { createdAt: now, agent: '' } },
+      { $set: { fan: data.fan ?? null, data: text, seenAt: now, expires }, $setOnInsert: { createdAt: now } },
       { upsert: true },
     );
     await this.cache(hash, text);

@@ -11,7 +11,6 @@ export interface Frame {
   otherPath: string;
   nonce: string;
   theme: string;
-  contrast: boolean;
   demo: boolean;
   reader: { id: string; name: string; points: number; medal: string | null; moderator: boolean } | null;
   /** The session's form token, made when a form first asks for it. */
@@ -19,7 +18,6 @@ export interface Frame {
   title: string;
   section: string;
   script: string | null;
-  notice: string | null;
   canonical: string;
   robots: boolean;
   wide: boolean;
@@ -46,9 +44,6 @@ const HELPERS = [
   'eq',
   'ne',
   'gt',
-  'and',
-  'or',
-  'not',
   'url',
   'asset',
   'csrf',
@@ -58,8 +53,6 @@ const HELPERS = [
   'list',
   'digits',
   'json',
-  'times',
-  'times3',
 ] as const;
 
 function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record<string, string>): void {
@@ -74,9 +67,6 @@ function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record
   engine.registerHelper('eq', (a: unknown, b: unknown) => a === b);
   engine.registerHelper('ne', (a: unknown, b: unknown) => a !== b);
   engine.registerHelper('gt', (a: number, b: number) => a > b);
-  engine.registerHelper('and', (a: unknown, b: unknown) => Boolean(a) && Boolean(b));
-  engine.registerHelper('or', (a: unknown, b: unknown) => Boolean(a) || Boolean(b));
-  engine.registerHelper('not', (a: unknown) => !a);
   engine.registerHelper('url', (path: string, options: Options) => `/${rootOf(options).lang}${path}`);
   engine.registerHelper('asset', (name: string) => assets[name] ?? '');
   engine.registerHelper(

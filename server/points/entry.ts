@@ -68,7 +68,7 @@ export interface Head {
   after: After;
 }
 
-export const emptyAfter = (): After => ({
+const emptyAfter = (): After => ({
   points: 0,
   reachedAt: 0,
   disciplines: {},
@@ -79,7 +79,7 @@ export const emptyAfter = (): After => ({
 export const NO_HEAD: Head = { seq: 0, hash: '', after: emptyAfter() };
 
 /** Points in a span now; a window of an old key reads as 0. */
-export const pointsIn = (after: After, span: Span, now: WindowKeys): number => (after.windows[span][0] === now[span] ? after.windows[span][1] : 0);
+const pointsIn = (after: After, span: Span, now: WindowKeys): number => (after.windows[span][0] === now[span] ? after.windows[span][1] : 0);
 
 /**
  * The standing after a turn. A turn counts in the windows in which its deed was first earned and in no other, so giving and taking

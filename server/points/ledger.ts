@@ -5,7 +5,7 @@ import { isStoreAway } from '../platform/mongo.js';
 import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head, type TurnFacts } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
-import type { Rules, RuleSet } from './rules.js';
+import { newestRule, type Rules, type RuleSet } from './rules.js';
 import { nextDay, windowKeys } from './windows.js';
 
 /** What somebody asks of the ledger about one deed. */
@@ -154,8 +154,8 @@ export class Ledger {
     const late = Date.now() - PATIENCE_MS;
     const again: Waiting[] = [];
     try {
-      const rules = await this.rules.read();
       const heads = await this.heads.of(batch.map((one) => one.fan));
+      const rules = await this.rules.read(newestRule(heads.values()));
       // Whoever has no entry has done no deed: there is no last turn to read.
       const open = batch.filter((one) => (heads.get(one.fan)?.seq ?? 0) > 0).flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
       const last = await this.lastTurns(open);

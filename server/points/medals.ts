@@ -1,4 +1,4 @@
-export const MEDALS = ['bronze', 'silver', 'gold'] as const;
+const MEDALS = ['bronze', 'silver', 'gold'] as const;
 export type Medal = (typeof MEDALS)[number];
 /** Points at which bronze, silver and gold are reached. */
 export type Thresholds = readonly [number, number, number];

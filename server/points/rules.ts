@@ -1,12 +1,14 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import { model } from '../platform/mongo.js';
+import type { Head } from './entry.js';
 import type { Rule, Thresholds } from './medals.js';
 
 interface RuleRecord {
   _id: number;
-  hub: number[];
-  discipline: number[];
+  hub: [number, number, number];
+  discipline: [number, number, number];
   from: string;
 }
 const schema = new Schema<RuleRecord>({ _id: Number, hub: [Number], discipline: [Number], from: String });
@@ -21,13 +23,14 @@ export interface RuleSet {
 /** The versions of the medal thresholds. Thresholds are stated by no source (RULES R4): the organiser sets them. */
 export class Rules {
   private readonly records: Model<RuleRecord>;
-  private cache: { at: number; set: Promise<RuleSet> } | null = null;
+  private readonly known: Fresh<RuleSet>;
 
   constructor(
     connection: Connection,
     private readonly clock: Clock,
   ) {
     this.records = model(connection, 'Rule', schema, 'rules');
+    this.known = new Fresh(FRESH_MS, 1, () => clock.now().getTime());
   }
 
   /** Adds a version; the earlier ones go on judging what was reached under them. */
@@ -35,7 +38,7 @@ export class Rules {
     const last = await this.records.findOne().sort({ _id: -1 }).lean();
     const rule: Rule = { version: (last?._id ?? 0) + 1, ...thresholds, from: this.clock.now().toISOString() };
     await this.records.create({ _id: rule.version, hub: [...rule.hub], discipline: [...rule.discipline], from: rule.from });
-    this.cache = null;
+    this.known.forget();
     return rule;
   }
 
@@ -48,32 +51,27 @@ export class Rules {
 
   private async load(): Promise<RuleSet> {
     const found = await this.records.find().sort({ _id: 1 }).lean();
-    const all = new Map(
-      found.map((one): [number, Rule] => [
-        one._id,
-        { version: one._id, hub: one.hub as unknown as Thresholds, discipline: one.discipline as unknown as Thresholds, from: one.from },
-      ]),
-    );
+    const all = new Map(found.map((one): [number, Rule] => [one._id, { version: one._id, hub: one.hub, discipline: one.discipline, from: one.from }]));
     const now = [...all.values()].at(-1);
     if (!now) throw new Error('no rule was seeded');
     return { now, all };
   }
 
-  /** The rule in force and all versions. */
-  read(): Promise<RuleSet> {
-    const at = this.clock.now().getTime();
-    if (!this.cache || at - this.cache.at > FRESH_MS || at < this.cache.at) {
-      const set = this.load();
-      set.catch(() => {
-        this.cache = null;
-      });
-      this.cache = { at, set };
-    }
-    return this.cache.set;
+  /**
+   * The rule in force and all versions, at most half a minute old, but never older than `least`: a medal reached under a version that
+   * another process has just made must be judged by it.
+   */
+  async read(least = 0): Promise<RuleSet> {
+    const set = await this.known.get('all', () => this.load());
+    if (set.now.version >= least) return set;
+    this.known.forget();
+    return this.known.get('all', () => this.load());
   }
+}
 
-  /** Reads again, because an entry named a version that was not known. */
-  forget(): void {
-    this.cache = null;
-  }
+/** The newest version of the rules that these standings name. */
+export function newestRule(heads: Iterable<Pick<Head, 'after'>>): number {
+  let newest = 0;
+  for (const { after } of heads) for (const [, version] of Object.values(after.medals)) newest = Math.max(newest, version);
+  return newest;
 }

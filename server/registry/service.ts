@@ -46,9 +46,9 @@ interface Listed {
 /** The registry: whose account it really is. Only verified accounts are listed and earn. */
 export class Registry {
   private readonly records: Model<AccountRecord>;
-  private cache: { at: number; listed: Promise<Listed> } | null = null;
-  /** Epochs uncached, because a give re-reads them when it decides (LEDGER 4); a flush of the ledger pays for one read. */
+  private readonly lists = new Fresh<Listed>(FRESH_MS);
   private readonly shown = new Fresh<AccountRecord[]>(FRESH_MS, 5000);
+  /** Uncached, because a give re-reads them when it decides (LEDGER 4); a flush of the ledger pays for one read. */
   private readonly epochs: Batcher<number>;
 
   constructor(
@@ -68,10 +68,10 @@ export class Registry {
     });
     bus.on('registry:changed', () => {
       this.shown.forget();
-      this.cache = null;
+      this.lists.forget();
     });
     bus.on('athletes:changed', () => {
-      this.cache = null;
+      this.lists.forget();
     });
   }
 
@@ -193,7 +193,7 @@ export class Registry {
   }
 
   private async changed(account: AccountRecord): Promise<void> {
-    this.cache = null;
+    this.lists.forget();
     this.shown.forget(account.athlete);
     const verified = await this.records.find({ athlete: account.athlete, state: { $in: EARNS } }, { network: 1 }).lean<AccountRecord[]>();
     await this.athletes.setNetworks(account.athlete, [...new Set(verified.map((one) => one.network))]);
@@ -265,15 +265,7 @@ export class Registry {
   }
 
   private read(): Promise<Listed> {
-    const now = Date.now();
-    if (!this.cache || now - this.cache.at > FRESH_MS) {
-      const listed = this.load();
-      listed.catch(() => {
-        this.cache = null;
-      });
-      this.cache = { at: now, listed };
-    }
-    return this.cache.listed;
+    return this.lists.get('all', () => this.load());
   }
 
   /** Verified accounts of an athlete, at most five seconds old. */

@@ -15,7 +15,7 @@ export interface MissingView {
 }
 
 /** What a rule asks for, in words: "Follow 1 more of these 3 athletes". */
-export function presentMissing(words: Words, lang: Language, missing: Missing, people: Map<string, AthleteRecord>): MissingView {
+function presentMissing(words: Words, lang: Language, missing: Missing, people: Map<string, AthleteRecord>): MissingView {
   if (missing.kind === 'medal') {
     const scope = missing.scope === 'hub' ? words.t(lang, 'videos.lock.onHub') : words.t(lang, `disciplines.${missing.scope}`);
     return {

@@ -9,8 +9,10 @@ import { athletesOf, judge, Lock, type Locks, type Missing } from '../locks/serv
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
+import { Fresh } from '../platform/fresh.js';
 import type { ByteRange, Files } from '../platform/files.js';
 import { fieldIssues } from '../platform/http.js';
+import type { Deeds } from './needs.js';
 import { videoModel, type VideoRecord } from './video.model.js';
 
 export type { VideoRecord } from './video.model.js';
@@ -45,19 +47,20 @@ const FRESH_MS = 5000;
 /** Exclusive videos: the media are refused by the server itself, at every request. */
 export class Videos {
   private readonly records: Model<VideoRecord>;
-  private cache: { at: number; videos: Promise<VideoRecord[]> } | null = null;
+  private readonly known = new Fresh<VideoRecord[]>(FRESH_MS);
 
   constructor(
     connection: Connection,
     private readonly files: Files,
     private readonly locks: Locks,
+    private readonly deeds: Deeds,
     private readonly audit: Audit,
     private readonly bus: Bus,
     private readonly clock: Clock,
   ) {
     this.records = videoModel(connection);
     bus.on('videos:changed', () => {
-      this.cache = null;
+      this.known.forget();
     });
   }
 
@@ -74,7 +77,7 @@ export class Videos {
       .lean<VideoRecord>();
     if (old) await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
     await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
-    this.cache = null;
+    this.known.forget();
     this.bus.tell('videos:changed', { slug });
     return this.require(slug);
   }
@@ -91,15 +94,7 @@ export class Videos {
 
   /** All published videos, newest first, at most five seconds old. */
   published(): Promise<VideoRecord[]> {
-    const now = Date.now();
-    if (!this.cache || now - this.cache.at > FRESH_MS) {
-      const videos = this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec();
-      videos.catch(() => {
-        this.cache = null;
-      });
-      this.cache = { at: now, videos };
-    }
-    return this.cache.videos;
+    return this.known.get('all', () => this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec());
   }
 
   private async require(slug: string): Promise<VideoRecord> {
@@ -159,19 +154,9 @@ export class Videos {
       fan,
       videos.map((one) => one.lock),
     );
-    const before = await this.without(fan, facts, gained);
+    const before = await this.deeds.before(fan, facts, gained);
     return videos
       .filter((one) => judge(one.lock, facts).open && !judge(one.lock, before).open)
       .map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
-  }
-
-  private without: (fan: string, facts: Awaited<ReturnType<Locks['facts']>>, gained: string[]) => Promise<Awaited<ReturnType<Locks['facts']>>> = (
-    _fan,
-    facts,
-  ) => Promise.resolve(facts);
-
-  /** How the facts were before a fan gained deeds; handed over by the wiring, because deeds are not this room's. */
-  onBefore(without: typeof this.without): void {
-    this.without = without;
   }
 }

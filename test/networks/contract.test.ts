@@ -24,7 +24,7 @@ for (const id of ['x', 'facebook'] as const) {
         pages: sandbox.networks[id],
         api: id === 'x' ? sandbox.networks.x : sandbox.networks.facebookGraph,
       };
-      adapter = id === 'x' ? new XAdapter(settings, clock) : new FacebookAdapter(settings, clock);
+      adapter = id === 'x' ? new XAdapter(settings, clock, () => undefined) : new FacebookAdapter(settings, clock, () => undefined);
     });
     afterEach(() => sandbox.close());
     const person = (handle: string) => sandbox.world.person(handle) ?? sandbox.world.add({ handle, name: handle });
@@ -185,8 +185,8 @@ describe('addresses of accounts', () => {
   const clock = new TestClock();
   const settings = { clientId: 'a', clientSecret: 'b', version: 'v24.0', api: 'https://api.x.com' };
   const adapters: Record<NetworkId, Adapter> = {
-    x: new XAdapter({ ...settings, pages: 'https://x.com' }, clock),
-    facebook: new FacebookAdapter({ ...settings, pages: 'https://www.facebook.com' }, clock),
+    x: new XAdapter({ ...settings, pages: 'https://x.com' }, clock, () => undefined),
+    facebook: new FacebookAdapter({ ...settings, pages: 'https://www.facebook.com' }, clock, () => undefined),
   };
   const cases: Record<NetworkId, [string, unknown][]> = {
     x: [

@@ -43,6 +43,18 @@ describe('the ledger', () => {
     expect([again.entry, again.turn, again.head.after.points]).to.deep.equal([null, 1, 1]);
   });
 
+  it('judges a medal by the version it was reached under, also in a process that had not heard of that version', async () => {
+    const who = fan();
+    const { now } = await other.points.rules.read();
+    await world.context.points.rules.set({ hub: [1, 2, 3], discipline: [1, 2, 3] });
+    for (const account of ['1', '3']) await world.context.points.record(wish(who, account, 'give'));
+    await world.context.points.settled();
+    const outcome = await other.points.record(wish(who, '1', 'take'));
+    await world.context.points.rules.set({ hub: [...now.hub], discipline: [...now.discipline] });
+    expect(outcome.head.after.medals['hub']?.[0]).to.equal('bronze');
+    expect(outcome.head.after.medals['discipline:judo'] ?? outcome.head.after.medals['judo']).to.deep.equal(['bronze', now.version + 1]);
+  });
+
   it('takes the point back at the even turn and gives it again at the next odd one', async () => {
     const who = fan();
     for (const [want, points] of [

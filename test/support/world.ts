@@ -15,7 +15,7 @@ import { createSockets } from '../../server/sockets.js';
 import { jobsOf } from '../../server/worker.js';
 import type { ClientEvents, ServerEvents } from '../../server/wire.js';
 import { demoFan } from '../../scripts/demo/sign-in.js';
-import { ATHLETES } from '../../scripts/sandbox/people.js';
+import { ATHLETE_FACTS } from '../../scripts/demo/content.js';
 import { startSandbox, type Sandbox } from '../../scripts/sandbox/start.js';
 import { Browser } from './browserless.js';
 
@@ -141,23 +141,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const { fan } = await world.fan('moderator1', { role: 'moderator' });
       return { id: fan._id, roles: fan.roles, name: fan.handle };
     },
-    athletes: () =>
-      context.athletes.put(
-        ATHLETES.map((one) => ({
-          source: 'demo',
-          sourceId: one.handle,
-          slug: one.handle,
-          name: one.name,
-          sex: '',
-          noc: one.noc,
-          country: one.country,
-          disciplines: [one.discipline],
-          games: ['2024-summer'],
-          medals: { gold: 0, silver: 0, bronze: 0 },
-          lastYear: 2024,
-          demo: true,
-        })),
-      ),
+    athletes: () => context.athletes.put(ATHLETE_FACTS),
     verify: async (athlete, network) => {
       const by = await world.moderator();
       const opened = await context.registry.submit(by, `${network}:${athlete}`, athlete);

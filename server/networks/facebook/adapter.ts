@@ -2,18 +2,9 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { NetworkSettings } from '../../config.js';
 import type { Clock } from '../../platform/clock.js';
-import {
-  NetworkError,
-  type Adapter,
-  type Answer,
-  type CheckPlan,
-  type LinkedAccount,
-  type Post,
-  type Profile,
-  type Reason,
-  type TokenSet,
-} from '../network.js';
-import { backoff, Breaker, requestJson } from '../outward.js';
+import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type TokenSet } from '../network.js';
+import { askInBatches, reasonOf, type Said } from '../batches.js';
+import { requestJson, Road, type Heard } from '../outward.js';
 import { parseFacebook } from './addresses.js';
 import { begin, complete } from './login.js';
 
@@ -41,13 +32,14 @@ export class FacebookAdapter implements Adapter {
   readonly id = 'facebook';
   readonly accountDeed = 'like';
   readonly scopes = ['public_profile', 'user_likes'] as const;
-  private readonly breaker: Breaker;
+  private readonly road: Road;
 
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
+    heard: Heard,
   ) {
-    this.breaker = new Breaker(() => clock.now().getTime());
+    this.road = new Road('facebook', () => clock.now().getTime(), asNetworkError, heard);
   }
 
   async beginAuth({ state, redirectUri }: { state: string; redirectUri: string }): Promise<{ url: string; secret: Record<string, string> }> {
@@ -127,31 +119,12 @@ export class FacebookAdapter implements Adapter {
     accounts: string[];
     hear?: (answers: Answer[]) => Promise<void>;
   }): Promise<Answer[]> {
-    const answers: Answer[] = [];
-    let stopped: Reason | null = null;
-    for (let from = 0; from < accounts.length; from += BATCH) {
-      const ids = accounts.slice(from, from + BATCH);
-      const askedAt = this.clock.now();
-      let batch: Answer[];
-      if (stopped) batch = ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason: stopped }));
-      else {
-        try {
-          batch = (await this.likes(tokens, ids)).map((answer, at) => ({ account: ids[at] as string, askedAt, ...answer }));
-        } catch (error) {
-          const reason = reasonOf(error);
-          if (reason !== 'error') stopped = reason;
-          batch = ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason }));
-        }
-      }
-      answers.push(...batch);
-      await hear?.(batch);
-    }
-    return answers;
+    return askInBatches(accounts, BATCH, this.clock, (ids) => this.likes(tokens, ids), hear);
   }
 
   /** One request for up to fifty Pages: Graph's batch (or the plain call for one). */
-  private async likes(tokens: TokenSet, ids: string[]): Promise<Pick<Answer, 'verdict' | 'reason'>[]> {
-    const one = (id: string, json: unknown): Pick<Answer, 'verdict' | 'reason'> => {
+  private async likes(tokens: TokenSet, ids: string[]): Promise<Said[]> {
+    const one = (id: string, json: unknown): Said => {
       const parsed = Likes.safeParse(json);
       if (!parsed.success) return { verdict: 'unknown', reason: 'error' };
       return { verdict: parsed.data.data.some((page) => page.id === id) ? 'yes' : 'no', reason: null };
@@ -210,28 +183,19 @@ export class FacebookAdapter implements Adapter {
   }
 
   private async ask(path: string, params: Record<string, string>, method: 'GET' | 'POST' | 'DELETE'): Promise<unknown> {
-    if (this.breaker.open) throw new NetworkError('facebook', 'network_down', 'Facebook has failed several times in a row');
     const url = new URL(`${this.settings.api}/${this.settings.version}/${path}`);
     const body = new URLSearchParams(params);
     if (method !== 'POST') url.search = body.toString();
-    for (let tries = 0; ; tries += 1) {
-      try {
-        const reply = await requestJson(url, method === 'POST' ? { method, body } : { method }).catch((error: unknown) => {
-          throw new NetworkError('facebook', error instanceof SyntaxError ? 'invalid_response' : 'network_down', 'Facebook did not answer as it should');
-        });
-        if (reply.status >= 400) throw faultOf(reply.json, reply.status);
-        this.breaker.succeeded();
-        return reply.json;
-      } catch (error) {
-        const ours = error instanceof NetworkError ? error : new NetworkError('facebook', 'invalid_response', String(error));
-        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed();
-        else this.breaker.succeeded();
-        if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
-        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
-      }
-    }
+    return this.road.ask(async () => {
+      const reply = await requestJson(url, method === 'POST' ? { method, body } : { method });
+      if (reply.status >= 400) throw faultOf(reply.json, reply.status);
+      return reply.json as object;
+    });
   }
 }
+
+const asNetworkError = (error: unknown): NetworkError =>
+  new NetworkError('facebook', error instanceof SyntaxError ? 'invalid_response' : 'network_down', 'Facebook did not answer as it should');
 
 /** Graph's error codes (NETWORKS 4.3): limits come as HTTP 400 or 403, not 429. */
 function faultOf(json: unknown, status: number): NetworkError {
@@ -244,12 +208,4 @@ function faultOf(json: unknown, status: number): NetworkError {
   if (code === 803 || (code === 100 && sub === 33)) return new NetworkError('facebook', 'not_found', message);
   if (code === 1 || code === 2 || status >= 500) return new NetworkError('facebook', 'network_down', message);
   return new NetworkError('facebook', 'bad_request', message);
-}
-
-function reasonOf(error: unknown): Reason {
-  const code = error instanceof NetworkError ? error.code : 'invalid_response';
-  if (code === 'rate_limited') return 'rate_limited';
-  if (code === 'auth_expired' || code === 'auth_revoked') return 'token_revoked';
-  if (code === 'forbidden_scope') return 'missing_scope';
-  return code === 'network_down' ? 'network_down' : 'error';
 }

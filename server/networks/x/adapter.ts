@@ -1,18 +1,9 @@
 import { ApiPartialResponseError, ApiRequestError, ApiResponseError, TwitterApi, type ITwitterApiClientPlugin, type UserV2 } from 'twitter-api-v2';
 import type { Clock } from '../../platform/clock.js';
 import type { NetworkSettings } from '../../config.js';
-import {
-  NetworkError,
-  type Adapter,
-  type Answer,
-  type CheckPlan,
-  type LinkedAccount,
-  type Post,
-  type Profile,
-  type Reason,
-  type TokenSet,
-} from '../network.js';
-import { agentFor, backoff, Breaker } from '../outward.js';
+import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type TokenSet } from '../network.js';
+import { askInBatches, type Said } from '../batches.js';
+import { agentFor, Road, type Heard } from '../outward.js';
 import { parseX } from './addresses.js';
 
 const BATCH = 100;
@@ -25,14 +16,15 @@ export class XAdapter implements Adapter {
   readonly id = 'x';
   readonly accountDeed = 'follow';
   readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
-  private readonly breaker: Breaker;
+  private readonly road: Road;
   private appClient: { client: TwitterApi; until: number } | null = null;
 
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
+    heard: Heard,
   ) {
-    this.breaker = new Breaker(() => clock.now().getTime());
+    this.road = new Road('x', () => clock.now().getTime(), asNetworkError, heard);
   }
 
   private options(): { plugins: ITwitterApiClientPlugin[]; httpAgent: ReturnType<typeof agentFor> } {
@@ -65,7 +57,7 @@ export class XAdapter implements Adapter {
         { appKey: this.settings.appKey ?? this.settings.clientId, appSecret: this.settings.appSecret ?? this.settings.clientSecret },
         this.options(),
       );
-      this.appClient = { client: await this.guarded(() => keys.appLogin()), until: now + 3_600_000 };
+      this.appClient = { client: await this.road.ask(() => keys.appLogin()), until: now + 3_600_000 };
     }
     return this.appClient.client;
   }
@@ -87,8 +79,8 @@ export class XAdapter implements Adapter {
     if (query['error']) throw new NetworkError('x', 'denied', query['error']);
     if (!query['code']) throw new NetworkError('x', 'bad_request', 'no code');
     const code = query['code'];
-    const got = await this.guarded(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
-    const { data } = await this.guarded(() => got.client.v2.me());
+    const got = await this.road.ask(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
+    const { data } = await this.road.ask(() => got.client.v2.me());
     return { account: this.ref(data), name: data.name, tokens: tokenSet(got, this.clock) };
   }
 
@@ -96,7 +88,7 @@ export class XAdapter implements Adapter {
     const { refreshToken } = tokens;
     if (!refreshToken) throw new NetworkError('x', 'auth_expired', 'no refresh token');
     try {
-      return tokenSet(await this.guarded(() => this.login().refreshOAuth2Token(refreshToken)), this.clock);
+      return tokenSet(await this.road.ask(() => this.login().refreshOAuth2Token(refreshToken)), this.clock);
     } catch (error) {
       // A refused refresh token is gone for good: the person has to sign in there again.
       if (error instanceof NetworkError && error.code === 'bad_request') throw new NetworkError('x', 'auth_revoked', error.message);
@@ -105,9 +97,12 @@ export class XAdapter implements Adapter {
   }
 
   async revoke(tokens: TokenSet): Promise<void> {
-    await this.guarded(() =>
-      this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token'),
-    ).catch(() => undefined);
+    await this.road
+      .ask(async () => {
+        await this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token');
+        return {};
+      })
+      .catch(() => undefined);
   }
 
   parse(text: string): ReturnType<Adapter['parse']> {
@@ -116,7 +111,7 @@ export class XAdapter implements Adapter {
 
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const client = await this.app();
-    const found = await this.guarded(() =>
+    const found = await this.road.ask(() =>
       'id' in parsed
         ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] })
         : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] }),
@@ -148,34 +143,18 @@ export class XAdapter implements Adapter {
     accounts: string[];
     hear?: (answers: Answer[]) => Promise<void>;
   }): Promise<Answer[]> {
-    const answers: Answer[] = [];
     const client = this.as(tokens);
-    let stopped: Reason | null = null;
-    for (let from = 0; from < accounts.length; from += BATCH) {
-      const ids = accounts.slice(from, from + BATCH);
-      const askedAt = this.clock.now();
-      let batch: Answer[];
-      if (stopped) batch = unknown(ids, askedAt, stopped);
-      else {
-        try {
-          const reply = await this.guarded(() => client.v2.users(ids, { 'user.fields': ['connection_status'] }));
-          batch = ids.map((id) => ({ account: id, askedAt, ...verdictOf((reply.data as UserV2[] | undefined)?.find((user) => user.id === id)) }));
-        } catch (error) {
-          const reason = reasonOf(error);
-          // A limit or a dead token will refuse the rest as well: do not spend calls on it.
-          if (reason !== 'error') stopped = reason;
-          batch = unknown(ids, askedAt, reason);
-        }
-      }
-      answers.push(...batch);
-      await hear?.(batch);
-    }
-    return answers;
+    const ask = async (ids: string[]): Promise<Said[]> => {
+      const reply = await this.road.ask(() => client.v2.users(ids, { 'user.fields': ['connection_status'] }));
+      const users = new Map((reply.data as UserV2[] | undefined)?.map((user) => [user.id, user]));
+      return ids.map((id) => verdictOf(users.get(id)));
+    };
+    return askInBatches(accounts, BATCH, this.clock, ask, hear);
   }
 
   async fetchPosts({ account, limit, tokens }: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]> {
     const client = tokens ? this.as(tokens) : await this.app();
-    const page = await this.guarded(() =>
+    const page = await this.road.ask(() =>
       client.v2.userTimeline(account, { max_results: Math.min(100, Math.max(5, limit)), exclude: ['replies', 'retweets'], 'tweet.fields': ['created_at'] }),
     );
     return page.tweets.slice(0, limit).map((tweet) => ({
@@ -195,45 +174,16 @@ export class XAdapter implements Adapter {
   private ref(user: { id: string; username: string }): { network: 'x'; id: string; handle: string; url: string } {
     return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl({ id: user.id, handle: user.username }) };
   }
-
-  /** Asks with one retry on a failure of the network, and turns the library's errors into ours. */
-  private async guarded<T>(ask: () => Promise<T>): Promise<T> {
-    if (this.breaker.open) throw new NetworkError('x', 'network_down', 'X has failed several times in a row');
-    for (let tries = 0; ; tries += 1) {
-      try {
-        const answer = await ask();
-        if (answer === null || typeof answer !== 'object') throw new NetworkError('x', 'invalid_response', 'X answered no JSON');
-        this.breaker.succeeded();
-        return answer;
-      } catch (error) {
-        const ours = asNetworkError(error);
-        if (ours.code === 'network_down' || ours.code === 'invalid_response') this.breaker.failed();
-        else this.breaker.succeeded();
-        if (ours.code !== 'network_down' || tries >= 1 || this.breaker.open) throw ours;
-        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
-      }
-    }
-  }
 }
 
-const unknown = (ids: string[], askedAt: Date, reason: Reason): Answer[] => ids.map((account) => ({ account, verdict: 'unknown', askedAt, reason }));
-
 /** `connection_status` is absent when there is no connection: that is `no` only if the user itself came back (NETWORKS 4.1). */
-function verdictOf(user: UserV2 | undefined): Pick<Answer, 'verdict' | 'reason'> {
+function verdictOf(user: UserV2 | undefined): Said {
   if (!user) return { verdict: 'unknown', reason: 'not_found' };
   const status = (user as { connection_status?: unknown }).connection_status;
   if (status === undefined) return { verdict: 'no', reason: null };
   if (!Array.isArray(status)) return { verdict: 'unknown', reason: 'error' };
   if (status.includes('following')) return { verdict: 'yes', reason: null };
   return status.includes('follow_request_sent') ? { verdict: 'unknown', reason: 'protected' } : { verdict: 'no', reason: null };
-}
-
-function reasonOf(error: unknown): Reason {
-  const code = error instanceof NetworkError ? error.code : 'network_down';
-  if (code === 'rate_limited') return 'rate_limited';
-  if (code === 'auth_expired' || code === 'auth_revoked') return 'token_revoked';
-  if (code === 'forbidden_scope') return 'missing_scope';
-  return code === 'network_down' ? 'network_down' : 'error';
 }
 
 function tokenSet(got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] }, clock: Clock): TokenSet {
@@ -246,7 +196,6 @@ function tokenSet(got: { accessToken: string; refreshToken?: string; expiresIn: 
 }
 
 function asNetworkError(error: unknown): NetworkError {
-  if (error instanceof NetworkError) return error;
   if (error instanceof ApiResponseError) {
     const { code } = error;
     const retryAt = error.rateLimit?.reset ? new Date(error.rateLimit.reset * 1000) : null;
