@@ -57,8 +57,8 @@ function frames(context: Context): (req: Request, res: Response, facts: PageFact
     const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
     const other = req.lang === 'fr' ? 'en' : 'fr';
-    const head = req.reader ? await points.head(req.reader.id).catch(() => null) : null;
     const { lang, reader } = req;
+    const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
     return {
       lang,
       other,
@@ -71,8 +71,8 @@ function frames(context: Context): (req: Request, res: Response, facts: PageFact
         ? {
             id: reader.id,
             name: reader.name,
-            points: head?.after.points ?? 0,
-            medal: head?.after.medals['hub']?.[0] ?? null,
+            points: standing?.points ?? 0,
+            medal: standing?.medals['hub']?.[0] ?? null,
             moderator: mayModerate(reader.roles),
           }
         : null,

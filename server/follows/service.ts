@@ -292,10 +292,12 @@ export class Follows {
       ? await Promise.all([this.parts.points.turns(fan, deeds), this.parts.fans.identities.of(fan)])
       : [new Map<string, DeedState>(), []];
     const states = new Map<string, FollowState>();
+    const cards = new Map<NetworkId, Card | null>();
+    for (const network of new Set(accounts.map((one) => one.network))) cards.set(network, await this.parts.cards.of(network));
     for (const [at, account] of accounts.entries()) {
       const deed = deeds[at] as string;
       const turn = turns.get(deed)?.turn ?? 0;
-      const card = await this.parts.cards.of(account.network);
+      const card = cards.get(account.network) ?? null;
       states.set(account.id, {
         deed,
         turn,

@@ -51,7 +51,7 @@ export function homePage({ athletes, registry, follows, points, videos, chats, w
     if (reader) res.set('Cache-Control', 'no-store');
     await req.page(
       'pages/home',
-      { title: words.t(req.lang, 'home.title'), section: 'home' },
+      { title: words.t(req.lang, 'home.title'), section: 'home', ...(head ? { standing: head.after } : {}) },
       {
         signedIn: reader !== null,
         points: head?.after.points ?? 0,

@@ -75,7 +75,7 @@ export function mePages({ fans, points, athletes, follows, words }: MeParts): Ro
     const notice = req.query['notice'] === 'checking' ? words.t(req.lang, 'follows.checking') : null;
     await req.page(
       'pages/me',
-      { title: words.t(req.lang, 'points.title'), section: 'me', robots: false },
+      { title: words.t(req.lang, 'points.title'), section: 'me', robots: false, standing: head.after },
       {
         points: head.after.points,
         hub: rail(mine),
@@ -136,7 +136,7 @@ export function mePages({ fans, points, athletes, follows, words }: MeParts): Ro
     if (!tabs.includes(board)) tabs.push(board);
     await req.page(
       'pages/board',
-      { title: words.t(req.lang, 'points.board.title'), section: 'boards' },
+      { title: words.t(req.lang, 'points.board.title'), section: 'boards', ...(head ? { standing: head.after } : {}) },
       {
         counting: found === null,
         scope,

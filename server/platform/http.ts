@@ -22,6 +22,8 @@ export interface PageFacts {
   status?: number;
   robots?: boolean;
   wide?: boolean;
+  /** The reader's own standing, where the page has read it anyway; else the frame reads it. */
+  standing?: { points: number; medals: Record<string, readonly [string, number]> };
 }
 
 declare module 'express-serve-static-core' {

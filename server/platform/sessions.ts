@@ -13,6 +13,8 @@ declare module 'express-session' {
     /** The fan's session version when this session began; a newer one in the fan's document ends it. */
     version: number;
     since: number;
+    /** When the session was last used, to the hour; the store keeps it. */
+    seenAt: number;
     /** Logins under way, by state (RFC 6749, 10.12): single use, ten minutes. */
     logins: Record<string, { network: string; secret: Record<string, string>; at: number; returnTo: string; link: boolean }>;
     /** A person who has proved an account and has not answered the first page yet; sealed, because it holds tokens. */
@@ -35,6 +37,7 @@ schema.index({ fan: 1 }, { partialFilterExpression: { fan: { $type: 'string' } }
 const DAY = 86_400_000;
 const IDLE = 14 * DAY;
 const ABSOLUTE = 30 * DAY;
+const HOUR = 3_600_000;
 /** How long the copy in Redis serves before MongoDB is asked again. */
 const CACHE_S = 600;
 
@@ -66,11 +69,12 @@ export class SessionStore extends Store {
     }
   }
 
-  private async cache(hash: string, data: string | null): Promise<void> {
+  private async cache(hash: string, data: SessionData | null, expires = new Date(0)): Promise<void> {
     try {
       const key = await this.key(hash);
-      if (data === null) await this.redis.commands.del(key);
-      else await this.redis.commands.set(key, data, 'EX', CACHE_S);
+      const seconds = Math.min(CACHE_S, Math.floor((expires.getTime() - this.clock.now().getTime()) / 1000));
+      if (data === null || seconds < 1) await this.redis.commands.del(key);
+      else await this.redis.commands.set(key, JSON.stringify(data), 'EX', seconds);
     } catch {
       /* Redis is away: MongoDB answers. */
     }
@@ -83,21 +87,27 @@ export class SessionStore extends Store {
     if (quick !== null) return JSON.parse(quick) as SessionData;
     const found = await this.records.findById(hash).lean();
     if (!found || found.expires <= this.clock.now()) return null;
-    await this.cache(hash, found.data);
-    return JSON.parse(found.data) as SessionData;
+    const data = { ...(JSON.parse(found.data) as SessionData), seenAt: found.seenAt.getTime() };
+    await this.cache(hash, data, found.expires);
+    return data;
+  }
+
+  /** Two weeks after the last use, a month after the sign-in (ASVS 7.3.1, 7.3.2). */
+  private expiry(data: SessionData): Date {
+    const now = this.clock.now().getTime();
+    return new Date(Math.min(now + IDLE, (data.since ?? now) + ABSOLUTE));
   }
 
   private async write(sid: string, data: SessionData): Promise<void> {
     const hash = sha256(sid);
     const now = this.clock.now();
-    const text = JSON.stringify(data);
-    const expires = new Date(Math.min(now.getTime() + IDLE, (data.since ?? now.getTime()) + ABSOLUTE));
+    const expires = this.expiry(data);
     await this.records.updateOne(
       { _id: hash },
-      { $set: { fan: data.fan ?? null, data: text, seenAt: now, expires }, $setOnInsert: { createdAt: now } },
+      { $set: { fan: data.fan ?? null, data: JSON.stringify(data), seenAt: now, expires }, $setOnInsert: { createdAt: now } },
       { upsert: true },
     );
-    await this.cache(hash, text);
+    await this.cache(hash, { ...data, seenAt: now.getTime() }, expires);
   }
 
   private async remove(sid: string): Promise<void> {
@@ -136,14 +146,19 @@ export class SessionStore extends Store {
     );
   }
 
-  /** Prolongs a session at most once an hour: a write a page view would be too dear. */
+  /** Prolongs a session at most once an hour: a write a page view would be too dear. What the session holds is not written, another request may just have. */
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const now = this.clock.now();
-    const expires = new Date(Math.min(now.getTime() + IDLE, (data.since ?? now.getTime()) + ABSOLUTE));
-    this.records.updateOne({ _id: sha256(sid), seenAt: { $lt: new Date(now.getTime() - 3_600_000) } }, { $set: { seenAt: now, expires } }).then(
-      () => done?.(),
-      () => done?.(),
-    );
+    if (now.getTime() - (data.seenAt ?? 0) < HOUR) {
+      done?.();
+      return;
+    }
+    const hash = sha256(sid);
+    this.records
+      .updateOne({ _id: hash }, { $set: { seenAt: now, expires: this.expiry(data) } })
+      .then(() => this.cache(hash, null))
+      .catch(() => undefined)
+      .finally(() => done?.());
   }
 }
 
@@ -165,6 +180,7 @@ export function sessions(store: SessionStore, secret: string, publicUrl: string)
     rolling: false,
     genid: () => randomBytes(24).toString('base64url'),
     proxy: secure,
-    cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: IDLE },
+    // The browser keeps it to the end; when it has gone unused for too long the store says so.
+    cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: ABSOLUTE },
   });
 }

@@ -15,7 +15,6 @@ interface Pending {
   seq: number;
   after: After;
   since: number;
-  fresh: boolean;
   disciplines: Set<string>;
 }
 
@@ -50,7 +49,6 @@ export class Projector {
         seq: entry.seq,
         after: entry.after,
         since: known?.since ?? entry.at.getTime(),
-        fresh: known ? known.fresh : entry.seq === 1,
         disciplines,
       });
     }
@@ -89,7 +87,7 @@ export class Projector {
     if (!standing) return;
     this.remember(fan, standing);
     const score = await this.scores.restand(fan, standing);
-    if (score) await this.place([score], null);
+    if (score) await this.place([score]);
   }
 
   private remember(fan: string, standing: FanStanding): void {
@@ -130,7 +128,6 @@ export class Projector {
           const newer = this.pending.get(fan);
           if (newer) {
             newer.since = Math.min(newer.since, one.since);
-            newer.fresh = one.fresh;
             for (const slug of one.disciplines) newer.disciplines.add(slug);
           } else this.pending.set(fan, one);
         }
@@ -143,15 +140,9 @@ export class Projector {
 
   private async write(batch: Map<string, Pending>): Promise<void> {
     const standings = await this.standingsOf([...batch.keys()]);
-    const scores: (ScoreRecord & { touched: Set<string> })[] = [...batch].map(([fan, one]) => ({
-      _id: fan,
-      seq: one.seq,
-      after: one.after,
-      standing: standings.get(fan) as FanStanding,
-      touched: one.disciplines,
-    }));
-    await this.scores.write(scores.map(({ touched: _touched, ...score }) => score));
-    await this.place(scores, (score) => (score as ScoreRecord & { touched: Set<string> }).touched);
+    const scores = [...batch].map(([fan, one]): ScoreRecord => ({ _id: fan, seq: one.seq, after: one.after, standing: standings.get(fan) ?? UNKNOWN }));
+    await this.scores.write(scores);
+    await this.place(scores, new Map([...batch].map(([fan, one]) => [fan, one.disciplines])));
   }
 
   /** Reads heads from the ledger and writes them as scores and places, whatever was there. */
@@ -165,15 +156,15 @@ export class Projector {
         .filter((one) => (one.head?.seq ?? 0) > 0)
         .map((one): ScoreRecord => ({ _id: one.fan, seq: one.head?.seq ?? 0, after: one.head?.after as After, standing: one.standing }));
       await this.scores.write(scores);
-      await this.place(scores, null);
+      await this.place(scores);
     }
   }
 
-  /** Sends places to the boards they are on: one script a board. A refused move is older than what is there: nothing to do but read anew. */
-  private async place(scores: ScoreRecord[], touched: ((score: ScoreRecord) => Set<string>) | null): Promise<void> {
+  /** Sends places to the boards they are on, one script a board, only the touched ones if given. Answers the fans whose place was older than what is there. */
+  private async send(scores: ScoreRecord[], touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<Set<string>> {
     const boards = new Map<string, Move[]>();
     for (const score of scores) {
-      const only = touched?.(score);
+      const only = touched?.get(score._id);
       for (const { board, points, reachedAt } of placesOf(score.after)) {
         if (only && board !== 'hub' && !only.has(board.slice('discipline:'.length))) continue;
         const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
@@ -183,24 +174,15 @@ export class Projector {
       }
     }
     const refused = await Promise.all([...boards].map(([board, moves]) => this.boards.move(board, moves)));
-    const again = new Set(refused.flatMap((fans) => fans ?? []));
-    if (again.size > 0) await this.replace([...again]);
+    return new Set(refused.flatMap((fans) => fans ?? []));
   }
 
-  /** Moves that were refused as old: what the store says now, once. */
-  private async replace(fans: string[]): Promise<void> {
-    const now = await this.scores.of(fans);
-    const standings = await this.standing.of(fans);
-    const boards = new Map<string, Move[]>();
-    for (const score of now.values()) {
-      const standing = standings.get(score._id) ?? score.standing;
-      this.remember(score._id, standing);
-      for (const { board, points, reachedAt } of placesOf(score.after)) {
-        const list = boards.get(board) ?? [];
-        list.push({ fan: score._id, points: standing.rankable ? points : null, reachedAt, seq: score.seq, revision: standing.revision });
-        boards.set(board, list);
-      }
-    }
-    await Promise.all([...boards].map(([board, moves]) => this.boards.move(board, moves)));
+  /** Sends places; what was refused as old is read anew, score and standing, and sent once more. */
+  private async place(scores: ScoreRecord[], touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+    const refused = [...(await this.send(scores, touched))];
+    if (refused.length === 0) return;
+    const [now, standings] = await Promise.all([this.scores.of(refused), this.standing.of(refused)]);
+    for (const [fan, standing] of standings) this.remember(fan, standing);
+    await this.send([...now.values()].map((score) => ({ ...score, standing: standings.get(score._id) ?? score.standing })));
   }
 }

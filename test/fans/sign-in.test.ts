@@ -69,8 +69,7 @@ describe('signing in', () => {
 
   it('changes the session id, so that one fixed before is worth nothing', async () => {
     const browser = world.browser();
-    const read = (): string =>
-      (browser as unknown as { jar: Map<string, Map<string, string>> }).jar.get(world.url)?.get(`village-${new URL(world.url).port}`) ?? '';
+    const read = (): string => browser.cookie.split('=')[1] ?? '';
     const page = await browser.go('/en/sign-in');
     const fixed = read();
     expect(fixed).to.not.equal('');
@@ -142,13 +141,36 @@ describe('signing in', () => {
   it('signs out here: the replayed cookie is nobody', async () => {
     const browser = world.browser();
     const page = await browser.signIn('x', 'fan2');
-    const cookie = [...((browser as unknown as { jar: Map<string, Map<string, string>> }).jar.get(world.url) ?? [])]
-      .map(([name, value]) => `${name}=${value}`)
-      .join('; ');
+    const { cookie } = browser;
     const mine = await browser.go('/en/me');
     expect(page.status).to.equal(200);
     await browser.post('/en/sign-out', browser.form(mine.text, '/sign-out'));
     expect((await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie } })).status).to.equal(303);
+  });
+
+  it('lasts two weeks from the last use and a month in all, and a page read writes nothing within the hour', async () => {
+    const day = 24 * HOUR;
+    const browser = world.browser();
+    await browser.signIn('x', 'fan2');
+    const sessions = world.context.connection.collection('sessions');
+    const state = async () => JSON.stringify(await sessions.find().sort({ _id: 1 }).toArray());
+    const before = await state();
+    expect(await me(browser)).to.equal('in');
+    expect(await state()).to.equal(before);
+    for (const [days, still] of [
+      [13, 'in'],
+      [13, 'in'],
+      [5, null],
+    ] as const) {
+      // Redis lets its copies go by real time, which a test does not wait for.
+      await world.context.redis.commands.flushall();
+      world.clock.advance(days * day);
+      expect(await me(browser), `after ${days} more days`).to.equal(still);
+    }
+    await browser.signIn('x', 'fan2');
+    await world.context.redis.commands.flushall();
+    world.clock.advance(15 * day);
+    expect(await me(browser)).to.equal(null);
   });
 
   it('signs out everywhere: every other session ends, and a flushed Redis signs nobody out nor back in', async () => {

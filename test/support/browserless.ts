@@ -9,6 +9,11 @@ export class Browser {
     return found;
   }
 
+  /** The cookie header this browser sends to the hub. */
+  get cookie(): string {
+    return [...this.cookies(new URL(this.base).origin)].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
   async send(path: string, init: RequestInit = {}): Promise<{ status: number; text: string; url: string; location: string | null; headers: Headers }> {
     const url = new URL(path, this.base);
     const jar = this.cookies(url.origin);
