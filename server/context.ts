@@ -19,6 +19,7 @@ import { Cards } from './networks/cards.js';
 import { Networks } from './networks/service.js';
 import { Audit } from './platform/audit.js';
 import { Bus } from './platform/bus.js';
+import { Changes } from './platform/changes.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { Files } from './platform/files.js';
 import { Words } from './platform/i18n.js';
@@ -110,6 +111,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   await bus.start();
   const metrics = new Metrics();
   const settings = new Settings(connection);
+  const changes = new Changes(settings);
   const audit = new Audit(connection, clock);
   const leases = new Leases(connection, clock);
   const limits = new Limits(redis, overrides.limitScale);
@@ -125,7 +127,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
   const search =
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
-  const athletes = new Athletes(connection, settings, leases, bus, search);
+  const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, sessions, audit, bus, clock);
   const tokens = new ApiTokens(connection, clock);
@@ -142,7 +144,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     timezone: config.timezone,
     boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)],
   });
-  const registry = new Registry(connection, networks, athletes, audit, bus, clock);
+  const registry = new Registry(connection, networks, athletes, audit, bus, changes, clock);
   const posts = new Posts(connection, networks, registry, clock);
   const follows = new Follows({
     fans,

@@ -8,8 +8,8 @@ export interface News {
   'registry:changed': { network: string; account: string };
   /** A card was signed. */
   'cards:changed': { network: string };
-  /** Points moved: told to the fan's open pages. */
-  'points:moved': { fan: string; seq: number; items: { deed: string; athlete: string; delta: number }[]; points: number; medal: string | null };
+  /** Points of these fans moved: told to their open pages. */
+  'points:moved': { moves: { fan: string; seq: number; items: { deed: string; athlete: string; delta: number }[]; points: number; medal: string | null }[] };
   /** A long asking of a network went on. */
   'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
   /** Items were added to a chat. */

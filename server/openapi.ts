@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
@@ -63,7 +63,7 @@ const operation = ({ summary, query, path, body, answer, status = 200, open }: D
 });
 
 /** `GET /api/v1/openapi.json`, made from the very schemas that check input. */
-export function openApi(publicUrl: string): Router {
+export function openApi(router: Router, publicUrl: string): void {
   const document = createDocument({
     openapi: '3.1.0',
     info: { title: 'Village', version: '1', description: 'Verified accounts of athletes, points for fans, videos, chats.' },
@@ -155,9 +155,7 @@ export function openApi(publicUrl: string): Router {
     },
   });
   const text = JSON.stringify(document);
-  const router = Router();
   router.get('/openapi.json', (_req, res) => {
     res.type('json').send(text);
   });
-  return router;
 }

@@ -5,6 +5,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Context } from './context.js';
 import { InputError, VillageError } from './errors.js';
+import type { News } from './events.js';
 import { readerOfSession, readerOfToken } from './fans/reader.js';
 import type { Reader } from './platform/http.js';
 import { LANGUAGES } from './platform/i18n.js';
@@ -132,22 +133,26 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     chatEvents(socket, { chats, limits, reader, refusal });
   });
 
+  /** A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
+  const tellFan = async ({ fan, seq, items, points, medal }: News['points:moved']['moves'][number]): Promise<void> => {
+    const sockets = village.adapter.rooms.get(`fan:${fan}`);
+    if (!sockets || sockets.size === 0) return;
+    const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
+    for (const lang of LANGUAGES) {
+      const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
+      if (theirs.length === 0) continue;
+      const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
+      for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
+    }
+  };
+
   const off = [
     bus.on('chat:items', ({ chat, event, items }) => {
       const shown = (items as ItemRecord[]).map(presentForRoom);
       village.local.to(chatRoom(chat)).emit(event as 'chat:said', { chat, items: shown, last: shown.at(-1)?.n ?? 0 });
     }),
-    bus.on('points:moved', async ({ fan, seq, items, points, medal }) => {
-      const sockets = village.adapter.rooms.get(`fan:${fan}`);
-      if (!sockets || sockets.size === 0) return;
-      const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
-      // A fan may have a page open in each language: titles are told in the page's own.
-      for (const lang of LANGUAGES) {
-        const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
-        if (theirs.length === 0) continue;
-        const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
-        for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
-      }
+    bus.on('points:moved', async ({ moves }) => {
+      await Promise.all(moves.map(tellFan));
     }),
     bus.on('follows:progress', ({ fan, ...progress }) => {
       village.local.to(`fan:${fan}`).emit('follows:progress', progress);

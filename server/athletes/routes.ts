@@ -29,8 +29,7 @@ function queryOf(input: Input, limit: number): SearchQuery {
 }
 
 /** `GET /api/v1/athletes`. */
-export function athletesApi(athletes: Athletes, accounts: Accounts, limits: Limits): Router {
-  const router = Router();
+export function athletesApi(router: Router, athletes: Athletes, accounts: Accounts, limits: Limits): void {
   router.get('/athletes', async (req, res) => {
     await limits.count('search', addressKey(req.ip));
     const input = parse(ApiSearch, req.query);
@@ -45,12 +44,10 @@ export function athletesApi(athletes: Athletes, accounts: Accounts, limits: Limi
       ...(found.partial ? { partial: true } : {}),
     });
   });
-  return router;
 }
 
 /** The directory's page: a form by GET, filters in the address, numbered pages. */
-export function athletesPages(athletes: Athletes, words: Words): Router {
-  const router = Router();
+export function athletesPages(router: Router, athletes: Athletes, words: Words): void {
   const games = [...Array.from({ length: 9 }, (_x, n) => `${2026 - n * 4}-winter`), ...Array.from({ length: 9 }, (_x, n) => `${2024 - n * 4}-summer`)]
     .sort()
     .reverse();
@@ -104,5 +101,4 @@ export function athletesPages(athletes: Athletes, words: Words): Router {
       },
     );
   });
-  return router;
 }

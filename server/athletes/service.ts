@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { VillageError } from '../errors.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
+import type { Changes } from '../platform/changes.js';
 import { Fresh } from '../platform/fresh.js';
 import type { Leases } from '../platform/leases.js';
 import { isDuplicate } from '../platform/mongo.js';
@@ -26,14 +27,14 @@ const IMPORT_LEASE_MS = 60_000;
 /** How many people the store is asked for while the index is being prepared. */
 const PARTIAL = 400;
 const COUNT_MS = 60_000;
-/** How old what is shown of a person may be. */
-const FRESH_MS = 5000;
+/** How long people are kept while nothing is said to have changed. */
+const KEPT_MS = 60_000;
 
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
-  private readonly bySlugs = new Fresh<AthleteRecord | null>(FRESH_MS, 5000);
-  private readonly people = new Fresh<AthleteRecord | null>(FRESH_MS, 5000);
+  private readonly bySlugs = new Fresh<AthleteRecord | null>(KEPT_MS, 5000);
+  private readonly people = new Fresh<AthleteRecord | null>(KEPT_MS, 20_000);
   private readonly reader: Batcher<AthleteRecord>;
   private readonly counted = new Fresh<number>(COUNT_MS);
 
@@ -43,6 +44,7 @@ export class Athletes {
     private readonly leases: Leases,
     private readonly bus: Bus,
     private readonly index: Search | null,
+    private readonly changes: Changes,
   ) {
     this.records = athleteModel(connection);
     this.reader = new Batcher(async (ids) => new Map((await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>()).map((one) => [one._id, one])));
@@ -50,11 +52,21 @@ export class Athletes {
       this.forget();
       return this.index?.look().catch(() => undefined);
     });
+    changes.on('athletes', () => {
+      this.forget();
+    });
   }
 
   private forget(): void {
     this.bySlugs.forget();
     this.people.forget();
+  }
+
+  /** People were changed, and that is stored. */
+  private async changed(revision: number): Promise<void> {
+    this.forget();
+    await this.changes.mark('athletes');
+    this.bus.tell('athletes:changed', { revision });
   }
 
   private next(): Promise<number> {
@@ -80,11 +92,11 @@ export class Athletes {
           told = now.rows;
           await lease.renew();
           await this.settings.set('athletes.import', { running: true, rows: now.rows, total, at: new Date().toISOString() } satisfies ImportState);
-          this.bus.tell('athletes:changed', { revision: 0 });
+          await this.changed(0);
         },
       );
       await this.settings.set('athletes.import', { running: false, rows: result.rows, total: result.rows, at: new Date().toISOString() } satisfies ImportState);
-      this.bus.tell('athletes:changed', { revision: 0 });
+      await this.changed(0);
       return result;
     } finally {
       await lease.release();
@@ -105,12 +117,12 @@ export class Athletes {
       if (!isDuplicate(error)) throw error;
       await writeBatch(this.records, people, revision);
     }
-    this.forget();
-    this.bus.tell('athletes:changed', { revision });
+    await this.changed(revision);
   }
 
   /** The athlete with this slug, current or old; hidden people are not found. */
   async bySlug(slug: string): Promise<AthleteRecord | null> {
+    await this.changes.look();
     return this.bySlugs.get(slug, () =>
       this.records
         .findOne({ slugs: slug, hidden: { $ne: true } })
@@ -126,8 +138,9 @@ export class Athletes {
     return found;
   }
 
-  /** Several by id, in one read; at most five seconds old. */
+  /** Several by id, in one read; as fresh as `Changes`. */
   async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
+    await this.changes.look();
     const found = await Promise.all([...new Set(ids)].map((id) => this.people.get(id, () => this.reader.get(id))));
     return new Map(found.filter((one) => one !== null).map((one) => [one._id, one]));
   }
@@ -136,8 +149,7 @@ export class Athletes {
   async setNetworks(id: string, networks: string[]): Promise<void> {
     const revision = await this.next();
     await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
-    this.forget();
-    this.bus.tell('athletes:changed', { revision });
+    await this.changed(revision);
   }
 
   /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
@@ -145,8 +157,7 @@ export class Athletes {
     const revision = await this.next();
     const athlete = await this.records.findOneAndUpdate({ slugs: slug }, { $set: { hidden, revision } }, { returnDocument: 'after' }).lean<AthleteRecord>();
     if (!athlete) throw new VillageError('athlete_not_found', { slug });
-    this.forget();
-    this.bus.tell('athletes:changed', { revision });
+    await this.changed(revision);
     return athlete;
   }
 

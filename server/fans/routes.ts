@@ -24,8 +24,7 @@ export interface FanDoors {
 }
 
 /** Pages of signing in and out. */
-export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoors): Router {
-  const router = Router();
+export function signInPages(router: Router, { fans, signIn, limits, words, bus, secure }: FanDoors): void {
   const t = (lang: 'fr' | 'en', key: string): string => words.t(lang, key);
 
   router.get('/sign-in', personal, async (req, res) => {
@@ -103,12 +102,10 @@ export function signInPages({ fans, signIn, limits, words, bus, secure }: FanDoo
     await Promise.resolve();
     seeOther(res, safeReturn(returnTo, `/${req.lang}`));
   });
-  return router;
 }
 
 /** The address that networks send the browser back to, one each (ASVS 10.2.2). */
-export function callbacks({ signIn }: FanDoors): Router {
-  const router = Router();
+export function callbacks(router: Router, { signIn }: FanDoors): void {
   router.get('/auth/:network/callback', personal, async (req, res) => {
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
@@ -118,12 +115,10 @@ export function callbacks({ signIn }: FanDoors): Router {
     const done = await signIn.complete(req, network, query);
     res.redirect(303, done.kind === 'newcomer' ? `/${req.lang}/welcome` : done.returnTo);
   });
-  return router;
 }
 
 /** Settings: who I am here, which accounts I linked, my tokens. */
-export function settingsPages({ fans, tokens, words }: FanDoors): Router {
-  const router = Router();
+export function settingsPages(router: Router, { fans, tokens, words }: FanDoors): void {
   const show = async (req: Parameters<Parameters<typeof router.get>[1]>[0], fresh: string | null): Promise<void> => {
     const reader = requireReader(req);
     const [fan, identities, list] = await Promise.all([fans.require(reader.id), fans.identities.of(reader.id), tokens.list(reader.id)]);
@@ -157,5 +152,4 @@ export function settingsPages({ fans, tokens, words }: FanDoors): Router {
     await tokens.end(requireReader(req).id, param(req, 'id'));
     seeOther(res, `/${req.lang}/me/settings`);
   });
-  return router;
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Answer } from '../networks/network.js';
-import { model } from '../platform/mongo.js';
+import { insertAll, model } from '../platform/mongo.js';
 
 /** The private document behind an entry; erasing it with its salt leaves a hash that means nothing. */
 interface EvidenceRecord {
@@ -32,7 +32,7 @@ export class Evidence {
       const body = { fan, salt, network, account: answer.account, verdict: answer.verdict, askedAt: answer.askedAt };
       return { _id: createHash('sha256').update(JSON.stringify(body)).digest('hex'), ...body };
     });
-    await this.records.collection.insertMany(records as never[], { ordered: false });
+    await insertAll(this.records, records, false);
     return records.map((one) => one._id);
   }
 }

@@ -1,4 +1,4 @@
-import { Router, type Request } from 'express';
+import type { Router, Request } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
 import { csrfCheck, safeReturn } from '../platform/guard.js';
@@ -10,8 +10,7 @@ import type { FollowAnswer, Follows } from './service.js';
 const statusOf = (answer: FollowAnswer): number => (answer.job ? 202 : 200);
 
 /** `POST` and `DELETE /api/v1/athletes/:slug/follow`, `POST /api/v1/follows/check`. */
-export function followsApi(follows: Follows, athletes: Athletes, limits: Limits): Router {
-  const router = Router();
+export function followsApi(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
   const act = async (req: Request, how: 'follow' | 'unfollow'): Promise<FollowAnswer> => {
     const reader = requireScope(req, 'follow');
     const { network, turn } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
@@ -34,12 +33,10 @@ export function followsApi(follows: Follows, athletes: Athletes, limits: Limits)
     if (!job) throw new VillageError('not_linked', { network: 'x' });
     res.status(202).json({ job, ...(more.length > 0 ? { jobs: [job, ...more] } : {}) });
   });
-  return router;
 }
 
 /** The same acts by form: 303 back to where the fan was, with what came of it in the address. */
-export function followsPages(follows: Follows, athletes: Athletes, limits: Limits): Router {
-  const router = Router();
+export function followsPages(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
   const noticeOf = (answer: FollowAnswer): string =>
     answer.waitsUntil
       ? 'waits'
@@ -78,5 +75,4 @@ export function followsPages(follows: Follows, athletes: Athletes, limits: Limit
     await follows.checkAll(reader.id);
     seeOther(res, `/${req.lang}/me?notice=checking`);
   });
-  return router;
 }

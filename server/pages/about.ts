@@ -5,8 +5,7 @@ import type { Words } from '../platform/i18n.js';
 import type { Points } from '../points/service.js';
 
 /** How points count, rules and appeals, accessibility, the directory's credits. */
-export function aboutPages(points: Points, cards: Cards, words: Words): Router {
-  const router = Router();
+export function aboutPages(router: Router, points: Points, cards: Cards, words: Words): void {
   router.get('/about/points', async (req) => {
     const [rules, modes] = await Promise.all([points.rules.read(), Promise.all(NETWORKS.map(async (network) => ({ network, card: await cards.of(network) })))]);
     await req.page(
@@ -30,5 +29,4 @@ export function aboutPages(points: Points, cards: Cards, words: Words): Router {
       );
     });
   }
-  return router;
 }

@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { cardOf } from '../athletes/present.js';
 import type { AthleteRecord, Athletes } from '../athletes/service.js';
 import type { Follows } from '../follows/service.js';
@@ -64,9 +64,8 @@ async function accountViews({ registry, follows }: AthletePageParts, athlete: At
 }
 
 /** `GET /api/v1/athletes/:slug`. */
-export function athleteApi(parts: AthletePageParts): Router {
+export function athleteApi(router: Router, parts: AthletePageParts): void {
   const { athletes, videos, chats, words } = parts;
-  const router = Router();
   router.get('/athletes/:slug', async (req, res) => {
     const athlete = await athletes.require(param(req, 'slug'));
     const reader = req.reader?.id ?? null;
@@ -98,15 +97,13 @@ export function athleteApi(parts: AthletePageParts): Router {
       nextChat: chat ? { slug: chat._id, title: chat.title[req.lang], state: chat.state, startsAt: chat.startsAt } : null,
     });
   });
-  return router;
 }
 
 const NOTICES = new Set(['awarded', 'unlocked', 'already', 'no', 'unknown', 'undone', 'waits', 'still_following', 'not_linked', 'not_verified', 'own_account']);
 
 /** The athlete's page. An old slug is sent to the current one. */
-export function athletePage(parts: AthletePageParts): Router {
+export function athletePage(router: Router, parts: AthletePageParts): void {
   const { athletes, videos, chats, posts, words } = parts;
-  const router = Router();
   router.get('/athletes/:slug', async (req, res) => {
     const slug = param(req, 'slug');
     const athlete = await athletes.require(slug);
@@ -166,5 +163,4 @@ export function athletePage(parts: AthletePageParts): Router {
       },
     );
   });
-  return router;
 }

@@ -26,8 +26,7 @@ export interface HomeParts {
 const MOST = 200;
 
 /** Home: the next reward, what is live, whom to follow, the board, the video that is nearly open. */
-export function homePage({ athletes, registry, follows, points, videos, chats, words }: HomeParts): Router {
-  const router = Router();
+export function homePage(router: Router, { athletes, registry, follows, points, videos, chats, words }: HomeParts): void {
   router.get('/', async (req, res) => {
     const reader = req.reader?.id ?? null;
     const [accounts, list, rules, head, board, states] = await Promise.all([
@@ -95,7 +94,6 @@ export function homePage({ athletes, registry, follows, points, videos, chats, w
       },
     );
   });
-  return router;
 }
 
 const gap = (state: { missing: { kind: string }[] }): number =>

@@ -19,8 +19,7 @@ export interface MeParts {
 }
 
 /** `GET /api/v1/me`. */
-export function meApi({ fans, points }: MeParts): Router {
-  const router = Router();
+export function meApi(router: Router, { fans, points }: MeParts): void {
   router.get('/me', personal, async (req, res) => {
     const reader = requireScope(req, 'read');
     const [fan, head, identities] = await Promise.all([fans.require(reader.id), points.head(reader.id), fans.identities.of(reader.id)]);
@@ -36,7 +35,6 @@ export function meApi({ fans, points }: MeParts): Router {
       seq: head.seq,
     });
   });
-  return router;
 }
 
 async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entries: Entry[]) {
@@ -58,8 +56,7 @@ async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entrie
 }
 
 /** The fan's own pages: medals and points, the whole statement, the boards. */
-export function mePages({ fans, points, athletes, follows, words }: MeParts): Router {
-  const router = Router();
+export function mePages(router: Router, { fans, points, athletes, follows, words }: MeParts): void {
   router.get('/me', personal, async (req) => {
     const reader = requireReader(req);
     const [head, rules, entries, progress, hub, identities] = await Promise.all([
@@ -160,7 +157,6 @@ export function mePages({ fans, points, athletes, follows, words }: MeParts): Ro
       },
     );
   });
-  return router;
 }
 
 type Scope = ReturnType<typeof medalsOf>[number];

@@ -1,6 +1,8 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { csrfSync } from 'csrf-sync';
-import helmet from 'helmet';
+import helmet, { type HelmetOptions } from 'helmet';
 import { VillageError } from '../errors.js';
 import { randomId } from './ids.js';
 
@@ -58,40 +60,57 @@ export const csrfCheck: RequestHandler = (req, _res, next) => {
   else next(new VillageError('foreign_request'));
 };
 
-/** A fresh nonce a response, and the headers (a sign-in form is answered by a redirect to its network, which `form-action` must allow) of ASVS 3.4 on every answer. */
-export function headers(publicUrl: string, signInOrigins: string[]): RequestHandler[] {
+const NONCE = 'NONCE';
+
+/** The headers that helmet sets, asked for once: they are the same for every answer, but for the nonce. */
+function fixedHeaders(options: HelmetOptions): [name: string, value: string][] {
+  const request = new IncomingMessage(new Socket());
+  const response = new ServerResponse(request);
+  helmet(options)(request, response, (error?: unknown) => {
+    if (error instanceof Error) throw error;
+  });
+  return Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]);
+}
+
+/**
+ * The headers of ASVS 3.4 on every answer, with a fresh nonce each. A sign-in form is answered by a redirect to its network, which
+ * `form-action` must allow.
+ */
+export function headers(publicUrl: string, signInOrigins: string[]): RequestHandler {
   const secure = publicUrl.startsWith('https:');
-  const nonceOf = (_req: unknown, res: unknown): string => `'nonce-${(res as Response).locals['nonce'] as string}'`;
-  return [
-    (_req, res, next) => {
-      res.locals['nonce'] = randomId();
-      next();
-    },
-    helmet({
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          scriptSrc: ["'self'", nonceOf],
-          styleSrc: ["'self'"],
-          imgSrc: ["'self'"],
-          fontSrc: ["'self'"],
-          mediaSrc: ["'self'"],
-          connectSrc: ["'self'", publicUrl.replace(/^http/, 'ws')],
-          manifestSrc: ["'self'"],
-          objectSrc: ["'none'"],
-          baseUri: ["'none'"],
-          formAction: ["'self'", ...signInOrigins],
-          frameAncestors: ["'none'"],
-          ...(secure ? { upgradeInsecureRequests: [] } : {}),
-        },
+  const fixed = fixedHeaders({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'", `'nonce-${NONCE}'`],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        fontSrc: ["'self'"],
+        mediaSrc: ["'self'"],
+        connectSrc: ["'self'", publicUrl.replace(/^http/, 'ws')],
+        manifestSrc: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'", ...signInOrigins],
+        frameAncestors: ["'none'"],
+        ...(secure ? { upgradeInsecureRequests: [] } : {}),
       },
-      strictTransportSecurity: secure ? { maxAge: 31_536_000, includeSubDomains: true } : false,
-      referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
-      crossOriginOpenerPolicy: { policy: 'same-origin' },
-      crossOriginResourcePolicy: { policy: 'same-origin' },
-    }),
-  ];
+    },
+    strictTransportSecurity: secure ? { maxAge: 31_536_000, includeSubDomains: true } : false,
+    referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
+    crossOriginOpenerPolicy: { policy: 'same-origin' },
+    crossOriginResourcePolicy: { policy: 'same-origin' },
+  });
+  const policy = fixed.find(([name]) => name === 'content-security-policy')?.[1] ?? '';
+  const others = fixed.filter(([name]) => name !== 'content-security-policy');
+  return (_req, res, next) => {
+    const nonce = randomId();
+    res.locals['nonce'] = nonce;
+    res.setHeader('content-security-policy', policy.replace(NONCE, nonce));
+    for (const [name, value] of others) res.setHeader(name, value);
+    next();
+  };
 }
 
 /** Only a path of ours: one leading slash, no second, no backslash, no control character, also after decoding (ASVS 3.7.2). */

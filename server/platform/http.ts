@@ -2,7 +2,6 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import { InputError, VillageError, type FieldIssue } from '../errors.js';
 import { isLanguage, type Language } from './i18n.js';
-import type { Frame } from './views.js';
 
 /** Who sends this request: a signed-in fan, by cookie or token. */
 export interface Reader {
@@ -31,9 +30,7 @@ declare module 'express-serve-static-core' {
     lang: Language;
     reader: Reader | null;
     requestId: string;
-    /** Makes the frame of a page for this request; set by the wiring. */
-    frame(facts: PageFacts): Promise<Frame>;
-    /** Answers with a page. */
+    /** Answers with a page; set by the wiring. */
     page(template: string, facts: PageFacts, model: object): Promise<void>;
   }
 }

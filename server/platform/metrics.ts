@@ -3,7 +3,7 @@ import client from 'prom-client';
 /** The figures of one process, for Prometheus. */
 export class Metrics {
   readonly registry = new client.Registry();
-  readonly requests = new client.Histogram({
+  private readonly requests = new client.Histogram({
     name: 'village_http_seconds',
     help: 'HTTP requests by kind',
     labelNames: ['method', 'status'],
@@ -19,7 +19,17 @@ export class Metrics {
   });
   readonly sockets = new client.Gauge({ name: 'village_sockets', help: 'Open sockets', registers: [this.registry] });
 
+  private readonly kinds = new Map<string, client.Histogram.Internal<'method' | 'status'>>();
+
   constructor() {
     client.collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** A request was answered after so many ms. */
+  request(method: string, status: number, ms: number): void {
+    const name = `${method} ${status}`;
+    let kind = this.kinds.get(name);
+    if (!kind) this.kinds.set(name, (kind = this.requests.labels(method, String(status))));
+    kind.observe(ms / 1000);
   }
 }

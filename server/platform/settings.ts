@@ -21,6 +21,12 @@ export class Settings {
     return found ? (found.value as T) : null;
   }
 
+  /** Several at once; those that were never set are absent. */
+  async many<T>(names: string[]): Promise<Map<string, T>> {
+    const found = await this.records.collection.find<SettingRecord>({ _id: { $in: names as never[] } }).toArray();
+    return new Map(found.map((one) => [one._id, one.value as T]));
+  }
+
   async set(name: string, value: unknown): Promise<void> {
     await this.records.updateOne({ _id: name }, { $set: { value, at: new Date() } }, { upsert: true });
   }

@@ -1,7 +1,7 @@
 import { Types, type Connection, type Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
-import { isStoreAway } from '../platform/mongo.js';
+import { insertAll, isStoreAway } from '../platform/mongo.js';
 import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head, type TurnFacts } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
@@ -57,7 +57,6 @@ const QUEUE_LIMIT = 20_000;
 const FLUSH_LIMIT = 400;
 const CHAIN_LIMIT = 500;
 const GIVES_A_DAY = 3;
-const WRITE = { w: 'majority' as const, journal: true };
 
 /** The last turns among entries of one read, by deed. */
 function lastOf<T extends { fan: string; deed: string; turn: number }>(found: T[]): Map<string, T> {
@@ -104,6 +103,7 @@ export class Ledger {
   recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
     if (wishes.length === 0) return Promise.resolve([]);
     if (this.queue.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
+    if (this.flushing) this.heads.warm(fan);
     return new Promise((resolve, reject) => {
       this.queue.push({ fan, wishes, since: Date.now(), resolve, reject, outcomes: wishes.map(() => null), tried: [] });
       this.flushing ??= this.run();
@@ -322,25 +322,17 @@ export class Ledger {
     }
   }
 
-  /** Places in the batch that a unique key refused. Any other failure is thrown: nothing is known then. */
+  /** Sends entries; answers the places in the batch that a unique key refused (behind the first one, where they are chained). */
   private async insert(entries: Attempt[], ordered: boolean): Promise<Set<number>> {
-    try {
-      await this.records.collection.insertMany(
+    const refused = new Set(
+      await insertAll(
+        this.records,
         entries.map(({ id, entry }) => ({ _id: id, ...entry })),
-        { ordered, writeConcern: WRITE },
-      );
-      return new Set();
-    } catch (error) {
-      const { writeErrors, code } = error as { writeErrors?: { index: number; code: number }[] | { index: number; code: number }; code?: number };
-      const list = writeErrors === undefined ? [] : Array.isArray(writeErrors) ? writeErrors : [writeErrors];
-      if (list.length > 0 && list.every((one) => one.code === 11000)) {
-        const refused = new Set(list.map((one) => one.index));
-        if (ordered) for (let at = Math.min(...refused); at < entries.length; at += 1) refused.add(at);
-        return refused;
-      }
-      if (code === 11000 && entries.length === 1) return new Set([0]);
-      throw error;
-    }
+        ordered,
+      ),
+    );
+    if (ordered && refused.size > 0) for (let at = Math.min(...refused); at < entries.length; at += 1) refused.add(at);
+    return refused;
   }
 }
 

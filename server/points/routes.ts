@@ -6,8 +6,7 @@ import { BoardQuery, StatementQuery } from './schema.js';
 import { medalsOf, type Points } from './service.js';
 
 /** `/api/v1/me/ledger`, `/api/v1/me/medals`, `/api/v1/boards`. */
-export function pointsApi(points: Points): Router {
-  const router = Router();
+export function pointsApi(router: Router, points: Points): void {
   router.get('/me/ledger', personal, async (req, res) => {
     const reader = requireScope(req, 'read');
     const { cursor, limit } = parse(StatementQuery, req.query);
@@ -36,5 +35,4 @@ export function pointsApi(points: Points): Router {
     }
     res.json(presentBoard(page, me ?? null));
   });
-  return router;
 }

@@ -1,5 +1,5 @@
 import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
-import { isDuplicate, model } from '../platform/mongo.js';
+import { insertAll, isDuplicate, model } from '../platform/mongo.js';
 import type { After } from './entry.js';
 import type { FanStanding } from './needs.js';
 
@@ -45,12 +45,7 @@ export class Scores {
     const fresh = scores.filter((one) => one.seq === 1);
     const moved = new Set(scores.filter((one) => one.seq !== 1));
     if (fresh.length > 0) {
-      try {
-        await this.records.collection.insertMany(fresh as never[], { ordered: false });
-      } catch (error) {
-        if (!isDuplicate(error)) throw error;
-        for (const one of fresh) moved.add(one);
-      }
+      for (const at of await insertAll(this.records, fresh, false)) moved.add(fresh[at] as ScoreRecord);
     }
     if (moved.size === 0) return;
     const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({

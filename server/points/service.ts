@@ -115,7 +115,7 @@ export class Points {
     this.projector.stop();
   }
 
-  /** Entries of one fan become one piece of news. */
+  /** All entries of a flush become one piece of news, a line a fan. */
   private tell(entries: Entry[]): void {
     const fans = new Map<string, Entry[]>();
     for (const entry of entries) {
@@ -123,16 +123,17 @@ export class Points {
       if (list) list.push(entry);
       else fans.set(entry.fan, [entry]);
     }
-    for (const [fan, list] of fans) {
+    const moves = [...fans].map(([fan, list]) => {
       const last = list.at(-1) as Entry;
-      this.parts.bus.tell('points:moved', {
+      return {
         fan,
         seq: last.seq,
         points: last.after.points,
         medal: last.delta > 0 ? (last.after.medals['hub']?.[0] ?? null) : null,
         items: list.map(({ deed, athlete, delta }) => ({ deed, athlete, delta })),
-      });
-    }
+      };
+    });
+    this.parts.bus.tell('points:moved', { moves });
   }
 
   /** Records a wish durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */

@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize';
 import type { Connection } from 'mongoose';
 import { NO_HEAD, headOf, hashOf, standingAfter, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
@@ -11,6 +12,9 @@ export interface VerifyResult {
   bad: { fan: string; seq: number; reason: string } | null;
 }
 
+/** How many fans' scores are read together. */
+const TOGETHER = 500;
+
 /**
  * Walks the whole ledger in order and checks every line: sequence without holes, turns without gaps, deltas, hashes and their chain,
  * and the standing recomputed from nothing; then every score against its fan's last line. Stops at the first bad one and names it.
@@ -23,23 +27,35 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
   let sum = 0;
   let turns = new Map<string, Entry>();
   const fail = (entry: { fan: string; seq: number }, reason: string): VerifyResult => ({ ...result, bad: { fan: entry.fan, seq: entry.seq, reason } });
+  /** Fans whose entries are read, still to be compared with their scores: many in one read. */
+  let closed = new Map<string, { seq: number; sum: number }>();
+  const compare = async (): Promise<VerifyResult | null> => {
+    const found = await scores.of([...closed.keys()]);
+    for (const [one, { seq, sum: points }] of closed) {
+      const score = found.get(one);
+      if (score && score.seq === seq && score.after.points !== points)
+        return fail({ fan: one, seq }, `the score says ${score.after.points} points, the entries sum to ${points}`);
+      if (score && score.seq > seq) return fail({ fan: one, seq: score.seq }, 'the score knows an entry that is not there');
+    }
+    closed = new Map();
+    return null;
+  };
   const closeFan = async (): Promise<VerifyResult | null> => {
     if (fan === '') return null;
     result.fans += 1;
     result.points += sum;
-    const score = (await scores.of([fan])).get(fan);
-    if (score && score.seq === head.seq && score.after.points !== sum)
-      return fail({ fan, seq: head.seq }, `the score says ${score.after.points} points, the entries sum to ${sum}`);
-    if (score && score.seq > head.seq) return fail({ fan, seq: score.seq }, 'the score knows an entry that is not there');
-    return null;
+    closed.set(fan, { seq: head.seq, sum });
+    return closed.size >= TOGETHER ? compare() : null;
   };
+  /** What was read before a bad entry may be bad as well, and is named first. */
+  const bad = async (entry: { fan: string; seq: number }, reason: string): Promise<VerifyResult> => (await compare()) ?? fail(entry, reason);
   for await (const raw of records.collection
     .find<Entry & { _id?: unknown }>({}, { batchSize: 1000, readConcern: { level: 'majority' } })
     .sort({ fan: 1, seq: 1 })) {
     const { _id, ...entry } = raw;
     if (entry.fan !== fan) {
-      const bad = await closeFan();
-      if (bad) return bad;
+      const wrong = await closeFan();
+      if (wrong) return wrong;
       fan = entry.fan;
       head = NO_HEAD;
       sum = 0;
@@ -48,13 +64,13 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
     result.entries += 1;
     const before = turns.get(entry.deed);
     const rule = rules.all.get(entry.rule);
-    if (entry.seq !== head.seq + 1) return fail(entry, `sequence ${entry.seq} after ${head.seq}`);
-    if (entry.turn !== (before?.turn ?? 0) + 1) return fail(entry, `turn ${entry.turn} of ${entry.deed} after ${before?.turn ?? 0}`);
-    if (entry.delta !== (entry.turn % 2 === 1 ? 1 : -1)) return fail(entry, `delta ${entry.delta} at turn ${entry.turn}`);
-    if (entry.prev !== head.hash) return fail(entry, 'prev is not the hash of the entry before');
+    if (entry.seq !== head.seq + 1) return bad(entry, `sequence ${entry.seq} after ${head.seq}`);
+    if (entry.turn !== (before?.turn ?? 0) + 1) return bad(entry, `turn ${entry.turn} of ${entry.deed} after ${before?.turn ?? 0}`);
+    if (entry.delta !== (entry.turn % 2 === 1 ? 1 : -1)) return bad(entry, `delta ${entry.delta} at turn ${entry.turn}`);
+    if (entry.prev !== head.hash) return bad(entry, 'prev is not the hash of the entry before');
     const { hash, ...body } = entry;
-    if (hashOf(body) !== hash) return fail(entry, 'the hash does not fit');
-    if (!rule) return fail(entry, `rule ${entry.rule} is unknown`);
+    if (hashOf(canonicalize(body) ?? '') !== hash) return bad(entry, 'the hash does not fit');
+    if (!rule) return bad(entry, `rule ${entry.rule} is unknown`);
     if (
       before &&
       (before.account !== entry.account ||
@@ -63,17 +79,12 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
         before.earnedAt.getTime() !== entry.earnedAt.getTime() ||
         before.disciplines.join() !== entry.disciplines.join())
     )
-      return fail(entry, 'a later turn changed what turn 1 had fixed');
+      return bad(entry, 'a later turn changed what turn 1 had fixed');
     const after = standingAfter(head.after, { delta: entry.delta, at: entry.at, facts: entry, zone, rule, rules: rules.all });
     sum += entry.delta;
-    if (canonical(after) !== canonical(entry.after) || after.points !== sum) return fail(entry, 'the standing after it is not what the entries give');
+    if (canonicalize(after) !== canonicalize(entry.after) || after.points !== sum) return bad(entry, 'the standing after it is not what the entries give');
     turns.set(entry.deed, entry);
     head = headOf(entry);
   }
-  return (await closeFan()) ?? result;
+  return (await closeFan()) ?? (await compare()) ?? result;
 }
-
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
-  );

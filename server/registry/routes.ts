@@ -27,8 +27,7 @@ const presentCase = (one: AccountRecord) => ({
 });
 
 /** `/api/v1/registry`: looking up for everybody, deciding for moderators. */
-export function registryApi(registry: Registry, limits: Limits): Router {
-  const router = Router();
+export function registryApi(router: Router, registry: Registry, limits: Limits): void {
   router.get('/registry/lookup', async (req, res) => {
     await limits.count('lookup', req.reader?.id ?? addressKey(req.ip));
     res.json(await registry.lookup(parse(LookupQuery, req.query).account));
@@ -52,12 +51,10 @@ export function registryApi(registry: Registry, limits: Limits): Router {
   router.post('/registry/cases/:id/revocation', personal, csrfCheck, async (req, res) => {
     res.json(presentCase(await registry.revoke(requireScope(req, 'moderate'), param(req, 'id'), parse(Revoke, req.body).reason)));
   });
-  return router;
 }
 
 /** The moderators' pages: the queue, a case, a new case. Nobody else is told that they exist. */
-export function registryPages(registry: Registry, athletes: Athletes, fans: Fans, words: Words, limits: Limits): Router {
-  const router = Router();
+export function registryPages(router: Router, registry: Registry, athletes: Athletes, fans: Fans, words: Words, limits: Limits): void {
   router.use('/moderation', personal, (req, _res, next) => {
     if (!mayModerate(requireReader(req).roles)) throw new VillageError('not_found');
     next();
@@ -191,5 +188,4 @@ export function registryPages(registry: Registry, athletes: Athletes, fans: Fans
     await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);
     seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
   });
-  return router;
 }

@@ -8,6 +8,7 @@ import type { Networks } from '../networks/service.js';
 import type { Audit, AuditRecord } from '../platform/audit.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
+import type { Changes } from '../platform/changes.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
@@ -36,7 +37,8 @@ export interface VerifiedAccount {
 }
 
 const QUORUM = 1;
-const FRESH_MS = 5000;
+/** How long accounts are kept while nothing is said to have changed. */
+const KEPT_MS = 60_000;
 
 interface Listed {
   byAthlete: Map<string, VerifiedAccount[]>;
@@ -46,8 +48,8 @@ interface Listed {
 /** The registry: whose account it really is. Only verified accounts are listed and earn. */
 export class Registry {
   private readonly records: Model<AccountRecord>;
-  private readonly lists = new Fresh<Listed>(FRESH_MS);
-  private readonly shown = new Fresh<AccountRecord[]>(FRESH_MS, 5000);
+  private readonly lists = new Fresh<Listed>(KEPT_MS);
+  private readonly shown = new Fresh<AccountRecord[]>(KEPT_MS, 5000);
   /** Uncached, because a give re-reads them when it decides (LEDGER 4); a flush of the ledger pays for one read. */
   private readonly epochs: Batcher<number>;
 
@@ -57,6 +59,7 @@ export class Registry {
     private readonly athletes: Athletes,
     private readonly audit: Audit,
     private readonly bus: Bus,
+    private readonly changes: Changes,
     private readonly clock: Clock,
   ) {
     this.records = accountModel(connection);
@@ -66,13 +69,14 @@ export class Registry {
         .toArray();
       return new Map(found.filter((one) => EARNS.includes(one.state)).map((one) => [one._id, one.epoch]));
     });
-    bus.on('registry:changed', () => {
+    const forget = (): void => {
       this.shown.forget();
       this.lists.forget();
-    });
-    bus.on('athletes:changed', () => {
-      this.lists.forget();
-    });
+    };
+    bus.on('registry:changed', forget);
+    bus.on('athletes:changed', forget);
+    changes.on('registry', forget);
+    changes.on('athletes', forget);
   }
 
   private requireModerator(actor: Actor): void {
@@ -129,6 +133,7 @@ export class Registry {
       record._id = known._id;
     }
     this.shown.forget(athlete._id);
+    await this.changes.mark('registry');
     await this.audit.add({
       by: actor.id,
       act: 'account.submitted',
@@ -196,6 +201,7 @@ export class Registry {
     this.lists.forget();
     this.shown.forget(account.athlete);
     const verified = await this.records.find({ athlete: account.athlete, state: { $in: EARNS } }, { network: 1 }).lean<AccountRecord[]>();
+    await this.changes.mark('registry');
     await this.athletes.setNetworks(account.athlete, [...new Set(verified.map((one) => one.network))]);
     this.bus.tell('registry:changed', { network: account.network, account: account.accountId });
   }
@@ -240,7 +246,8 @@ export class Registry {
   }
 
   private async load(): Promise<Listed> {
-    const found = await this.records.find({ state: { $in: EARNS } }).lean<AccountRecord[]>();
+    const fields = { network: 1, accountId: 1, handle: 1, since: 1, submittedAt: 1, epoch: 1, athlete: 1 };
+    const found = await this.records.collection.find<AccountRecord>({ state: { $in: [...EARNS] } }, { projection: fields }).toArray();
     const athletes = await this.athletes.byIds(found.map((one) => one.athlete));
     const listed: Listed = { byAthlete: new Map(), byAccount: new Map() };
     for (const one of found) {
@@ -264,11 +271,12 @@ export class Registry {
     return listed;
   }
 
-  private read(): Promise<Listed> {
+  private async read(): Promise<Listed> {
+    await this.changes.look();
     return this.lists.get('all', () => this.load());
   }
 
-  /** Verified accounts of an athlete, at most five seconds old. */
+  /** Verified accounts of an athlete, as fresh as `Changes`. */
   async verifiedOf(athlete: string): Promise<VerifiedAccount[]> {
     return (await this.read()).byAthlete.get(athlete) ?? [];
   }
@@ -289,7 +297,8 @@ export class Registry {
   }
 
   /** Everything the public may know of an athlete's accounts, whatever their state, except refused ones. */
-  publicOf(athlete: string): Promise<AccountRecord[]> {
+  async publicOf(athlete: string): Promise<AccountRecord[]> {
+    await this.changes.look();
     return this.shown.get(athlete, () =>
       this.records
         .find({ athlete, state: { $ne: 'refused' } })

@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
@@ -34,8 +34,7 @@ async function send(req: Request, res: Response, videos: Videos, file: VideoReco
 }
 
 /** `/api/v1/videos`. */
-export function videosApi(videos: Videos, athletes: Athletes, words: Words): Router {
-  const router = Router();
+export function videosApi(router: Router, videos: Videos, athletes: Athletes, words: Words): void {
   router.get('/videos', personal, async (req, res) => {
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
@@ -58,11 +57,9 @@ export function videosApi(videos: Videos, athletes: Athletes, words: Words): Rou
     const video = await videos.open(req.reader?.id ?? null, param(req, 'slug'));
     res.set({ 'Content-Type': 'text/vtt; charset=utf-8', 'Cache-Control': 'private, no-store' }).send(video.captions[language]);
   });
-  return router;
 }
 
-export function videosPages(videos: Videos, athletes: Athletes, words: Words): Router {
-  const router = Router();
+export function videosPages(router: Router, videos: Videos, athletes: Athletes, words: Words): void {
   router.get('/videos', personal, async (req) => {
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
@@ -83,5 +80,4 @@ export function videosPages(videos: Videos, athletes: Athletes, words: Words): R
       { video, transcript: state.open ? state.video.transcript[req.lang] : null, signedIn: req.reader !== null },
     );
   });
-  return router;
 }

@@ -21,8 +21,7 @@ const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
 });
 
 /** `/api/v1/chats`. */
-export function chatsApi(chats: Chats, limits: Limits): Router {
-  const router = Router();
+export function chatsApi(router: Router, chats: Chats, limits: Limits): void {
   router.get('/chats', async (req, res) => {
     res.json({ items: (await chats.list()).map((one) => presentChat(req.lang, one)) });
   });
@@ -39,11 +38,9 @@ export function chatsApi(chats: Chats, limits: Limits): Router {
     await limits.count('say', reader.id);
     res.status(201).json(await chats.say(reader, param(req, 'slug'), text, clientId));
   });
-  return router;
 }
 
-export function chatsPages(chats: Chats, athletes: Athletes, words: Words, limits: Limits): Router {
-  const router = Router();
+export function chatsPages(router: Router, chats: Chats, athletes: Athletes, words: Words, limits: Limits): void {
   router.get('/chats', async (req) => {
     const list = await chats.list();
     const people = await athletes.byIds(list.map((one) => one.host));
@@ -116,5 +113,4 @@ export function chatsPages(chats: Chats, athletes: Athletes, words: Words, limit
     await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });
-  return router;
 }

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { boardPoints, boardScore, readBoardCursor } from '../../server/points/boards.js';
 import { medalAfter, nextMedal, type Rule } from '../../server/points/medals.js';
-import { MOST_POINTS } from '../../server/points/entry.js';
+import canonicalize from 'canonicalize';
+import { canonicalText, chain, headOf, MOST_POINTS, NO_HEAD, type Head } from '../../server/points/entry.js';
 import { nextDay, windowKeys } from '../../server/points/windows.js';
 
 const rule = (version: number, hub: [number, number, number]): Rule => ({ version, hub, discipline: hub, from: '' });
@@ -21,6 +22,34 @@ describe('windows', () => {
   it('finds the first instant of tomorrow, also when clocks change', () => {
     expect(nextDay(new Date('2026-11-21T12:00:00Z'), 'Europe/Paris').toISOString()).to.equal('2026-11-21T23:00:00.000Z');
     expect(nextDay(new Date('2026-10-24T22:30:00Z'), 'Europe/Paris').toISOString()).to.equal('2026-10-25T23:00:00.000Z');
+  });
+});
+
+describe('the canonical text of an entry', () => {
+  it('is what RFC 8785 says, member by member, whatever the names and texts are', () => {
+    const slug = fc.stringMatching(/^[a-z][a-z-]{0,12}$/);
+    const one = rule(1, [1, 2, 3]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ account: fc.string(), athlete: fc.string({ unit: 'binary' }), disciplines: fc.uniqueArray(slug, { maxLength: 4 }) }), {
+          minLength: 1,
+          maxLength: 12,
+        }),
+        fc.date({ noInvalidDate: true, min: new Date('2020-01-01'), max: new Date('2100-01-01') }),
+        fc.option(fc.string()),
+        (deeds, at, link) => {
+          let head: Head = NO_HEAD;
+          for (const [n, deed] of deeds.entries()) {
+            const facts = { ...deed, season: '2026', earnedAt: at };
+            const how = { cause: 'hub_click' as const, card: 'x@1:hub', link, evidence: null, askedAt: at };
+            const entry = chain(head, 'fan', `follow:x:${n}`, 1, facts, how, { at, floor: 0, zone: 'Europe/Paris', rule: one, rules: new Map([[1, one]]) });
+            const { hash: _hash, ...body } = entry;
+            expect(canonicalText(body)).to.equal(canonicalize(body));
+            head = headOf(entry);
+          }
+        },
+      ),
+    );
   });
 });
 

@@ -1,0 +1,60 @@
+import type { Settings } from './settings.js';
+
+const LOOK_MS = 5000;
+
+/**
+ * Counters in the store of what has changed: they say what lost news left unsaid (DESIGN 3). A cache that is forgotten at news and when
+ * its counter has moved may be kept for long, and costs one small read every few seconds for all of them together.
+ */
+export class Changes {
+  private readonly listeners = new Map<string, (() => void)[]>();
+  private readonly seen = new Map<string, number>();
+  private lookedAt = -Infinity;
+  private looking: Promise<void> | null = null;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  private static name(kind: string): string {
+    return `changed.${kind}`;
+  }
+
+  /** Something of this kind was changed and is stored: to be called after the write, so that whoever hears reads what is new. */
+  async mark(kind: string): Promise<void> {
+    await this.settings.next(Changes.name(kind));
+  }
+
+  /** Calls `forget` when things of this kind have changed, wherever. */
+  on(kind: string, forget: () => void): void {
+    this.listeners.set(kind, [...(this.listeners.get(kind) ?? []), forget]);
+  }
+
+  /**
+   * To be awaited before a cache is read: what it answers then is at most about ten seconds older than the store, and nobody waits for a
+   * look except after a pause. Fails as the store does when the pause was long and the store is away.
+   */
+  async look(): Promise<void> {
+    const age = this.now() - this.lookedAt;
+    if (age >= 0 && age < LOOK_MS) return;
+    this.looking ??= this.read().finally(() => {
+      this.looking = null;
+    });
+    if (age < 0 || age >= 2 * LOOK_MS) await this.looking;
+    else this.looking.catch(() => undefined);
+  }
+
+  private async read(): Promise<void> {
+    const begun = this.now();
+    const names = new Map([...this.listeners.keys()].map((kind) => [Changes.name(kind), kind]));
+    const counters = await this.settings.many<number>([...names.keys()]);
+    this.lookedAt = begun;
+    for (const [name, kind] of names) {
+      const counter = counters.get(name) ?? 0;
+      const known = this.seen.get(kind);
+      this.seen.set(kind, counter);
+      if (known !== undefined && known !== counter) for (const forget of this.listeners.get(kind) ?? []) forget();
+    }
+  }
+}
