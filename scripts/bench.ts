@@ -134,34 +134,11 @@ async function boards(hub: BenchHub): Promise<void> {
   await hub.context.points.rebuild();
   const seconds = (performance.now() - rebuilding) / 1000;
   // Fans who may ask for themselves: tokens for a sample of the ranked.
-  const { createHash } = await import('node:crypto');
-  const now = new Date();
-  await hub.context.connection.collection('fans').insertMany(
-    sample.map((fan) => ({
-      _id: fan as never,
-      handle: fan,
-      name: fan,
-      country: 'FR',
-      birthYear: 1990,
-      language: 'fr',
-      roles: [],
-      version: 1,
-      revision: 1,
-      state: 'active',
-      consent: { version: 'b', at: now },
-      demo: false,
-      createdAt: now,
-    })),
-  );
-  await hub.context.connection
-    .collection('tokens')
-    .insertMany(
-      sample.map((fan) => ({ _id: createHash('sha256').update(`t-${fan}`).digest('hex') as never, fan, name: 'b', scopes: ['read'], createdAt: now })),
-    );
+  const people = await bulkFans(hub.context, sample, 'board');
   let at = 0;
   const shot = (): Shot => {
     at += 1;
-    return { path: '/api/v1/boards/hub?around=me&limit=10', headers: { authorization: `Bearer t-${sample[at % sample.length] ?? ''}` } };
+    return { path: '/api/v1/boards/hub?around=me&limit=10', headers: { authorization: `Bearer ${people[at % people.length]?.token ?? ''}` } };
   };
   await open(hub.url, 100, 2, shot);
   row(`board of ${FANS}: rank and around me at 300 a second`, text(await open(hub.url, 300, 6, shot)), '', 'p99 20 / 8 ms');

@@ -27,6 +27,7 @@ export const ERRORS = {
   network_already_linked: 409,
   already_decided: 409,
   account_taken: 409,
+  too_many_tokens: 409,
   chat_closed: 409,
   too_large: 413,
   bad_range: 416,

@@ -97,17 +97,14 @@ export async function prepare(mongodb: string, redis: string, port: number, data
   return { context, sandbox, env, url, organiser };
 }
 
-/** So many fans with a token each, written in bulk. */
-export async function bulkFans(context: Context, count: number, tag: string): Promise<{ fan: string; token: string }[]> {
-  const made = Array.from({ length: count }, (_x, n) => ({
-    fan: `${tag}-${n}-${randomBytes(8).toString('base64url')}`,
-    token: `vlg_${randomBytes(24).toString('base64url')}`,
-  }));
+/** Fans with a token each, written in bulk; the names of those who are given, else new ones. */
+export async function bulkFans(context: Context, who: number | string[], tag: string): Promise<{ fan: string; token: string }[]> {
+  const names = typeof who === 'number' ? Array.from({ length: who }, (_x, n) => `${tag}-${n}-${randomBytes(8).toString('base64url')}`) : who;
+  const made = names.map((fan) => ({ fan, token: `vlg_${randomBytes(24).toString('base64url')}` }));
   const now = new Date();
   for (let from = 0; from < made.length; from += 5000) {
-    const part = made.slice(from, from + 5000);
     await context.connection.collection('fans').insertMany(
-      part.map(({ fan }, n) => ({
+      made.slice(from, from + 5000).map(({ fan, token }, n) => ({
         _id: fan as never,
         handle: `${tag}${from + n}`,
         name: fan,
@@ -120,15 +117,7 @@ export async function bulkFans(context: Context, count: number, tag: string): Pr
         state: 'active',
         consent: { version: 'b', at: now },
         demo: false,
-        createdAt: now,
-      })),
-    );
-    await context.connection.collection('tokens').insertMany(
-      part.map(({ fan, token }) => ({
-        _id: createHash('sha256').update(token).digest('hex') as never,
-        fan,
-        name: 'bench',
-        scopes: ['read', 'follow', 'chat'],
+        tokens: [{ hash: createHash('sha256').update(token).digest('hex'), name: 'bench', scopes: ['read', 'follow', 'chat'], createdAt: now }],
         createdAt: now,
       })),
     );

@@ -4,6 +4,14 @@ import { model } from '../platform/mongo.js';
 export const ROLES = ['athlete', 'volunteer', 'moderator', 'organiser', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** A personal API token, by the hash of its text. */
+export interface TokenRecord {
+  hash: string;
+  name: string;
+  scopes: string[];
+  createdAt: Date;
+}
+
 /** Anyone with an account on the hub. Shard key: `_id`, a random id that means nothing after erasure. */
 export interface FanRecord {
   _id: string;
@@ -20,6 +28,7 @@ export interface FanRecord {
   state: 'active' | 'banned';
   consent: { version: string; at: Date };
   demo: boolean;
+  tokens: TokenRecord[];
   createdAt: Date;
 }
 const fan = new Schema<FanRecord>({
@@ -35,8 +44,10 @@ const fan = new Schema<FanRecord>({
   state: String,
   consent: { version: String, at: Date },
   demo: Boolean,
+  tokens: [{ _id: false, hash: String, name: String, scopes: [String], createdAt: Date }],
   createdAt: Date,
 });
+fan.index({ 'tokens.hash': 1 }, { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } });
 export const fanModel = (connection: Connection): Model<FanRecord> => model(connection, 'Fan', fan, 'fans');
 
 /** A fan's own account on a network: one a network, belongs to one fan only. Kept whole. */
@@ -77,15 +88,3 @@ identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
 identity.index({ checkedAt: 1 });
 export const identityModel = (connection: Connection): Model<IdentityRecord> => model(connection, 'Identity', identity, 'identities');
-
-/** A personal API token, by the hash of its text. */
-export interface TokenRecord {
-  _id: string;
-  fan: string;
-  name: string;
-  scopes: string[];
-  createdAt: Date;
-}
-const token = new Schema<TokenRecord>({ _id: String, fan: String, name: String, scopes: [String], createdAt: Date });
-token.index({ fan: 1 });
-export const tokenModel = (connection: Connection): Model<TokenRecord> => model(connection, 'Token', token, 'tokens');

@@ -69,6 +69,11 @@ export class Fans {
     return this.known.get(id, () => this.reader.get(id));
   }
 
+  /** Somebody else has just read this fan: whoever asks next need not. */
+  know(fan: FanRecord): void {
+    void this.known.get(fan._id, () => Promise.resolve(fan));
+  }
+
   async require(id: string): Promise<FanRecord> {
     const fan = await this.get(id);
     if (!fan) throw new VillageError('fan_not_found');
@@ -104,6 +109,7 @@ export class Fans {
       state: 'active',
       consent: { version: CONSENT, at: now },
       demo,
+      tokens: [],
       createdAt: now,
     };
     await this.records.create(fan);

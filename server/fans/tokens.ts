@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
+import { VillageError } from '../errors.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { sha256 } from '../platform/ids.js';
-import { tokenModel, type TokenRecord } from './fan.model.js';
+import { fanModel, type FanRecord, type TokenRecord } from './fan.model.js';
+import type { Fans } from './service.js';
 
 /** What a token may be allowed: read what its fan reads, follow, chat, moderate, organise. */
 export const SCOPES = ['read', 'follow', 'chat', 'moderate', 'organise'] as const;
@@ -12,45 +14,64 @@ export type Scope = (typeof SCOPES)[number];
 
 const CACHE_MS = 5000;
 const MOST = 10_000;
+/** See `Batcher`: fans whom nobody has read yet come in hundreds a second when a chat begins. */
+const REST_MS = 5;
+/** Tokens of one fan. */
+const EACH = 100;
 
-/** Personal API tokens (DESIGN 7): shown once, stored hashed. */
+/** Personal API tokens (DESIGN 7): shown once, stored hashed, in the document of their fan, so that one read answers who is asking. */
 export class ApiTokens {
-  private readonly records: Model<TokenRecord>;
-  private readonly reader: Batcher<TokenRecord>;
-  private readonly known = new Fresh<TokenRecord | null>(CACHE_MS, MOST);
+  private readonly records: Model<FanRecord>;
+  private readonly reader: Batcher<FanRecord>;
+  private readonly known = new Fresh<{ fan: string; scopes: string[] } | null>(CACHE_MS, MOST);
 
   constructor(
     connection: Connection,
+    private readonly fans: Fans,
     private readonly clock: Clock,
   ) {
-    this.records = tokenModel(connection);
-    this.reader = new Batcher(async (ids) => {
-      const found = await this.records.collection.find<TokenRecord>({ _id: { $in: ids as never[] } }).toArray();
-      return new Map(found.map((one) => [one._id, one]));
-    });
+    this.records = fanModel(connection);
+    this.reader = new Batcher(
+      async (hashes) => {
+        const found = await this.records.collection.find<FanRecord>({ 'tokens.hash': { $in: hashes } }).toArray();
+        return new Map(found.flatMap((fan) => fan.tokens.map((one) => [one.hash, fan])));
+      },
+      500,
+      REST_MS,
+    );
   }
 
-  /** Makes a token and answers its text, which is never seen again. */
+  /** Makes a token and answers its text, which is never seen again. Throws `too_many_tokens`, `fan_not_found`. */
   async create(fan: string, name: string, scopes: readonly Scope[] = SCOPES): Promise<string> {
     const text = `vlg_${randomBytes(32).toString('base64url')}`;
-    await this.records.create({ _id: sha256(text), fan, name, scopes: [...scopes], createdAt: this.clock.now() });
+    const token: TokenRecord = { hash: sha256(text), name, scopes: [...scopes], createdAt: this.clock.now() };
+    const done = await this.records.updateOne({ _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } }, { $push: { tokens: token } });
+    if (done.matchedCount === 0) throw new VillageError((await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found', { most: EACH });
     return text;
   }
 
   /** Whose token this is, or null. A token that was ended lives on for five seconds at most. */
-  find(text: string): Promise<TokenRecord | null> {
-    const id = sha256(text);
-    return this.known.get(id, () => this.reader.get(id));
+  find(text: string): Promise<{ fan: string; scopes: string[] } | null> {
+    const hash = sha256(text);
+    return this.known.get(hash, async () => {
+      const fan = await this.reader.get(hash);
+      const token = fan?.tokens.find((one) => one.hash === hash);
+      if (!fan || !token) return null;
+      this.fans.know(fan);
+      return { fan: fan._id, scopes: token.scopes };
+    });
   }
 
+  /** A fan's tokens, the newest first. */
   async list(fan: string): Promise<TokenRecord[]> {
-    return this.records.find({ fan }).sort({ createdAt: -1 }).lean<TokenRecord[]>();
+    const found = await this.records.findById(fan, { tokens: 1 }).lean<Pick<FanRecord, 'tokens'>>();
+    return [...(found?.tokens ?? [])].reverse();
   }
 
-  /** Ends a token of this fan by its id (the hash); answers whether there was one. */
-  async end(fan: string, id: string): Promise<boolean> {
-    const { deletedCount } = await this.records.deleteOne({ _id: id, fan });
-    this.known.forget(id);
-    return deletedCount === 1;
+  /** Ends a token of this fan by its hash; answers whether there was one. */
+  async end(fan: string, hash: string): Promise<boolean> {
+    const { modifiedCount } = await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash } } });
+    this.known.forget(hash);
+    return modifiedCount === 1;
   }
 }

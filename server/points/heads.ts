@@ -1,7 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { NO_HEAD, headOf, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
-import { Batcher } from '../platform/batcher.js';
 import type { Scores } from './scores.js';
 
 const LIMIT = 200_000;
@@ -13,25 +12,12 @@ const LIMIT = 200_000;
 export class Heads {
   private readonly records: Model<Entry>;
   private readonly known = new Map<string, Head>();
-  private readonly warming: Batcher<Head>;
 
   constructor(
     connection: Connection,
     private readonly scores: Scores,
   ) {
     this.records = entryModel(connection);
-    this.warming = new Batcher((fans) => this.fresh(fans));
-  }
-
-  /** Reads the head of a fan who will be asked for soon, so that the next flush need not wait for it. It is only a hint, like every head in memory. */
-  warm(fan: string): void {
-    if (this.known.has(fan)) return;
-    this.warming.get(fan).then(
-      (head) => {
-        if (head && !this.known.has(fan)) this.put(fan, head);
-      },
-      () => undefined,
-    );
   }
 
   /** Heads of these fans, cached ones unproved. */

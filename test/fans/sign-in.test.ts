@@ -216,9 +216,9 @@ describe('signing in', () => {
     const narrow = await world.context.tokens.create(fan._id, 'read only', ['read']);
     expect((await world.api('/me', { token: narrow })).status).to.equal(200);
     expect((await world.api('/follows/check', { method: 'POST', token: narrow, body: {} })).body).to.include({ id: 'missing_scope', status: 403 });
-    expect(JSON.stringify(await world.context.connection.collection('tokens').find().toArray())).to.not.contain(narrow);
+    expect(JSON.stringify(await world.context.connection.collection('fans').find().toArray())).to.not.contain(narrow);
     const [listed] = await world.context.tokens.list(fan._id);
-    await world.context.tokens.end(fan._id, listed?._id ?? '');
+    await world.context.tokens.end(fan._id, listed?.hash ?? '');
     expect((await world.api('/me', { token: narrow })).status).to.equal(401);
   });
 
