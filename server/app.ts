@@ -227,6 +227,8 @@ export function createApp(context: Context): Express {
   const { config, words, limits, athletes, registry, follows, points, videos, chats, posts, fans, tokens, signIn, bus, views, metrics } = context;
   const app = express();
   app.disable('x-powered-by');
+  // Pages carry a nonce and what is JSON is mostly personal: a hash of each answer would find nothing again. Files have tags of their own.
+  app.disable('etag');
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
   const frame = frames(context);
