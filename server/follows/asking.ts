@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Cause, DeedState, Outcome, Points, Wish } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import type { Asks } from './asks.js';
-import type { Doubts } from './doubts.js';
+import type { Doubts, Heard } from './doubts.js';
 import type { Evidence } from './evidence.js';
 
 export interface AskingParts {
@@ -133,21 +133,40 @@ export class Asking {
     const byId = new Map(accounts.map((one) => [one.accountId, one]));
     let progress = { done: 0, total: accounts.length, awarded: 0 };
     let distrusted = false;
+    // What comes while earlier answers are written is written next, together: the network is not kept waiting for the store.
+    let waiting: Answer[] = [];
+    let writing: Promise<void> | null = null;
+    let failure: Error | null = null;
+    const write = async (): Promise<void> => {
+      while (waiting.length > 0) {
+        const answers = waiting;
+        waiting = [];
+        progress = { ...progress, done: progress.done + answers.length };
+        distrusted ||= answers.some((one) => one.reason === 'token_revoked');
+        // An answer whose lease was lost is dropped: whoever holds it now asks again.
+        if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) continue;
+        for (const [id, one] of await this.apply(fan, network, identity.link, answers, byId)) applied.set(id, one);
+        progress = { ...progress, awarded: [...applied.values()].filter((one) => (one.outcome?.entry?.delta ?? 0) > 0).length };
+        hear?.(progress);
+      }
+      writing = null;
+    };
     try {
       await this.parts.networks.of(network).check({
         tokens,
         person: identity.networkId,
         accounts: accounts.map((one) => one.accountId),
-        hear: async (answers) => {
-          progress = { ...progress, done: progress.done + answers.length };
-          distrusted ||= answers.some((one) => one.reason === 'token_revoked');
-          // An answer whose lease was lost is dropped: whoever holds it now asks again.
-          if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) return;
-          for (const [id, one] of await this.apply(fan, network, identity.link, answers, byId)) applied.set(id, one);
-          progress = { ...progress, awarded: [...applied.values()].filter((one) => (one.outcome?.entry?.delta ?? 0) > 0).length };
-          hear?.(progress);
+        hear: (answers) => {
+          // A store that is away ends the asking: calls whose answers nobody can keep are not spent.
+          if (failure) throw failure;
+          waiting.push(...answers);
+          writing ??= write();
+          writing.catch((error: unknown) => {
+            failure = error instanceof Error ? error : new Error(String(error));
+          });
         },
       });
+      await (writing as Promise<void> | null);
       if (distrusted) await this.parts.fans.identities.distrust(identity, tokens);
     } finally {
       await lease.release(progress).catch(() => undefined);
@@ -168,43 +187,38 @@ export class Asking {
       ]),
     );
     const gives: { answer: Answer; account: VerifiedAccount }[] = [];
-    // Answers of one batch were asked at one instant.
-    const askedAt = known[0]?.askedAt ?? this.parts.clock.now();
-    const held = new Map<string, number>();
-    const denied = new Map<string, { answer: Answer; account: VerifiedAccount; turn: number }>();
+    const held = new Map<string, Heard>();
+    const denied = new Map<string, Heard & { answer: Answer; account: VerifiedAccount }>();
     for (const answer of known) {
       const account = accounts.get(answer.account) as VerifiedAccount;
       const deed = deeds.get(answer.account) as string;
       const state = states.get(deed);
       const under = heldUnder(state);
-      if (answer.verdict === 'yes' && state && under !== null) held.set(deed, state.turn);
+      if (answer.verdict === 'yes' && state && under !== null) held.set(deed, { turn: state.turn, askedAt: answer.askedAt });
       // A deed that was taken back needs a yes asked later than that: a late answer gives nothing.
       else if (answer.verdict === 'yes' && card?.mode === 'confirmed' && (!state || answer.askedAt > state.askedAt)) gives.push({ answer, account });
       // A network's answer never touches a deed held under `hub`.
-      else if (answer.verdict === 'no' && state && under === 'confirmed') denied.set(deed, { answer, account, turn: state.turn });
+      else if (answer.verdict === 'no' && state && under === 'confirmed') denied.set(deed, { answer, account, turn: state.turn, askedAt: answer.askedAt });
     }
-    const [lost] = await Promise.all([
-      doubts.no(fan, network, new Map([...denied].map(([deed, one]) => [deed, one.turn])), askedAt),
-      doubts.yes(fan, network, held, askedAt),
-    ]);
+    const [lost] = await Promise.all([doubts.no(fan, network, denied), doubts.yes(fan, network, held)]);
     const takes = [...denied].filter(([deed]) => lost.has(deed)).map(([, one]) => one);
     if (card && (gives.length > 0 || takes.length > 0)) {
       const acts = [
         ...gives.map((one) => ({ ...one, want: 'give' as const, cause: 'network_yes' as const })),
         ...takes.map((one) => ({ ...one, want: { turn: one.turn + 1 }, cause: 'network_no' as const })),
       ];
-      const hashes = await evidence.keep(
+      const document = evidence.document(
         fan,
         network,
         acts.map((one) => one.answer),
       );
+      const kept = evidence.keep(document);
+      kept.catch(() => undefined);
       for (let from = 0; from < acts.length; from += BATCH) {
         const part = acts.slice(from, from + BATCH);
         const outcomes = await points.recordMany(
           fan,
-          part.map((one, at) =>
-            this.wish(fan, one.account, card, { want: one.want, cause: one.cause, askedAt: one.answer.askedAt, link, evidence: hashes[from + at] ?? null }),
-          ),
+          part.map((one) => this.wish(fan, one.account, card, { want: one.want, cause: one.cause, askedAt: one.answer.askedAt, link, evidence: document._id })),
         );
         for (const [at, outcome] of outcomes.entries()) {
           const { account, cause } = part[at] as (typeof part)[number];
@@ -213,6 +227,7 @@ export class Asking {
           if (cause === 'network_no') await doubts.settled(fan, deedOf(this.kind(network), account), outcome.turn);
         }
       }
+      await kept;
     }
     return applied;
   }

@@ -47,6 +47,12 @@ schema.index({ state: 1, notBefore: 1 });
 schema.index({ state: 1, askedAt: 1 });
 schema.index({ expires: 1 }, { expireAfterSeconds: 0 });
 
+/** When a network was asked about a deed, and the turn the deed is held at. */
+export interface Heard {
+  turn: number;
+  askedAt: Date;
+}
+
 const HELD_MS = 3 * 86_400_000;
 const idOf = (fan: string, deed: string): string => `${fan}|${deed}`;
 
@@ -63,15 +69,15 @@ export class Doubts {
   }
 
   /**
-   * Definite no's of one asking about held deeds, each with the turn it is held at. Answers the deeds for which this is the second no,
+   * Definite no's of one asking about held deeds. Answers the deeds for which this is the second no,
    * asked late enough after the first and after any yes: their doubt is `lost` now, and the even turn may be settled.
    */
-  async no(fan: string, network: string, held: ReadonlyMap<string, number>, askedAt: Date): Promise<Set<string>> {
+  async no(fan: string, network: string, held: ReadonlyMap<string, Heard>): Promise<Set<string>> {
     if (held.size === 0) return new Set();
-    const fresh = { fan, network, state: 'asked' as const, askedAt, notBefore: null, wish: null, expires: null };
-    const ripe = new Date(askedAt.getTime() - this.patience);
     await this.change(
-      [...held].flatMap(([deed, at]) => {
+      [...held].flatMap(([deed, { turn: at, askedAt }]) => {
+        const fresh = { fan, network, state: 'asked' as const, askedAt, notBefore: null, wish: null, expires: null };
+        const ripe = new Date(askedAt.getTime() - this.patience);
         const _id = idOf(fan, deed);
         const turn = at + 1;
         return [
@@ -94,15 +100,14 @@ export class Doubts {
       }),
     );
     const lost = await this.records.find({ _id: { $in: [...held.keys()].map((deed) => idOf(fan, deed)) }, state: 'lost' }).lean<DoubtRecord[]>();
-    return new Set(lost.filter((one) => one.turn === (held.get(one.deed) ?? 0) + 1).map((one) => one.deed));
+    return new Set(lost.filter((one) => one.turn === (held.get(one.deed)?.turn ?? 0) + 1).map((one) => one.deed));
   }
 
-  /** Yeses of one asking about held deeds, each with the turn it is held at: every no asked before them is outdated. */
-  async yes(fan: string, network: string, held: ReadonlyMap<string, number>, askedAt: Date): Promise<void> {
+  /** Yeses of one asking about held deeds: every no asked before them is outdated. */
+  async yes(fan: string, network: string, held: ReadonlyMap<string, Heard>): Promise<void> {
     if (held.size === 0) return;
-    const known = { state: 'held' as const, yesAt: askedAt, expires: new Date(askedAt.getTime() + HELD_MS) };
     await this.change(
-      [...held].map(([deed, at]) => ({
+      [...held].map(([deed, { turn, askedAt }]) => ({
         updateOne: {
           filter: {
             _id: idOf(fan, deed),
@@ -111,7 +116,10 @@ export class Doubts {
               { state: 'held', yesAt: { $lt: askedAt } },
             ],
           },
-          update: { $set: { ...known, turn: at + 1 }, $setOnInsert: { fan, network, deed, askedAt: null, notBefore: null, wish: null } },
+          update: {
+            $set: { state: 'held', yesAt: askedAt, expires: new Date(askedAt.getTime() + HELD_MS), turn: turn + 1 },
+            $setOnInsert: { fan, network, deed, askedAt: null, notBefore: null, wish: null },
+          },
           upsert: true,
         },
       })),

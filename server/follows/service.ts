@@ -133,8 +133,9 @@ export class Follows {
     const applied = await this.asked(reader.id, account);
     if (applied.verdict === 'yes') throw new VillageError('still_following', { network }, { open: account.url });
     if (applied.verdict !== 'no') return { ...(await this.present(reader.id, state?.turn ?? 0, applied.verdict)), job: await this.again(reader.id, network) };
-    const [evidence] = await this.parts.evidence.keep(reader.id, network, [{ account: account.accountId, ...applied }]);
-    return this.answer('no', await take(applied.askedAt, evidence), options.language);
+    const document = this.parts.evidence.document(reader.id, network, [{ account: account.accountId, ...applied }]);
+    await this.parts.evidence.keep(document);
+    return this.answer('no', await take(applied.askedAt, document._id), options.language);
   }
 
   private async confirmed(

@@ -22,7 +22,7 @@ export async function askInBatches(
   size: number,
   clock: Clock,
   ask: (ids: string[]) => Promise<Said[]>,
-  hear?: (answers: Answer[]) => Promise<void>,
+  hear?: (answers: Answer[]) => void,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
   let stopped: Reason | null = null;
@@ -41,7 +41,7 @@ export async function askInBatches(
     }
     const batch = ids.map((account, at): Answer => ({ account, askedAt, ...(said?.[at] ?? { verdict: 'unknown', reason }) }));
     answers.push(...batch);
-    await hear?.(batch);
+    hear?.(batch);
   }
   return answers;
 }

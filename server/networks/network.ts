@@ -98,7 +98,7 @@ export interface Adapter {
    * Asks whether the person behind the tokens follows (or likes) these accounts; `hear` gets each batch as it comes. Never makes
    * more calls than planned, retries apart; never throws for an answer that did not come: that is `unknown` with a reason.
    */
-  check(input: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => Promise<void> }): Promise<Answer[]>;
+  check(input: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]>;
   /** The newest posts of an account. */
   fetchPosts(input: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]>;
   /** Where a person follows this account. */

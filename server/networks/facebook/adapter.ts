@@ -109,16 +109,7 @@ export class FacebookAdapter implements Adapter {
     return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' };
   }
 
-  async check({
-    tokens,
-    accounts,
-    hear,
-  }: {
-    tokens: TokenSet;
-    person: string;
-    accounts: string[];
-    hear?: (answers: Answer[]) => Promise<void>;
-  }): Promise<Answer[]> {
+  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]> {
     return askInBatches(accounts, BATCH, this.clock, (ids) => this.likes(tokens, ids), hear);
   }
 

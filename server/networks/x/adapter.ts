@@ -133,16 +133,7 @@ export class XAdapter implements Adapter {
     return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' };
   }
 
-  async check({
-    tokens,
-    accounts,
-    hear,
-  }: {
-    tokens: TokenSet;
-    person: string;
-    accounts: string[];
-    hear?: (answers: Answer[]) => Promise<void>;
-  }): Promise<Answer[]> {
+  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]> {
     const client = this.as(tokens);
     const ask = async (ids: string[]): Promise<Said[]> => {
       const reply = await this.road.ask(() => client.v2.users(ids, { 'user.fields': ['connection_status'] }));
