@@ -183,7 +183,8 @@ async function pages(hub: BenchHub, bare: string, pid: number): Promise<void> {
     at += 1;
     return { path: paths[at % paths.length] ?? '/' };
   };
-  await closed(hub.url, 16, shot, 2);
+  // Warm means: compiled, in this process and by it.
+  await closed(hub.url, 16, shot, 5);
   const used = cpu(pid);
   const full = await closed(hub.url, 32, shot, 6);
   const each = full.count / Math.max(0.01, cpu(pid) - used);

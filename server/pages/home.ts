@@ -4,6 +4,7 @@ import type { Athletes } from '../athletes/service.js';
 import type { Follows } from '../follows/service.js';
 import { athletesOf } from '../locks/service.js';
 import { nocOf } from '../platform/countries.js';
+import { Fresh } from '../platform/fresh.js';
 import type { Words } from '../platform/i18n.js';
 import { medalsOf, type Points } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
@@ -24,9 +25,12 @@ export interface HomeParts {
 
 /** Suggestions are chosen among so many accounts. */
 const MOST = 200;
+/** What every visitor sees may be so old. */
+const SEEN_MS = 5000;
 
 /** Home: the next reward, what is live, whom to follow, the board, the video that is nearly open. */
 export function homePage(router: Router, { athletes, registry, follows, points, videos, chats, words }: HomeParts): void {
+  const forVisitors = new Fresh<Awaited<ReturnType<typeof suggest>>>(SEEN_MS);
   router.get('/', async (req, res) => {
     const reader = req.reader?.id ?? null;
     const [accounts, list, rules, head, board, states] = await Promise.all([
@@ -37,7 +41,7 @@ export function homePage(router: Router, { athletes, registry, follows, points, 
       reader ? points.board('hub', { limit: 5, me: reader }) : points.top(5),
       videos.list(reader),
     ]);
-    const suggested = await suggest(accounts, follows, reader);
+    const suggested = reader ? await suggest(accounts, follows, reader) : await forVisitors.get('all', () => suggest(accounts, follows, null));
     const people = await athletes.byIds([
       ...suggested.map((one) => one.account.athlete.id),
       ...list.map((one) => one.host),

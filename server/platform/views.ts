@@ -85,47 +85,61 @@ function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record
   );
 }
 
-/** All templates of `views/`, compiled at the start: a broken one stops it, and none is ever made from data (ASVS 1.3.7). */
+/** The templates of one language. */
+interface Shelf {
+  layout: TemplateDelegate;
+  pages: Map<string, TemplateDelegate>;
+}
+
+/**
+ * What a template says in any case is put in when it is compiled, once a language: words without parameters, addresses, names of assets.
+ * Half of what a page used to cost was looking these up again for every reader.
+ */
+function settle(source: string, language: Language, words: Words, assets: Record<string, string>): string {
+  const { escapeExpression } = Handlebars;
+  return source
+    .replace(/\n\s*/g, '\n')
+    .replace(/\{\{t "([^"]+)"\}\}/g, (_all, key: string) => escapeExpression(words.t(language, key)))
+    .replace(/\{\{url "([^"]*)"\}\}/g, (_all, path: string) => `/${language}${path}`)
+    .replace(/\{\{asset "([^"]+)"\}\}/g, (_all, name: string) => escapeExpression(assets[name] ?? ''));
+}
+
+function shelf(folder: string, language: Language, words: Words, assets: Record<string, string>): Shelf {
+  const engine = Handlebars.create();
+  registerHelpers(engine, words, assets);
+  const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
+  const pages = new Map<string, TemplateDelegate>();
+  let layout: TemplateDelegate | null = null;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
+    const file = join(entry.parentPath, entry.name);
+    const name = relative(folder, file)
+      .replace(/\.hbs$/, '')
+      .replaceAll('\\', '/');
+    // Parsed now, so that a broken one stops the start; made into a function at its first use.
+    const tree = engine.parse(settle(readFileSync(file, 'utf8'), language, words, assets));
+    const template = engine.compile(tree, { knownHelpers, knownHelpersOnly: true, strict: false }) as TemplateDelegate;
+    if (name.startsWith('partials/')) engine.registerPartial(name.slice('partials/'.length), template);
+    else if (name === 'layouts/main') layout = template;
+    else pages.set(name, template);
+  }
+  if (!layout) throw new Error('views: no layouts/main.hbs');
+  return { layout, pages };
+}
+
+/** All templates of `views/`, read at the start: a broken one stops it, and none is ever made from data (ASVS 1.3.7). */
 export class Views {
-  private readonly engine = Handlebars.create();
-  private readonly pages = new Map<string, TemplateDelegate>();
-  private readonly layout: TemplateDelegate;
+  private readonly shelves: Record<Language, Shelf>;
 
-  constructor(
-    folder: string,
-    readonly words: Words,
-    assets: Record<string, string>,
-  ) {
-    registerHelpers(this.engine, words, assets);
-    const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
-    const compile = (file: string): TemplateDelegate =>
-      this.engine.compile(readFileSync(file, 'utf8').replace(/\n\s*/g, '\n'), { knownHelpers, knownHelpersOnly: true, strict: false });
-    let layout: TemplateDelegate | null = null;
-    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
-      const file = join(entry.parentPath, entry.name);
-      const name = relative(folder, file)
-        .replace(/\.hbs$/, '')
-        .replaceAll('\\', '/');
-      const template = compile(file);
-      if (name.startsWith('partials/')) this.engine.registerPartial(name.slice('partials/'.length), template);
-      else if (name === 'layouts/main') layout = template;
-      else this.pages.set(name, template);
-    }
-    if (!layout) throw new Error('views: no layouts/main.hbs');
-    this.layout = layout;
+  constructor(folder: string, words: Words, assets: Record<string, string>) {
+    this.shelves = { fr: shelf(folder, 'fr', words, assets), en: shelf(folder, 'en', words, assets) };
   }
 
-  /** A whole page: the template inside the layout. */
+  /** A whole page: the template inside the layout, in the language of the frame. */
   page(name: string, frame: Frame, model: object): string {
-    const body = this.fragment(name, frame, model);
-    return this.layout({ frame, body });
-  }
-
-  /** The template alone, for a part of a page. */
-  fragment(name: string, frame: Frame, model: object): string {
-    const template = this.pages.get(name);
+    const { layout, pages } = this.shelves[frame.lang];
+    const template = pages.get(name);
     if (!template) throw new Error(`views: no ${name}.hbs`);
-    return template({ ...model, frame });
+    return layout({ frame, body: template({ ...model, frame }) });
   }
 }
