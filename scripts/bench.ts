@@ -1,12 +1,14 @@
 /** `npm run bench`: each scenario of DESIGN 8 against real services, beside the bare limit of the same run. Writes build/bench.json. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { bareRoom, chat, villageRoom } from './bench/chat.js';
+import { awards, firstLink, STARS } from './bench/follows.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
-import { closed, open, type Figures, type Shot } from './bench/load.js';
+import { closed, open, type Shot } from './bench/load.js';
+import { chats } from './bench/rooms.js';
+import { cpu, row, rows, say, setting, text } from './bench/table.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
@@ -14,23 +16,10 @@ import { freePort, onPath, startServer, end, type Service } from './services/pro
 import { startRedis } from './services/redis.js';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
-const setting = (name: string, normal: number): number => Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? normal);
 const FANS = setting('fans', 1_000_000);
-const AWARDS = setting('awards', 20_000);
-const STARS = setting('stars', 1000);
 /** `--profile=DIR` writes a CPU profile of each process there. */
 const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length) ?? null;
-const rows: { scenario: string; figure: string; bare: string; goal: string }[] = [];
-const say = (line: string): void => {
-  process.stderr.write(`bench: ${line}\n`);
-};
-const row = (scenario: string, figure: string, bare: string, goal: string): void => {
-  rows.push({ scenario, figure, bare, goal });
-  say(`${scenario}: ${figure} (bare: ${bare}; floor / target: ${goal})`);
-};
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
-const text = (one: Figures): string => `${one.perSecond}/s, p50 ${one.p50} ms, p99 ${one.p99} ms${one.failed ? `, ${one.failed} failed` : ''}`;
-
 function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
   const child = fork(join(root, 'build', file), args, {
@@ -47,115 +36,6 @@ function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<
     });
   });
 }
-const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-const cpu = (pid: number): number => {
-  const parts = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(parts[11]) + Number(parts[12])) / 100;
-};
-
-async function awards(hub: BenchHub, bare: string): Promise<void> {
-  const headers = { 'content-type': 'application/json' };
-  const limit = await closed(
-    bare,
-    64,
-    ((left) => (): Shot | null => ((left -= 1) >= 0 ? { method: 'POST', path: '/', headers, body: '{"network":"x"}' } : null))(20_000),
-  );
-  const people = await bulkFans(hub.context, AWARDS + 6000, 'award');
-  let at = 0;
-  const shot = (): Shot | null => {
-    const one = people[at];
-    at += 1;
-    return one
-      ? {
-          method: 'POST',
-          path: `/api/v1/athletes/star${at % 50}/follow`,
-          headers: { ...headers, authorization: `Bearer ${one.token}` },
-          body: '{"network":"x"}',
-        }
-      : null;
-  };
-  await closed(hub.url, 32, ((left) => () => ((left -= 1) >= 0 ? shot() : null))(1000));
-  const entries = hub.context.connection.collection('entries');
-  const before = await entries.countDocuments();
-  const begun = performance.now();
-  const acknowledged = await closed(hub.url, 128, ((left) => () => ((left -= 1) >= 0 ? shot() : null))(AWARDS));
-  // Settled: the scores know every entry. Boards are written in the same pass.
-  for (;;) {
-    if ((await hub.context.connection.collection('scores').countDocuments()) >= (await entries.countDocuments())) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const settled = (performance.now() - begun) / 1000;
-  const wrote = (await entries.countDocuments()) - before;
-  row('follow to points, acknowledged', `${text(acknowledged)}; ${wrote} entries`, `express POST ${limit.perSecond}/s`, '1500 / 4000 a second');
-  row('follow to points, settled', `${Math.round(wrote / settled)}/s`, '', '1500 / 4000 a second');
-  const steady = await open(hub.url, 500, 8, shot);
-  row('follow to points at 500 a second', text(steady), '', 'p99 60 / 30 ms');
-  await confirmed(hub);
-  const { bad } = await hub.context.points.verify();
-  if (bad) throw new Error(`the ledger is wrong after the run: ${JSON.stringify(bad)}`);
-}
-
-/** The same under a `confirmed` card: each follow is one call to a network, here the sandbox on the same two cores. */
-async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
-  const { demoFan } = await import('./demo/sign-in.js');
-  await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
-  const people: { token: string; star: number }[] = [];
-  for (let n = 0; n < 600; n += 1) {
-    const me = sandbox.world.add({ handle: `asked${n}`, name: 'Asked' });
-    const star = sandbox.world.person(`star${n % 50}`);
-    if (star) sandbox.world.relate('x', me, star, true);
-    const fan = await demoFan(context, me.handle, ['x']);
-    people.push({ token: await context.tokens.create(fan._id, 'bench'), star: n % 50 });
-  }
-  let at = 0;
-  const shot = (): Shot | null => {
-    const one = people[at];
-    at += 1;
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${one?.token ?? ''}` };
-    return one ? { method: 'POST', path: `/api/v1/athletes/star${one.star}/follow`, headers, body: '{"network":"x"}' } : null;
-  };
-  row('follow to points under a confirmed card', text(await closed(url, 32, shot)), 'the network answers on the same cores', 'no goal');
-  await context.cards.sign('x', { mode: 'hub', deeds: ['follow'] }, 'bench');
-}
-
-async function firstLink(hub: BenchHub): Promise<void> {
-  const { context, sandbox } = hub;
-  await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
-  const { demoFan } = await import('./demo/sign-in.js');
-  const calls = (): number => sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
-  const plan = context.networks.of('x').planCheck(STARS);
-  const rounds: { ms: number; network: number; calls: number; points: number }[] = [];
-  // The first round also compiles and fills what a running hub has long had: it is told apart.
-  for (let round = 0; round < 4; round += 1) {
-    const me = sandbox.world.add({ handle: `collector${round}`, name: 'Collector' });
-    for (let n = 0; n < STARS; n += 1) {
-      const star = sandbox.world.person(`star${n}`);
-      if (star) sandbox.world.relate('x', me, star, true);
-    }
-    const fan = await demoFan(context, me.handle, ['x']);
-    const before = calls();
-    const begun = performance.now();
-    await context.follows.checkNetwork(fan._id, 'x');
-    const ms = performance.now() - begun;
-    const made = calls() - before;
-    const asked = performance.now();
-    const usable = await context.fans.identities.usable(fan._id, 'x');
-    const accounts = (await context.registry.verified('x')).map((one) => one.accountId);
-    if (usable?.tokens) await context.networks.of('x').check({ tokens: usable.tokens, person: usable.identity.networkId, accounts });
-    rounds.push({ ms, network: performance.now() - asked, calls: made, points: (await context.points.head(fan._id)).after.points });
-  }
-  const [first, ...warm] = rounds as [(typeof rounds)[number], ...typeof rounds];
-  const middle = warm.sort((a, b) => a.ms - a.network - (b.ms - b.network))[1] as (typeof rounds)[number];
-  const store = (one: (typeof rounds)[number]): number => Math.round(one.ms - one.network);
-  row(
-    `first link, ${STARS} athletes`,
-    `${middle.calls} calls, ${middle.points} points, ${Math.round(middle.ms)} ms in all, about ${store(middle)} ms of it the store (the very first: ${store(first)} ms)`,
-    `plan ${plan.calls} calls; asking alone ${Math.round(middle.network)} ms`,
-    'calls = plan; store 200 / 100 ms',
-  );
-  await context.cards.sign('x', { mode: 'hub', deeds: ['follow'] }, 'bench');
-}
-
 async function boards(hub: BenchHub): Promise<void> {
   const begun = performance.now();
   const sample = await bulkScores(hub.context, FANS);
@@ -243,44 +123,6 @@ async function search(hub: BenchHub): Promise<void> {
   row('search over the directory at 100 a second', text(await open(hub.url, 100, 8, shot)), '', 'p99 50 / 20 ms');
 }
 
-async function chats(hub: BenchHub, bare: string, pid: number): Promise<void> {
-  const people = await bulkFans(hub.context, 1000, 'chat');
-  const now = new Date();
-  await hub.context.chats.open(
-    { id: hub.organiser, name: 'o', roles: ['organiser'] },
-    {
-      _id: 'bench',
-      title: { fr: 'b', en: 'b' },
-      about: { fr: '', en: '' },
-      host: 'star1',
-      state: 'live',
-      startsAt: now,
-      endsAt: new Date(now.getTime() + 1e7),
-      fromVillage: true,
-    },
-  );
-  const alone = await chat(bareRoom(bare), 1000, 10, 10);
-  const idle = memory(pid);
-  const used = cpu(pid);
-  const ours = await chat(
-    villageRoom(
-      hub.url,
-      'bench',
-      people.map((one) => one.token),
-    ),
-    1000,
-    10,
-    10,
-  );
-  row(
-    'chat, 1000 sockets, 10 messages a second',
-    `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ${Math.round(ours.deliveries / Math.max(0.01, cpu(pid) - used))} deliveries a CPU second`,
-    `p50 ${alone.p50} ms, p99 ${alone.p99} ms`,
-    'p99 bare + 25 / 15 ms; 40k / 80k a core; 0 lost',
-  );
-  row('memory a socket (with what it heard)', `${Math.round((memory(pid) - idle) / 1000)} KB`, '', '60 / 35 KB');
-}
-
 const dir = mkdtempSync(join(tmpdir(), 'village-bench-'));
 const services: Service[] = [];
 const children: ChildProcess[] = [];
@@ -313,7 +155,7 @@ try {
   if (wanted('awards')) await awards(hub, bareUrl);
   if (wanted('link')) await firstLink(hub);
   if (wanted('pages')) await pages(hub, bareUrl, pid);
-  if (wanted('chat')) await chats(hub, bareUrl, pid);
+  if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, pid);
   if (wanted('search')) await search(hub);
   if (wanted('boards')) await boards(hub);
   const width = Math.max(...rows.map((one) => one.scenario.length));

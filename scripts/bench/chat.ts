@@ -13,8 +13,14 @@ interface Room {
   hear(socket: Socket, told: (text: string) => void): void;
 }
 
-/** So many sockets in one room, so many messages a second: how long until the last one has it, and whether each has each once. */
-export async function chat(room: Room, sockets: number, perSecond: number, seconds: number): Promise<ChatFigures> {
+/** So many sockets in one room, so many messages a second: how long until the last one has it, and whether each has each once. `connected` is awaited before the first word. */
+export async function chat(
+  room: Room,
+  sockets: number,
+  perSecond: number,
+  seconds: number,
+  connected: () => Promise<void> = () => Promise.resolve(),
+): Promise<ChatFigures> {
   const all: Socket[] = [];
   for (let from = 0; from < sockets; from += 50) {
     const part = Array.from({ length: Math.min(50, sockets - from) }, (_x, n) => room.connect(from + n));
@@ -41,6 +47,7 @@ export async function chat(room: Room, sockets: number, perSecond: number, secon
       seen.set(key, (seen.get(key) ?? 0) + 1);
     });
   }
+  await connected();
   const begun = performance.now();
   let said = 0;
   while (said < perSecond * seconds) {

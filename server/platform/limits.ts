@@ -13,7 +13,7 @@ const LIMITS = {
   submit: { points: 120, duration: 600 },
   say: { points: 5, duration: 5 },
   join: { points: 60, duration: 60 },
-  handshake: { points: 3000, duration: 60 },
+  handshake: { points: 12_000, duration: 60 },
 } as const;
 
 export type LimitName = keyof typeof LIMITS;

@@ -1,6 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
-import { isDuplicate, isStoreAway } from '../platform/mongo.js';
+import { insertAll, isStoreAway } from '../platform/mongo.js';
 import { itemModel, type ItemRecord } from './chat.model.js';
 
 /** An item on its way: everything but its number. */
@@ -20,7 +20,6 @@ interface Room {
 const BATCH = 100;
 const QUEUE_LIMIT = 5000;
 const PATIENCE_MS = 2000;
-const WRITE = { w: 'majority' as const, journal: true };
 
 /**
  * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a process; what arrives meanwhile is the
@@ -149,15 +148,7 @@ export class Delivery {
 
   /** How many of the batch, from its beginning, were stored before a unique key refused one. */
   private async insert(items: ItemRecord[]): Promise<number> {
-    try {
-      await this.records.collection.insertMany(items.map((item) => ({ ...item })) as never[], { ordered: true, writeConcern: WRITE });
-      return items.length;
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      const { writeErrors } = error as { writeErrors?: { index: number }[] | { index: number } };
-      const list = writeErrors === undefined ? [] : Array.isArray(writeErrors) ? writeErrors : [writeErrors];
-      return list.length > 0 ? Math.min(...list.map((one) => one.index)) : 0;
-    }
+    return (await insertAll(this.records, items, true))[0] ?? items.length;
   }
 
   /** Items after `n` as they look now, oldest first. */

@@ -1,0 +1,54 @@
+import { bareRoom, chat, villageRoom } from './chat.js';
+import { bulkFans, type BenchHub } from './hub.js';
+import { cpu, memory, row } from './table.js';
+
+/** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
+export async function chats(hub: BenchHub, bare: string, barePid: number, pid: number): Promise<void> {
+  const people = await bulkFans(hub.context, 5000, 'chat');
+  const now = new Date();
+  await hub.context.chats.open(
+    { id: hub.organiser, name: 'o', roles: ['organiser'] },
+    {
+      _id: 'bench',
+      title: { fr: 'b', en: 'b' },
+      about: { fr: '', en: '' },
+      host: 'star1',
+      state: 'live',
+      startsAt: now,
+      endsAt: new Date(now.getTime() + 1e7),
+      fromVillage: true,
+    },
+  );
+  for (const [sockets, rate, goal] of [
+    [1000, 10, 'p99 bare + 25 / 15 ms; 40k / 80k deliveries a second a core; 0 lost'],
+    [5000, 2, 'p99 bare + 60 / 40 ms; 0 lost'],
+  ] as const) {
+    let used = cpu(barePid);
+    const alone = await chat(bareRoom(bare), sockets, rate, 10, () => {
+      used = cpu(barePid);
+      return Promise.resolve();
+    });
+    const aloneEach = Math.round(alone.deliveries / Math.max(0.01, cpu(barePid) - used));
+    const before = memory(pid);
+    let idle = 0;
+    const room = villageRoom(
+      hub.url,
+      'bench',
+      people.map((one) => one.token),
+    );
+    const ours = await chat(room, sockets, rate, 10, async () => {
+      // What connecting left behind is collected some seconds later.
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      idle = (memory(pid) - before) / sockets;
+      used = cpu(pid);
+    });
+    row(
+      `chat, ${sockets} sockets, ${rate} messages a second`,
+      `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ${Math.round(ours.deliveries / Math.max(0.01, cpu(pid) - used))} deliveries a CPU second`,
+      `p50 ${alone.p50} ms, p99 ${alone.p99} ms, ${aloneEach} deliveries a CPU second`,
+      goal,
+    );
+    // Of a thousand the larger nursery of the process would be most of it.
+    if (sockets > 1000) row(`idle socket, of ${sockets}`, `${Math.round(idle)} KB`, '', '60 / 35 KB');
+  }
+}
