@@ -10,9 +10,8 @@ import type { NetworkId } from '../server/networks/network.js';
 import { seedDemo } from './demo/seed.js';
 import { demoFan } from './demo/sign-in.js';
 import { dataDir, demoEnv, secretsOf, type RunFile } from './env.js';
-import { startMongodb } from './services/mongodb.js';
 import { pause, runs, type Service } from './services/process.js';
-import { startRedis } from './services/redis.js';
+import { startStores } from './services/stores.js';
 
 class Usage extends Error {}
 const print = (line: string): void => {
@@ -191,12 +190,10 @@ async function settings(): Promise<{ env: NodeJS.ProcessEnv; services: Service[]
   let mongodb = run?.mongodb.uri ?? '';
   let redis = run?.redis.url ?? '';
   if (!alive) {
-    services.push(
-      await startMongodb(join(dir, 'mongodb'), note, { given: process.env['MONGODB_URI'] }),
-      await startRedis(join(dir, 'redis'), note, { given: process.env['REDIS_URL'] }),
-    );
-    mongodb = services[0]?.url ?? '';
-    redis = services[1]?.url ?? '';
+    const stores = await startStores(dir, note);
+    services.push(stores.mongodb, stores.redis);
+    mongodb = stores.mongodb.url;
+    redis = stores.redis.url;
   }
   const port = Number(process.env['PORT'] ?? 3000);
   const sandboxPort = alive && run.sandbox ? Number(new URL(run.sandbox.url).port) : Number(process.env['SANDBOX_PORT'] ?? 4100);

@@ -8,9 +8,8 @@ import { createContext } from '../server/context.js';
 import { seedDemo } from './demo/seed.js';
 import { dataDir, demoEnv, nodeOptions, secretsOf, writeWhole, type RunFile } from './env.js';
 import { root } from './root.js';
-import { startMongodb } from './services/mongodb.js';
 import { end, listens, runs, type Service } from './services/process.js';
-import { startRedis } from './services/redis.js';
+import { startStores } from './services/stores.js';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
@@ -134,10 +133,7 @@ async function stop(): Promise<void> {
 async function demo(): Promise<void> {
   const secrets = secretsOf(dir);
   const begun = Date.now();
-  const [mongodb, redis] = await Promise.all([
-    startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }),
-    startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }),
-  ]);
+  const { mongodb, redis } = await startStores(dir, say);
   services.push(mongodb, redis);
   writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: [mongodb.pid, redis.pid].filter((pid) => pid !== null) }));
   say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
@@ -232,7 +228,7 @@ try {
   ours = true;
   await (production ? live() : demo());
 } catch (error) {
-  const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
+  const lines = error instanceof ConfigError ? error.problems : (error instanceof Error ? error.message : String(error)).split('\n');
   for (const line of lines) process.stderr.write(`village: ${line}\n`);
   if (!(error instanceof Plain) && !(error instanceof ConfigError) && process.env['DEBUG']) console.error(error);
   await stop();

@@ -4,9 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './root.js';
-import { startMongodb } from './services/mongodb.js';
 import type { Service } from './services/process.js';
-import { startRedis } from './services/redis.js';
+import { startStores } from './services/stores.js';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
@@ -24,13 +23,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 
 try {
-  services.push(
-    ...(await Promise.all([
-      startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }),
-      startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }),
-    ])),
-  );
-  say(`tests on MongoDB: ${services[0]?.kind ?? ''}, Redis: ${services[1]?.kind ?? ''}`);
+  const { mongodb, redis } = await startStores(dir, say);
+  services.push(mongodb, redis);
+  say(`tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}`);
   const args = process.argv.slice(2);
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const report = join(dir, 'report.json');
@@ -66,7 +61,7 @@ try {
       {
         cwd: root,
         stdio: 'inherit',
-        env: { ...process.env, MONGODB_URI: services[0]?.url, REDIS_URL: services[1]?.url, NODE_ENV: 'test' },
+        env: { ...process.env, MONGODB_URI: mongodb.url, REDIS_URL: redis.url, NODE_ENV: 'test' },
       },
     );
     child.once('exit', (exit) => {

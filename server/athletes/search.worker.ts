@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectMongo } from '../platform/mongo.js';
 import { athleteModel, type AthleteRecord } from './athlete.model.js';
-import { documentOf, SearchIndex, type SearchDocument, type SearchQuery } from './search-index.js';
+import { documentOf, SearchIndex, type SearchQuery } from './search-index.js';
 
 const { uri, name, folder } = workerData as { uri: string; name: string; folder: string };
 const LOOK_MS = 5000;
@@ -54,24 +54,36 @@ const records = connection.then(athleteModel);
 connection.catch(() => undefined);
 records.catch(() => undefined);
 
+/** People of the window that is read again who were not put in as they are now: looked for by their numbers, which are few bytes each. */
+async function late(from: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { _id, revision: at } of (await records).collection.find<Pick<AthleteRecord, '_id' | 'revision'>>(
+    { revision: { $gt: from, $lte: revision } },
+    { projection: { revision: 1 }, batchSize: 5000 },
+  ))
+    if (applied.get(_id) !== at) found.push(_id);
+  return found;
+}
+
 async function catchUp(): Promise<void> {
   // Once all has been still for a while nothing can be late any more.
-  const from = quiet < STILL ? Math.max(0, revision - OVERLAP) : revision;
-  let changed: SearchDocument[] = [];
-  let top = revision;
-  const known = revision;
+  const missed = quiet < STILL && revision > 0 ? await late(Math.max(0, revision - OVERLAP)) : [];
+  const changed: AthleteRecord[] = [];
   for await (const one of (await records)
-    .find({ revision: { $gt: from } })
+    .find({ revision: { $gt: revision } })
     .lean<AthleteRecord[]>()
-    .cursor({ batchSize: 2000 })) {
-    if (applied.get(one._id) !== one.revision) changed.push(documentOf(one));
+    .cursor({ batchSize: 2000 }))
+    changed.push(one);
+  for (let from = 0; from < missed.length; from += 1000)
+    changed.push(...(await (await records).find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()));
+  if (changed.length === 0) return;
+  // Nothing counts as known before it is in the index: a store that went away meanwhile is asked again from where we were.
+  index.put(changed.map(documentOf));
+  for (const one of changed) {
     applied.set(one._id, one.revision);
-    if (one.revision > known) unsaved += 1;
-    top = Math.max(top, one.revision);
+    if (one.revision > revision) unsaved += 1;
   }
-  if (changed.length > 0) index.put(changed);
-  changed = [];
-  revision = top;
+  revision = changed.reduce((top, one) => Math.max(top, one.revision), revision);
   for (const [id, at] of applied) if (at <= revision - OVERLAP) applied.delete(id);
 }
 

@@ -118,7 +118,7 @@ export function mePages(router: Router, { fans, points, athletes, follows, words
     const rows = (view: typeof found) =>
       (view?.rows ?? []).map((row) => {
         const score = view?.fans.get(row.fan);
-        return { ...row, name: score?.standing.name ?? '', noc: score ? nocOf(score.standing.country) : '', me: row.fan === me, top: row.rank <= 4 };
+        return { ...row, name: score?.name ?? '', noc: score ? nocOf(score.country) : '', me: row.fan === me, top: row.rank <= 4 };
       });
     const tabs = [
       'hub',

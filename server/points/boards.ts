@@ -25,6 +25,8 @@ export interface BoardPage {
 }
 
 const STEP = 2 ** 33;
+/** Moves of one script: more would keep others waiting. */
+const TOGETHER = 500;
 const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
 
 /** Points first, then whoever was there first: exact in a double up to 2^20 points (LEDGER 3). */
@@ -123,22 +125,20 @@ export class Boards {
    * waits to be rebuilt.
    */
   async move(board: string, moves: Move[], building: string | null = null): Promise<string[] | null> {
-    const refused: string[] = [];
-    for (let from = 0; from < moves.length; from += 500) {
-      const rows = moves
-        .slice(from, from + 500)
-        .flatMap((one) => [one.fan, one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)), one.seq, one.revision]);
-      const [state = 'lost', ...older] = await this.redis.boardMove(
-        this.key(board),
-        await this.clients.runId(),
-        building ? 'build' : 'live',
-        building ?? '',
-        ...rows,
-      );
-      if (state === 'lost') return null;
-      refused.push(...older);
-    }
-    return refused;
+    const run = await this.clients.runId();
+    const parts = Array.from({ length: Math.ceil(moves.length / TOGETHER) }, (_x, at) => moves.slice(at * TOGETHER, (at + 1) * TOGETHER));
+    const answers = await Promise.all(
+      parts.map((part) => {
+        const rows = part.flatMap((one) => [
+          one.fan,
+          one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)),
+          one.seq,
+          one.revision,
+        ]);
+        return this.redis.boardMove(this.key(board), run, building ? 'build' : 'live', building ?? '', ...rows);
+      }),
+    );
+    return answers.some(([state]) => state !== 'ok') ? null : answers.flatMap(([, ...older]) => older);
   }
 
   /** Which of these boards Redis has lost, or holds from an earlier run of itself. */

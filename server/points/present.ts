@@ -1,6 +1,5 @@
 import type { Entry } from './entry.js';
-import type { BoardPage } from './boards.js';
-import type { ScoreRecord } from './scores.js';
+import type { ShownBoard } from './service.js';
 
 /** A line of a fan's own statement: what moved, when and why. */
 export const presentEntry = (entry: Entry) => ({
@@ -19,11 +18,11 @@ export const presentEntry = (entry: Entry) => ({
 });
 
 /** A board in JSON: `fan` is the shown handle. */
-export const presentBoard = (page: BoardPage & { fans: Map<string, ScoreRecord> }, me: string | null) => ({
+export const presentBoard = (page: ShownBoard, me: string | null) => ({
   items: page.rows.map((row) => ({
     rank: row.rank,
-    fan: page.fans.get(row.fan)?.standing.name ?? '',
-    country: page.fans.get(row.fan)?.standing.country ?? '',
+    fan: page.fans.get(row.fan)?.name ?? '',
+    country: page.fans.get(row.fan)?.country ?? '',
     points: row.points,
     ...(row.fan === me ? { me: true } : {}),
   })),

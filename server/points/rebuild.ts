@@ -48,11 +48,15 @@ export class Rebuild {
     );
     let buffers = new Map<string, Move[]>();
     let size = 0;
+    // One part is written while the next is read.
+    let writing: Promise<unknown> = Promise.resolve();
     const flush = async (): Promise<void> => {
-      await Promise.all([...buffers].map(([board, moves]) => this.boards.move(board, moves, generations.get(board) as string)));
+      const full = buffers;
       buffers = new Map();
       size = 0;
-      await renew();
+      await writing;
+      writing = Promise.all([renew(), ...[...full].map(([board, moves]) => this.boards.move(board, moves, generations.get(board) as string))]);
+      writing.catch(() => undefined);
     };
     for await (const score of this.scores.all()) {
       for (const { board, points, reachedAt } of placesOf(score.after)) {
@@ -66,6 +70,7 @@ export class Rebuild {
       if (size >= 5000) await flush();
     }
     await flush();
+    await writing;
     await Promise.all(boards.map((board) => this.boards.finish(board, generations.get(board) as string)));
   }
 }

@@ -1,5 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
@@ -14,11 +15,11 @@ import { entryModel } from './entry.model.js';
 import { Heads } from './heads.js';
 import { Ledger, type Outcome, type Wish } from './ledger.js';
 import { nextMedal, thresholdsOf, type Medal } from './medals.js';
-import type { Standing } from './needs.js';
+import type { FanStanding, Standing } from './needs.js';
 import { Projector } from './projector.js';
 import { Rebuild } from './rebuild.js';
 import { Rules, type RuleSet } from './rules.js';
-import { Scores, type ScoreRecord } from './scores.js';
+import { Scores } from './scores.js';
 import { verifyLedger, type VerifyResult } from './verify.js';
 
 export type { Outcome, Wish } from './ledger.js';
@@ -44,11 +45,20 @@ export interface PointsParts {
   boards: string[];
 }
 
+/** A page of a board with how each of its fans is shown. */
+export type ShownBoard = BoardPage & { fans: Map<string, FanStanding> };
+
+/** How old a name on a board may be, and how long reads of names are gathered. */
+const SHOWN_MS = 5000;
+const REST_MS = 5;
+
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
-  private readonly seen = new Fresh<(BoardPage & { fans: Map<string, ScoreRecord> }) | null>(500);
+  private readonly seen = new Fresh<ShownBoard | null>(500);
+  private readonly shown = new Fresh<FanStanding | null>(SHOWN_MS, 50_000);
+  private readonly standings: Batcher<FanStanding>;
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
@@ -63,6 +73,7 @@ export class Points {
     this.entries = entryModel(connection);
     this.rules = new Rules(connection, clock);
     this.scores = new Scores(connection);
+    this.standings = new Batcher((fans) => this.scores.standingsOf(fans), 500, REST_MS);
     this.heads = new Heads(connection, this.scores);
     this.boards = new Boards(redis);
     this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
@@ -85,6 +96,7 @@ export class Points {
     this.beats = new Beats(connection, bus.process, this.projector, () => this.ledger.clearTo, clock, log);
     bus.on('fans:changed', async ({ fan }) => {
       await this.projector.restand(fan);
+      this.shown.forget(fan);
     });
   }
 
@@ -189,22 +201,16 @@ export class Points {
       .lean<Entry[]>();
   }
 
-  /** Scores of these fans, with how they stand on boards. */
-  scoresOf(fans: string[]): Promise<Map<string, ScoreRecord>> {
-    return this.scores.of(fans);
-  }
-
   /** A page of a board; null while it is being counted or Redis is away. Throws `board_not_found`, `bad_cursor`. */
-  async board(
-    board: string,
-    ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string },
-  ): Promise<(BoardPage & { fans: Map<string, ScoreRecord> }) | null> {
+  async board(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string }): Promise<ShownBoard | null> {
     if (!this.parts.boards.includes(board)) throw new VillageError('board_not_found', { board });
     const { cursor: text, ...rest } = ask;
     const cursor = text === undefined ? undefined : readBoardCursor(text);
     if (cursor === null) throw new VillageError('bad_cursor');
     const page = await this.boards.page(board, { ...rest, ...(cursor ? { cursor } : {}) }).catch(() => null);
-    return page ? { ...page, fans: await this.scores.of(page.rows.map((row) => row.fan)) } : null;
+    if (!page) return null;
+    const found = await Promise.all(page.rows.map(async ({ fan }) => [fan, await this.shown.get(fan, () => this.standings.get(fan))] as const));
+    return { ...page, fans: new Map(found.filter((one): one is [string, FanStanding] => one[1] !== null)) };
   }
 
   /** The top of the hub's board as every visitor sees it, at most half a second old. */

@@ -227,7 +227,8 @@ describe('the ledger', () => {
       .collection('beats')
       .insertOne({ _id: 'dead' as never, settledTo: new Date(Date.now() - HOUR / 60), beat: new Date(Date.now() - HOUR) });
     expect(await world.context.points.sweep()).to.be.greaterThan(0);
-    expect((await world.context.points.scoresOf([who])).get(who)?.after.points).to.equal(1);
+    const score = await world.context.connection.collection<{ _id: string; after: { points: number } }>('scores').findOne({ _id: who });
+    expect(score?.after.points).to.equal(1);
     expect(await world.context.connection.collection('beats').countDocuments({ _id: 'dead' as never })).to.equal(0);
   });
 });
