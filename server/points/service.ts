@@ -48,8 +48,8 @@ export interface PointsParts {
 /** A page of a board with how each of its fans is shown. */
 export type ShownBoard = BoardPage & { fans: Map<string, FanStanding> };
 
-/** How old a name on a board may be, and how long reads of names are gathered. */
-const SHOWN_MS = 5000;
+/** How old a name on a board may be should its news be lost, and how long reads of names are gathered. */
+const SHOWN_MS = 30_000;
 const REST_MS = 5;
 
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */

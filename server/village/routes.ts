@@ -6,7 +6,7 @@ import { param, parse, personal, requireReader, requireScope, seeOther } from '.
 import { randomId } from '../platform/ids.js';
 import type { Words } from '../platform/i18n.js';
 import type { Limits } from '../platform/limits.js';
-import { Messages, Say, SayForm } from './schema.js';
+import { Messages, Say, SayForm, StateForm } from './schema.js';
 import type { ChatRecord, Chats } from './service.js';
 
 const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
@@ -19,6 +19,14 @@ const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
   host: chat.host,
   fromVillage: chat.fromVillage,
 });
+
+/** What a room may become, from what it is. */
+const TURNS: Record<ChatRecord['state'], ('live' | 'paused' | 'ended')[]> = {
+  soon: ['live'],
+  live: ['paused', 'ended'],
+  paused: ['live', 'ended'],
+  ended: ['live'],
+};
 
 /** `/api/v1/chats`. */
 export function chatsApi(router: Router, chats: Chats, limits: Limits): void {
@@ -75,6 +83,7 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
         wrong,
         clientId: randomId(),
         signedIn: req.reader !== null,
+        turns: req.reader && (await chats.mayLead(req.reader, chat)) ? TURNS[chat.state] : [],
         client: {
           chat: chat._id,
           last,
@@ -111,6 +120,10 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
     }
     await limits.count('say', reader.id);
     await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
+    seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
+  });
+  router.post('/chats/:slug/state', personal, csrfCheck, async (req, res) => {
+    await chats.setState(requireReader(req), param(req, 'slug'), parse(StateForm, req.body).state);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });
 }

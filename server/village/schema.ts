@@ -14,4 +14,6 @@ export const Join = z.strictObject({ chat: slug, after: z.number().int().min(0).
 export const Leave = z.strictObject({ chat: slug });
 export const Say = z.strictObject({ chat: slug, text, clientId });
 export const SayForm = z.object({ text, clientId, csrf: z.string().optional() });
+/** What a host or organiser may make of a room. */
+export const StateForm = z.object({ state: z.enum(['live', 'paused', 'ended']), csrf: z.string().optional() });
 export const Messages = z.object({ after: z.coerce.number().int().min(0).optional(), limit: z.coerce.number().int().min(1).max(200).default(100) });

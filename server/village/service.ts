@@ -101,12 +101,17 @@ export class Chats {
   /** Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns it. Its host or an organiser. */
   async setState(actor: Speaker, slug: string, state: ChatState): Promise<void> {
     const chat = await this.require(slug);
-    if (!mayOrganise(actor.roles) && (await this.roleOf(actor, chat)) !== 'host') throw new VillageError('not_allowed');
+    if (!(await this.mayLead(actor, chat))) throw new VillageError('not_allowed');
     const done = await this.records.updateOne({ _id: slug, state: chat.state }, { $set: { state } });
     this.forget(slug);
     if (done.modifiedCount === 0) return;
     await this.delivery.add(await this.draft(actor, chat, 'state', state, randomId(), 'host'));
     await this.audit.add({ by: actor.id, act: `chat.${state}`, on: `chat:${slug}` });
+  }
+
+  /** Whether somebody may start, pause and end a chat. */
+  async mayLead(speaker: Speaker, chat: ChatRecord): Promise<boolean> {
+    return mayOrganise(speaker.roles) || (await this.roleOf(speaker, chat)) === 'host';
   }
 
   /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */

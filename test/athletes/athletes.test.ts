@@ -199,6 +199,15 @@ describe('the directory before its index is up', () => {
     await world.context.athletes.importFile(Readable.from([HEAD + row(1, 'Laura Flessel') + row(2, 'Laura Fleming')]), 0);
   });
   after(() => world.close());
+  it('shows its three credits wherever it is shown', async () => {
+    for (const lang of ['fr', 'en'])
+      expect(await (await fetch(`${world.url}/${lang}/athletes`)).text())
+        .to.contain('Chester Ismay')
+        .and.contain('CC BY 4.0')
+        .and.contain('rgriff23')
+        .and.contain('Olympedia');
+  });
+
   it('answers exact words and prefixes from MongoDB, and says that it is partial', async () => {
     const found = await world.api('/athletes?q=laura%20fles');
     expect(found.body).to.include({ partial: true, total: 1 });

@@ -43,7 +43,6 @@ const TEXTS = {
 /** The whole story in a real browser, with and without JavaScript, in both languages, on the demo as it is seeded. */
 describe('the story', function () {
   this.timeout(120_000);
-  this.retries(1);
   let browser: Browser;
   let world: World;
   const faults: string[] = [];
@@ -81,6 +80,7 @@ describe('the story', function () {
       await page.waitForURL((url) => url.toString().startsWith(world.url) && !url.pathname.startsWith('/auth/'), { timeout: 8000 }).catch(() => undefined);
       if (!page.url().includes('/auth/') && page.url().startsWith(world.url)) return;
     }
+    throw new Error(`nobody could sign in as ${who}: ${page.url()} says ${await page.locator('main').innerText()}`);
   };
   const clean = async (page: Page): Promise<void> => {
     // Text over patterns, masks and pin holes is answered by LOOK's own figures; everything else must be right.

@@ -212,6 +212,25 @@ describe('live chat', () => {
     await until(() => states.includes('live'));
   });
 
+  it('is paused and started by its host with a form, and by nobody else', async () => {
+    const [lead, guest] = [world.browser(), world.browser()];
+    await lead.signIn('x', 'athlete1');
+    await guest.welcome((await guest.signIn('x', 'fan4')).text, {});
+    const page = await lead.go(`/en/chats/${SLUG}`);
+    const form = lead.form(page.text, `/chats/${SLUG}/state`);
+    form.set('state', 'paused');
+    expect((await lead.post(`/en/chats/${SLUG}/state`, form)).text)
+      .to.contain('Start the chat')
+      .and.contain('Paused');
+    const theirs = await guest.go(`/en/chats/${SLUG}`);
+    expect(theirs.text).not.to.contain('Start the chat');
+    const forged = guest.form((await guest.go('/en/me/settings')).text, '/sign-out');
+    forged.set('state', 'live');
+    expect((await guest.post(`/en/chats/${SLUG}/state`, forged)).status).to.equal(403);
+    form.set('state', 'live');
+    expect((await lead.post(`/en/chats/${SLUG}/state`, form)).text).to.contain('Pause');
+  });
+
   it('works without JavaScript: a form, a page, and what was typed kept when it is refused', async () => {
     const browser = world.browser();
     await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
