@@ -7,10 +7,13 @@ interface Room {
   chat: string;
   last: number;
   live: boolean;
+  signedIn: boolean;
   lang: string;
   timeZone: string;
   words: Record<string, string>;
 }
+/** How often a visitor's page asks what is new. */
+const READ_MS = 5000;
 const room = readJson<Room>('room');
 const list = document.querySelector<HTMLElement>('[data-log]');
 const form = document.querySelector<HTMLFormElement>('[data-composer]');
@@ -116,9 +119,14 @@ if (room && list) {
     if (part) part.textContent = n > 0 ? (words['count'] ?? '').replace('#', String(n)) : '';
   };
 
-  const socket = connect();
+  // Visitors read along without a connection of their own: the page asks what is new.
+  const socket = room.signedIn ? connect() : null;
+  if (!socket)
+    setInterval(() => {
+      if (!document.hidden) void fill();
+    }, READ_MS);
   let before = false;
-  socket.on('connect', () => {
+  socket?.on('connect', () => {
     socket.emit('chat:join', { chat, after: last }, (answer) => {
       if ('error' in answer) {
         notice(answer.error.message);
@@ -132,21 +140,21 @@ if (room && list) {
       notice(null);
     });
   });
-  socket.on('disconnect', () => {
+  socket?.on('disconnect', () => {
     notice(words['away'] ?? '');
   });
   // Where no websocket opens, the page asks from time to time; it also asks when a number it has not seen is told.
-  socket.on('connect_error', () => {
+  socket?.on('connect_error', () => {
     notice(words['away'] ?? '');
     void fill();
   });
-  socket.on('chat:said', (news) => {
+  socket?.on('chat:said', (news) => {
     take(news.items);
   });
-  socket.on('chat:state', (news) => {
+  socket?.on('chat:state', (news) => {
     take(news.items);
   });
-  socket.on('chat:presence', (news) => {
+  socket?.on('chat:presence', (news) => {
     count(news.count);
     if (news.last > last) void fill();
   });
@@ -164,7 +172,7 @@ if (room && list) {
       line.append(again);
     };
     socket
-      .timeout(8000)
+      ?.timeout(8000)
       .emit('chat:say', { chat, text, clientId }, (error: Error | null, answer?: { data: { item: ChatItem } } | { error: { message: string } }) => {
         if (error || !answer) {
           failed();

@@ -134,7 +134,12 @@ export function settingsPages(router: Router, { fans, tokens, words }: FanDoors)
           since: identity?.linkedAt ?? null,
           lost: identity !== null && isLost(identity),
         })),
-        tokens: list.map((one) => ({ id: one.hash, name: one.name, scopes: one.scopes, createdAt: one.createdAt })),
+        tokens: list.map((one) => ({
+          id: one.hash,
+          name: one.name,
+          scopes: one.scopes.map((scope) => words.t(req.lang, `fans.scope.${scope}`)),
+          createdAt: one.createdAt,
+        })),
         fresh,
         scopes: SCOPES,
       },

@@ -88,6 +88,7 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
           chat: chat._id,
           last,
           live: chat.state === 'live',
+          signedIn: req.reader !== null,
           lang: req.lang,
           timeZone: words.timezone,
           words: {

@@ -180,6 +180,25 @@ describe('the story', function () {
     await b.context.close();
   });
 
+  it('of a visitor who reads along, with and without JavaScript, and is told of no lost connection', async () => {
+    const [live, plain] = [await person(true, 'en'), await person(false, 'en')];
+    const { token } = await world.fan('fan4');
+    for (const { page } of [live, plain]) await page.goto(`${world.url}/en/chats/maelle-repond`);
+    const said = await world.api('/chats/maelle-repond/messages', {
+      method: 'POST',
+      token,
+      body: { text: 'Can visitors read this?', clientId: 'visitor-test-1' },
+    });
+    expect(said.status).to.equal(201);
+    await live.page.getByText('Can visitors read this?').waitFor();
+    expect(await live.page.locator('[data-away]').isVisible()).to.equal(false);
+    await plain.page.getByRole('link', { name: 'Refresh' }).click();
+    await plain.page.reload();
+    expect(await plain.page.getByText('Can visitors read this?').count()).to.equal(1);
+    await live.context.close();
+    await plain.context.close();
+  });
+
   for (const [lang, js, moderator, athlete] of [
     ['en', true, 'moderator1', 'athlete10'],
     ['fr', false, 'moderator2', 'athlete11'],
