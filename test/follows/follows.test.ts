@@ -104,6 +104,28 @@ describe('following under a confirmed card', () => {
     expect(((await world.api('/me/ledger', { token })).body as unknown as { items: unknown[] }).items).to.have.length(2);
   });
 
+  it('weighs the no’s of one asking each by itself', async () => {
+    const { token, fan } = await world.fan('f7b');
+    for (const athlete of ['athlete1', 'athlete2', 'athlete3']) {
+      does('x', 'f7b', athlete);
+      await follow(token, athlete);
+    }
+    does('x', 'f7b', 'athlete1', false);
+    does('x', 'f7b', 'athlete2', false);
+    await world.context.follows.askHeld(fan._id, 'x');
+    does('x', 'f7b', 'athlete2');
+    does('x', 'f7b', 'athlete3', false);
+    world.clock.advance(HOUR);
+    await world.context.follows.askHeld(fan._id, 'x');
+    does('x', 'f7b', 'athlete2', false);
+    world.clock.advance(11 * HOUR);
+    await world.context.follows.askHeld(fan._id, 'x');
+    // Only athlete1 was denied twice, twelve hours apart and with no yes between.
+    const { items } = (await world.api('/me/ledger', { token })).body as unknown as { items: { delta: number; athlete: string }[] };
+    expect(items.filter((one) => one.delta < 0).map((one) => one.athlete)).to.deep.equal(['athlete1']);
+    expect((await world.api('/me', { token })).body).to.include({ points: 2 });
+  });
+
   it('forgets a no when a yes came between', async () => {
     const { token, fan } = await world.fan('f8');
     does('x', 'f8', 'athlete1');
