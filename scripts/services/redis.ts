@@ -30,6 +30,9 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
       '127.0.0.1',
       '--dir',
       dir,
+      // Its arguments stay readable: by them the next start knows what a crashed one left running.
+      '--set-proc-title',
+      'no',
       '--save',
       '60',
       '1',

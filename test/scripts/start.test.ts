@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,9 +138,11 @@ describe('npm start', function () {
 
   it('heals what a crash left behind, and the data outlasts it', async () => {
     const before = hub.running;
+    const { pids } = JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as { pids: number[] };
+    expect(pids.every(alive)).to.equal(true);
     await hub.end('SIGKILL');
     await hub.start();
-    expect([before.web.pid, before.worker.pid].some(alive)).to.equal(false);
+    expect([before.web.pid, before.worker.pid, ...pids].some(alive)).to.equal(false);
     expect(await me()).to.equal(200);
   });
 
