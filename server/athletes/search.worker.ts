@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectMongo } from '../platform/mongo.js';
 import { athleteModel, type AthleteRecord } from './athlete.model.js';
-import { documentOf, SearchIndex, type SearchQuery } from './search-index.js';
+import { documentOf, SearchIndex, type SearchDocument, type SearchQuery } from './search-index.js';
 
 const { uri, name, folder } = workerData as { uri: string; name: string; folder: string };
 const LOOK_MS = 5000;
@@ -68,22 +68,29 @@ async function late(from: number): Promise<string[]> {
 async function catchUp(): Promise<void> {
   // Once all has been still for a while nothing can be late any more.
   const missed = quiet < STILL && revision > 0 ? await late(Math.max(0, revision - OVERLAP)) : [];
-  const changed: AthleteRecord[] = [];
+  const changed: SearchDocument[] = [];
+  const revisions = new Map<string, number>();
+  const take = (one: AthleteRecord): void => {
+    changed.push(documentOf(one));
+    revisions.set(one._id, one.revision);
+  };
   for await (const one of (await records)
     .find({ revision: { $gt: revision } })
     .lean<AthleteRecord[]>()
     .cursor({ batchSize: 2000 }))
-    changed.push(one);
+    take(one);
   for (let from = 0; from < missed.length; from += 1000)
-    changed.push(...(await (await records).find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()));
+    for (const one of await (await records).find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()) take(one);
   if (changed.length === 0) return;
   // Nothing counts as known before it is in the index: a store that went away meanwhile is asked again from where we were.
-  index.put(changed.map(documentOf));
-  for (const one of changed) {
-    applied.set(one._id, one.revision);
-    if (one.revision > revision) unsaved += 1;
+  index.put(changed);
+  let top = revision;
+  for (const [id, at] of revisions) {
+    applied.set(id, at);
+    if (at > revision) unsaved += 1;
+    top = Math.max(top, at);
   }
-  revision = changed.reduce((top, one) => Math.max(top, one.revision), revision);
+  revision = top;
   for (const [id, at] of applied) if (at <= revision - OVERLAP) applied.delete(id);
 }
 

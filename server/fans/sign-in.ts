@@ -48,6 +48,7 @@ export class SignIn {
       ...Object.fromEntries(logins),
       [state]: { network, secret: begun.secret, at: this.clock.now().getTime(), returnTo: safeReturn(returnTo, `/${req.lang}`), link: req.reader !== null },
     };
+    await this.save(req);
     return begun.url;
   }
 
@@ -87,6 +88,7 @@ export class SignIn {
     }
     await this.renew(req);
     req.session.newcomer = { sealed: this.vault.seal(JSON.stringify(linked), 'newcomer'), returnTo: login.returnTo, at: this.clock.now().getTime() };
+    await this.save(req);
     return { kind: 'newcomer', returnTo: login.returnTo };
   }
 
@@ -138,6 +140,20 @@ export class SignIn {
     req.session.fan = fan._id;
     req.session.version = fan.version;
     req.session.since = this.clock.now().getTime();
+    await this.save(req);
+  }
+
+  /**
+   * Stores the session before the answer begins. By itself express-session sends the head of the answer first and stores meanwhile: a browser
+   * that follows a redirect at once would come back as nobody.
+   */
+  private save(req: Request): Promise<void> {
+    return new Promise((resolve, reject) => {
+      req.session.save((error: unknown) => {
+        if (error) reject(asError(error));
+        else resolve();
+      });
+    });
   }
 
   /** Ends this session, here and in the stores. */

@@ -45,6 +45,40 @@ describe('signing in', () => {
     });
   }
 
+  it('stores the session before a redirect leaves, however slow the store is', async () => {
+    const { sessions } = world.context;
+    const write = sessions.set.bind(sessions);
+    // A browser follows a redirect at its first bytes: what it will need must be stored by then.
+    let stored = 0;
+    const before: number[] = [];
+    sessions.set = (sid, data, done) => {
+      setTimeout(() => {
+        write(sid, data, (error) => {
+          stored += 1;
+          done?.(error);
+        });
+      }, 50);
+    };
+    const onHead = (_req: unknown, res: { statusCode: number; writeHead: (...args: never[]) => unknown }): void => {
+      const head = res.writeHead.bind(res);
+      stored = 0;
+      res.writeHead = (...args) => {
+        if (res.statusCode >= 300 && res.statusCode < 400) before.push(stored);
+        return head(...args);
+      };
+    };
+    world.server.prependListener('request', onHead);
+    const browser = world.browser();
+    const page = await browser.go('/en/sign-in');
+    before.length = 0;
+    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    expect((await browser.consent(start.location ?? '', 'fan5')).url).to.match(/\/en\/welcome$/);
+    world.server.removeListener('request', onHead);
+    sessions.set = write;
+    expect(before, 'to the network, and back from it').to.have.length(2);
+    expect(before.every((one) => one > 0)).to.equal(true);
+  });
+
   it('keeps the typed answers and says what is wrong with the first page', async () => {
     const browser = world.browser();
     const page = await browser.signIn('x', 'fan4');
