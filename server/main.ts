@@ -14,6 +14,8 @@ async function web(config: Config): Promise<() => Promise<void>> {
   const server = createServer(createApp(context));
   server.headersTimeout = 15_000;
   server.requestTimeout = 30_000;
+  // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its way meets a closed door.
+  server.keepAliveTimeout = 65_000;
   const sockets = createSockets(context, server);
   await context.points.start(false);
   context.search?.start();

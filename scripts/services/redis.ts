@@ -33,9 +33,9 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
       // Its arguments stay readable: by them the next start knows what a crashed one left running.
       '--set-proc-title',
       'no',
+      // Nothing in Redis outlives its run: boards are counted anew at every start of it, and a snapshot takes a core for seconds.
       '--save',
-      '60',
-      '1',
+      '',
       '--maxmemory-policy',
       'noeviction',
       '--enable-debug-command',

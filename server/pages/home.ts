@@ -85,8 +85,8 @@ export function homePage(router: Router, { athletes, registry, follows, points, 
           ? {
               rows: board.rows.map((row) => ({
                 ...row,
-                name: board.fans.get(row.fan)?.name ?? '',
-                noc: nocOf(board.fans.get(row.fan)?.country ?? ''),
+                name: row.name,
+                noc: nocOf(row.country),
                 me: row.fan === reader,
               })),
               me: board.me && !board.rows.some((row) => row.fan === reader) ? board.me : null,

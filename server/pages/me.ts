@@ -115,11 +115,7 @@ export function mePages(router: Router, { fans, points, athletes, follows, words
     const around = me && found?.me && !found.rows.some((row) => row.fan === me) ? await points.board(board, { limit: 5, around: me, me }) : null;
     const head = me ? await points.head(me) : null;
     const scope = board.startsWith('discipline:') ? board.slice('discipline:'.length) : null;
-    const rows = (view: typeof found) =>
-      (view?.rows ?? []).map((row) => {
-        const score = view?.fans.get(row.fan);
-        return { ...row, name: score?.name ?? '', noc: score ? nocOf(score.country) : '', me: row.fan === me, top: row.rank <= 4 };
-      });
+    const rows = (view: typeof found) => (view?.rows ?? []).map((row) => ({ ...row, noc: nocOf(row.country), me: row.fan === me, top: row.rank <= 4 }));
     const tabs = [
       'hub',
       'discipline:fencing',

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { randomId } from '../platform/ids.js';
 import type { RedisClients } from '../platform/redis.js';
 import type { After } from './entry.js';
+import type { FanStanding } from './needs.js';
 
 /** One place on a board: absolute, never a difference. `points` null takes the fan off. */
 export interface Move {
@@ -9,12 +10,14 @@ export interface Move {
   points: number | null;
   reachedAt: number;
   seq: number;
-  revision: number;
+  standing: Pick<FanStanding, 'name' | 'country' | 'revision'>;
 }
 export interface BoardRow {
   rank: number;
   tied: boolean;
   fan: string;
+  name: string;
+  country: string;
   points: number;
 }
 export interface BoardPage {
@@ -25,6 +28,8 @@ export interface BoardPage {
 }
 
 const STEP = 2 ** 33;
+/** How places and guards are written; boards of another form are counted anew. */
+const FORM = 2;
 /** Moves of one script: more would keep others waiting. */
 const TOGETHER = 500;
 const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
@@ -33,7 +38,10 @@ const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
 export const boardScore = (points: number, reachedAt: number): number => points * STEP + (STEP - 1 - Math.max(0, Math.floor(reachedAt / 1000) - ORIGIN));
 export const boardPoints = (score: number): number => Math.floor(score / STEP);
 
-/** Moves of one board, guarded: a move older than what is there, in entries or in standing, is refused and named. */
+/**
+ * Moves of one board, guarded: a move older than what is there, in entries or in standing, is refused and named. A guard is
+ * `seq:revision:country:name`, so that a page of a board needs no other store.
+ */
 const MOVE = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run', 'building')
 local gens = {}
@@ -47,7 +55,7 @@ else
   if #gens == 0 then return {'lost'} end
 end
 local refused = {'ok'}
-for i = 4, #ARGV, 4 do
+for i = 4, #ARGV, 5 do
   local fan, seq, rev = ARGV[i], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   local older = false
   for _, gen in ipairs(gens) do
@@ -55,12 +63,12 @@ for i = 4, #ARGV, 4 do
     local known = redis.call('HGET', g, fan)
     local kseq, krev = 0, 0
     if known then
-      local at = string.find(known, ':', 1, true)
-      kseq, krev = tonumber(string.sub(known, 1, at - 1)), tonumber(string.sub(known, at + 1))
+      local s, r = string.match(known, '^(%d+):(%d+):')
+      kseq, krev = tonumber(s), tonumber(r)
     end
     if kseq > seq or krev > rev then older = true
     else
-      redis.call('HSET', g, fan, seq .. ':' .. rev)
+      redis.call('HSET', g, fan, ARGV[i + 2] .. ':' .. ARGV[i + 3] .. ':' .. ARGV[i + 4])
       if ARGV[i + 1] == '' then redis.call('ZREM', z, fan) else redis.call('ZADD', z, ARGV[i + 1], fan) end
     end
   end
@@ -68,7 +76,7 @@ for i = 4, #ARGV, 4 do
 end
 return refused`;
 
-/** A page of a board: by place, behind a cursor, or around a fan; and the fan's own rank. One round trip. */
+/** A page of a board: by place, behind a cursor, or around a fan; who is on it, and the fan's own rank. One round trip. */
 const PAGE = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run')
 if not meta[1] or meta[2] ~= ARGV[1] then return {'lost'} end
@@ -85,6 +93,9 @@ elseif how == 'after' then
   else from = redis.call('ZCOUNT', z, '(' .. ARGV[4], '+inf') end
 else from = tonumber(ARGV[3]) end
 local rows = redis.call('ZREVRANGE', z, from, from + limit - 1, 'WITHSCORES')
+local fans = {}
+for i = 1, #rows, 2 do fans[#fans + 1] = rows[i] end
+local guards = #fans > 0 and redis.call('HMGET', KEYS[1] .. ':g:' .. meta[1], unpack(fans)) or {}
 local first = 0
 if #rows > 0 then first = above(math.floor(tonumber(rows[2]) / step)) + 1 end
 local total = redis.call('ZCARD', z)
@@ -98,7 +109,7 @@ if mine then
   mtied = redis.call('ZCOUNT', z, string.format('%.0f', points * step), '(' .. string.format('%.0f', (points + 1) * step))
   if over > 0 then mnext = redis.call('ZREVRANGE', z, over - 1, over - 1, 'WITHSCORES')[2] end
 end
-return {'ok', from, first, total, rows, mine or '', mrank, mnext, mtied, prev[2] or ''}`;
+return {'ok', from, first, total, rows, mine or '', mrank, mnext, mtied, prev[2] or '', guards}`;
 
 type Scripted = Redis & {
   boardMove(key: string, ...args: (string | number)[]): Promise<string[]>;
@@ -115,6 +126,11 @@ export class Boards {
     this.redis = clients.commands as Scripted;
   }
 
+  /** What a board is written under: this run of Redis, and our form of it. */
+  private async mark(): Promise<string> {
+    return `${await this.clients.runId()}/${FORM}`;
+  }
+
   /** All keys of a board share a hash tag, so a cluster keeps them together. */
   private key(board: string): string {
     return `${this.clients.prefix}{board:${board}}`;
@@ -125,7 +141,7 @@ export class Boards {
    * waits to be rebuilt.
    */
   async move(board: string, moves: Move[], building: string | null = null): Promise<string[] | null> {
-    const run = await this.clients.runId();
+    const run = await this.mark();
     const parts = Array.from({ length: Math.ceil(moves.length / TOGETHER) }, (_x, at) => moves.slice(at * TOGETHER, (at + 1) * TOGETHER));
     const answers = await Promise.all(
       parts.map((part) => {
@@ -133,7 +149,8 @@ export class Boards {
           one.fan,
           one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)),
           one.seq,
-          one.revision,
+          one.standing.revision,
+          `${one.standing.country}:${one.standing.name}`,
         ]);
         return this.redis.boardMove(this.key(board), run, building ? 'build' : 'live', building ?? '', ...rows);
       }),
@@ -143,7 +160,7 @@ export class Boards {
 
   /** Which of these boards Redis has lost, or holds from an earlier run of itself. */
   async lost(boards: string[]): Promise<string[]> {
-    const run = await this.clients.runId();
+    const run = await this.mark();
     const found = await Promise.all(boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run')));
     return boards.filter((_board, at) => !found[at]?.[0] || found[at][1] !== run);
   }
@@ -152,7 +169,7 @@ export class Boards {
   async begin(board: string): Promise<string> {
     const generation = randomId();
     const key = this.key(board);
-    const run = await this.clients.runId();
+    const run = await this.mark();
     const [old, of] = await this.redis.hmget(key, 'gen', 'run');
     if (old && of !== run) await this.redis.multi().hdel(key, 'gen').unlink(`${key}:z:${old}`, `${key}:g:${old}`).exec();
     await this.redis.hset(key, { building: generation, run });
@@ -178,7 +195,7 @@ export class Boards {
       ask.around !== undefined ? ['around', ask.around, ''] : ask.cursor ? ['after', ask.cursor.fan, ask.cursor.score] : ['from', String(ask.offset ?? 0), ''];
     const answer = await this.redis.boardPage(
       this.key(board),
-      await this.clients.runId(),
+      await this.mark(),
       how[0] as string,
       how[1] as string,
       how[2] as string,
@@ -187,7 +204,7 @@ export class Boards {
       ask.me ?? '',
     );
     if (answer[0] === 'lost') return null;
-    const [, from, first, total, flat, mine, rank, ahead, tied, nextScore] = answer as [
+    const [, from, first, total, flat, mine, rank, ahead, tied, nextScore, guards] = answer as [
       string,
       number,
       number,
@@ -198,12 +215,14 @@ export class Boards {
       string,
       number,
       string,
+      (string | null)[],
     ];
     const rows: BoardRow[] = [];
     for (let at = 0; at < flat.length; at += 2) {
       const points = boardPoints(Number(flat[at + 1]));
       const before = rows.at(-1);
-      rows.push({ rank: !before ? first : before.points === points ? before.rank : from + at / 2 + 1, tied: false, fan: flat[at] as string, points });
+      const rank = !before ? first : before.points === points ? before.rank : from + at / 2 + 1;
+      rows.push({ rank, tied: false, fan: flat[at] as string, ...shownBy(guards[at / 2]), points });
     }
     const following = nextScore === '' ? null : boardPoints(Number(nextScore));
     rows.forEach((row, at) => {
@@ -219,6 +238,12 @@ export class Boards {
       me: mine === '' ? null : { rank, points: myPoints, tied: tied > 1, above: ahead === '' ? null : boardPoints(Number(ahead)) },
     };
   }
+}
+
+/** How a fan is shown, out of the guard. */
+function shownBy(guard: string | null | undefined): { name: string; country: string } {
+  const [, , country = '', ...name] = (guard ?? '').split(':');
+  return { name: name.join(':'), country };
 }
 
 /** Reads a cursor of ours; null when it is none. */

@@ -1,5 +1,5 @@
 import type { Entry } from './entry.js';
-import type { ShownBoard } from './service.js';
+import type { BoardPage } from './boards.js';
 
 /** A line of a fan's own statement: what moved, when and why. */
 export const presentEntry = (entry: Entry) => ({
@@ -18,11 +18,11 @@ export const presentEntry = (entry: Entry) => ({
 });
 
 /** A board in JSON: `fan` is the shown handle. */
-export const presentBoard = (page: ShownBoard, me: string | null) => ({
+export const presentBoard = (page: BoardPage, me: string | null) => ({
   items: page.rows.map((row) => ({
     rank: row.rank,
-    fan: page.fans.get(row.fan)?.name ?? '',
-    country: page.fans.get(row.fan)?.country ?? '',
+    fan: row.name,
+    country: row.country,
     points: row.points,
     ...(row.fan === me ? { me: true } : {}),
   })),

@@ -87,7 +87,11 @@ export class Projector {
     if (!standing) return;
     this.remember(fan, standing);
     const score = await this.scores.restand(fan, standing);
-    if (score) await this.place([score]);
+    // Boards that do not take it now get it with the next settling.
+    if (score)
+      await this.place([score]).catch(() => {
+        this.unsure([fan]);
+      });
   }
 
   private remember(fan: string, standing: FanStanding): void {
@@ -167,7 +171,7 @@ export class Projector {
       const only = touched?.get(score._id);
       for (const { board, points, reachedAt } of placesOf(score.after)) {
         if (only && board !== 'hub' && !only.has(board.slice('discipline:'.length))) continue;
-        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
+        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, standing: score.standing };
         const list = boards.get(board);
         if (list) list.push(move);
         else boards.set(board, [move]);

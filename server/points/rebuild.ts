@@ -61,7 +61,7 @@ export class Rebuild {
     for await (const score of this.scores.all()) {
       for (const { board, points, reachedAt } of placesOf(score.after)) {
         if (!wanted.has(board)) continue;
-        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, revision: score.standing.revision };
+        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, standing: score.standing };
         const list = buffers.get(board);
         if (list) list.push(move);
         else buffers.set(board, [move]);

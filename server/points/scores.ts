@@ -34,12 +34,6 @@ export class Scores {
     return new Map(found.map((one) => [one._id, one.seq]));
   }
 
-  /** How each of these fans is shown on boards. */
-  async standingsOf(fans: string[]): Promise<Map<string, FanStanding>> {
-    const found = await this.records.collection.find<ScoreRecord>({ _id: { $in: fans as never[] } }, { projection: { standing: 1 } }).toArray();
-    return new Map(found.map((one) => [one._id, one.standing]));
-  }
-
   async of(fans: string[]): Promise<Map<string, ScoreRecord>> {
     if (fans.length === 0) return new Map();
     const found = await this.records.collection.find<ScoreRecord>({ _id: fans.length === 1 ? (fans[0] as never) : { $in: fans as never[] } }).toArray();

@@ -1,6 +1,5 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
-import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
@@ -15,7 +14,7 @@ import { entryModel } from './entry.model.js';
 import { Heads } from './heads.js';
 import { Ledger, type Outcome, type Wish } from './ledger.js';
 import { nextMedal, thresholdsOf, type Medal } from './medals.js';
-import type { FanStanding, Standing } from './needs.js';
+import type { Standing } from './needs.js';
 import { Projector } from './projector.js';
 import { Rebuild } from './rebuild.js';
 import { Rules, type RuleSet } from './rules.js';
@@ -45,20 +44,11 @@ export interface PointsParts {
   boards: string[];
 }
 
-/** A page of a board with how each of its fans is shown. */
-export type ShownBoard = BoardPage & { fans: Map<string, FanStanding> };
-
-/** How old a name on a board may be should its news be lost, and how long reads of names are gathered. */
-const SHOWN_MS = 30_000;
-const REST_MS = 5;
-
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
-  private readonly seen = new Fresh<ShownBoard | null>(500);
-  private readonly shown = new Fresh<FanStanding | null>(SHOWN_MS, 50_000);
-  private readonly standings: Batcher<FanStanding>;
+  private readonly seen = new Fresh<BoardPage | null>(500);
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
@@ -73,7 +63,6 @@ export class Points {
     this.entries = entryModel(connection);
     this.rules = new Rules(connection, clock);
     this.scores = new Scores(connection);
-    this.standings = new Batcher((fans) => this.scores.standingsOf(fans), 500, REST_MS);
     this.heads = new Heads(connection, this.scores);
     this.boards = new Boards(redis);
     this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
@@ -94,10 +83,7 @@ export class Points {
       },
     );
     this.beats = new Beats(connection, bus.process, this.projector, () => this.ledger.clearTo, clock, log);
-    bus.on('fans:changed', async ({ fan }) => {
-      await this.projector.restand(fan);
-      this.shown.forget(fan);
-    });
+    bus.on('fans:changed', ({ fan }) => this.projector.restand(fan));
   }
 
   /** Starts the beat, before anything may be recorded; the worker also heals boards and settles what dead processes left. */
@@ -202,15 +188,12 @@ export class Points {
   }
 
   /** A page of a board; null while it is being counted or Redis is away. Throws `board_not_found`, `bad_cursor`. */
-  async board(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string }): Promise<ShownBoard | null> {
+  async board(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string }): Promise<BoardPage | null> {
     if (!this.parts.boards.includes(board)) throw new VillageError('board_not_found', { board });
     const { cursor: text, ...rest } = ask;
     const cursor = text === undefined ? undefined : readBoardCursor(text);
     if (cursor === null) throw new VillageError('bad_cursor');
-    const page = await this.boards.page(board, { ...rest, ...(cursor ? { cursor } : {}) }).catch(() => null);
-    if (!page) return null;
-    const found = await Promise.all(page.rows.map(async ({ fan }) => [fan, await this.shown.get(fan, () => this.standings.get(fan))] as const));
-    return { ...page, fans: new Map(found.filter((one): one is [string, FanStanding] => one[1] !== null)) };
+    return this.boards.page(board, { ...rest, ...(cursor ? { cursor } : {}) }).catch(() => null);
   }
 
   /** The top of the hub's board as every visitor sees it, at most half a second old. */

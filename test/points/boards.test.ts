@@ -101,10 +101,33 @@ describe('boards', () => {
     await eventually(async () => (await ranks()).items[0]?.fan === 'ben');
   });
 
+  it('show whoever stands there by the newest name they were told, whatever signs are in it, and not by an older one', async () => {
+    const { boards } = world.context.points as unknown as { boards: { move(board: string, moves: object[]): Promise<string[] | null> } };
+    const place = { fan: 'zoe', points: 9, reachedAt: Date.now(), seq: 9 };
+    await boards.move('hub', [{ ...place, standing: { name: 'Zoé: 1:2', country: 'FR', revision: 7 } }]);
+    expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR', points: 9 });
+    expect(await boards.move('hub', [{ ...place, standing: { name: 'old', country: 'BE', revision: 6 } }])).to.deep.equal(['zoe']);
+    expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR' });
+    await boards.move('hub', [{ ...place, standing: { name: 'new', country: '', revision: 8 } }]);
+    expect((await ranks()).items[0]).to.deep.include({ fan: 'new', country: '' });
+    await boards.move('hub', [{ ...place, points: null, standing: { name: '', country: '', revision: 9 } }]);
+    expect((await ranks()).items[0]).to.include({ fan: 'ben' });
+  });
+
+  it('count anew what an earlier version of the hub wrote in another form', async () => {
+    const { commands, prefix } = world.context.redis;
+    await commands.hset(`${prefix}{board:hub}`, 'run', await world.context.redis.runId());
+    expect((await ranks()).counting).to.equal(true);
+    expect(await world.context.points.heal()).to.deep.equal(['hub']);
+    expect((await ranks()).items.map(({ fan }) => fan)).to.include('ben');
+  });
+
   it('refuse a place that is older than the one they have', async () => {
     const { boards } = world.context.points as unknown as { boards: { move(board: string, moves: object[]): Promise<string[] | null> } };
     const id = people[0]?.id ?? '';
-    expect(await boards.move('hub', [{ fan: id, points: 999, reachedAt: Date.now(), seq: 1, revision: 1 }])).to.deep.equal([id]);
+    expect(
+      await boards.move('hub', [{ fan: id, points: 999, reachedAt: Date.now(), seq: 1, standing: { name: 'x', country: '', revision: 1 } }]),
+    ).to.deep.equal([id]);
     expect((await ranks()).items.find((one) => one.fan === 'ann')?.points).to.equal(3);
   });
 });
