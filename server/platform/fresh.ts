@@ -1,6 +1,16 @@
-/** Answers that may be a little old: kept for so many ms, for so many keys, the load shared by all who ask meanwhile. Failures are not kept. */
+interface Kept<V> {
+  at: number;
+  value: Promise<V>;
+  /** A newer answer is being loaded. */
+  renewing: boolean;
+}
+
+/**
+ * Answers that may be a little old: kept for so many ms, for so many keys, the load shared by all who ask meanwhile. What is asked for
+ * in the second half of its time is loaded anew beside the answer, so that nobody waits for what many ask. Failures are not kept.
+ */
 export class Fresh<V> {
-  private readonly kept = new Map<string, { at: number; value: Promise<V> }>();
+  private readonly kept = new Map<string, Kept<V>>();
 
   /** @param ms how old an answer may be @param most keys kept, the longest unasked-for go first @param now the time in ms, where tests steer it */
   constructor(
@@ -13,8 +23,23 @@ export class Fresh<V> {
     const now = this.now();
     const known = this.kept.get(key);
     // A clock that was set back makes an answer as doubtful as an old one.
-    if (known && Math.abs(now - known.at) < this.ms) return known.value;
-    const entry = { at: now, value: load() };
+    const age = known ? Math.abs(now - known.at) : Infinity;
+    if (!known || age >= this.ms) return this.keep(key, { at: now, value: load(), renewing: false });
+    if (age >= this.ms / 2 && !known.renewing) {
+      known.renewing = true;
+      const next = { at: now, value: load(), renewing: false };
+      next.value.then(
+        () => {
+          // Forgotten or replaced meanwhile: what was read before the news is kept for nobody.
+          if (this.kept.get(key) === known) void this.keep(key, next);
+        },
+        () => undefined,
+      );
+    }
+    return known.value;
+  }
+
+  private keep(key: string, entry: Kept<V>): Promise<V> {
     entry.value.catch(() => {
       if (this.kept.get(key) === entry) this.kept.delete(key);
     });
