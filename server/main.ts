@@ -1,7 +1,7 @@
-import { createServer } from 'node:http';
 import { createApp } from './app.js';
 import { ConfigError, readConfig, type Config } from './config.js';
 import { createContext } from './context.js';
+import { createAppServer } from './platform/server.js';
 import { createSockets } from './sockets.js';
 import { startWorker } from './worker.js';
 
@@ -11,7 +11,8 @@ async function web(config: Config): Promise<() => Promise<void>> {
   const context = await createContext(config, 'web');
   const missing = await context.missingIndexes();
   if (missing.length > 0) throw new Error(`indexes are missing (run the release step): ${missing.join(', ')}`);
-  const server = createServer(createApp(context));
+  const { server, serve } = createAppServer();
+  serve(createApp(context));
   server.headersTimeout = 15_000;
   server.requestTimeout = 30_000;
   // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its way meets a closed door.

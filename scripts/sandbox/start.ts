@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import { control } from './control.js';
@@ -6,6 +6,7 @@ import { facebookPages, graph } from './facebook/server.js';
 import { OAuth } from './oauth.js';
 import { World } from './world.js';
 import { xSandbox } from './x/server.js';
+import { createAppServer } from '../../server/platform/server.js';
 
 export interface SandboxOptions {
   port: number;
@@ -25,7 +26,8 @@ export interface Sandbox {
 
 const listen = (app: Express, port: number): Promise<Server> =>
   new Promise((resolve, reject) => {
-    const server = createServer(app);
+    const { server, serve } = createAppServer();
+    serve(app);
     server.once('error', reject);
     // This machine only, always.
     server.listen(port, '127.0.0.1', () => {

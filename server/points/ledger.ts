@@ -2,33 +2,12 @@ import { Types, type Connection, type Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
-import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head, type TurnFacts } from './entry.js';
+import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
 import { newestRule, type Rules, type RuleSet } from './rules.js';
 import { nextDay, windowKeys } from './windows.js';
-
-/** What somebody asks of the ledger about one deed. */
-export interface Wish extends TurnFacts {
-  fan: string;
-  deed: string;
-  /** `give` takes the next odd turn if the deed is not held, `take` the next even one if it is, `turn` just that turn. */
-  want: 'give' | 'take' | { turn: number };
-  /** The turn the asker last saw: another one there means that things have moved on, and nothing is written. */
-  seen?: number;
-  facts: Omit<DeedFacts, 'season' | 'earnedAt'>;
-  /** Asked again right before an odd turn is written: do card, link and the account's epoch still stand (LEDGER 4)? */
-  stands?: () => Promise<boolean>;
-}
-
-/** The state of a deed after a wish: `entry` is the new line, or null when nothing had to be written. */
-export interface Outcome {
-  entry: Entry | null;
-  turn: number;
-  head: Head;
-  limited: Date | null;
-  dropped: boolean;
-}
+import { stillStands, type Outcome, type Wish } from './wish.js';
 
 interface Waiting {
   fan: string;
@@ -162,25 +141,28 @@ export class Ledger {
     const late = Date.now() - PATIENCE_MS;
     const again: Waiting[] = [];
     try {
+      // Read beside heads and turns, and for all wishes at once: one round trip less.
+      const standing = Promise.all(batch.map((one) => Promise.all(one.wishes.map(stillStands))));
+      standing.catch(() => undefined);
       const heads = await this.heads.of(batch.map((one) => one.fan));
       const rules = await this.rules.read(newestRule(heads.values()));
       // Whoever has no entry has done no deed: there is no last turn to read.
       const open = batch.filter((one) => (heads.get(one.fan)?.seq ?? 0) > 0).flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
       const last = await this.lastTurns(open);
       for (const one of batch) this.recognise(one, last);
+      const stands = await standing;
       const singles: Single[] = [];
       const chains: Promise<void>[] = [];
-      // Decided side by side, so that what `stands` reads for many wishes is one read.
       await Promise.all(
-        batch.map(async (one) => {
+        batch.map(async (one, place) => {
           const head = heads.get(one.fan) as Head;
           if (one.outcomes.every((outcome) => outcome !== null)) return;
           if (one.wishes.length > 1) {
-            chains.push(this.writeChain(one, head, last, rules));
+            chains.push(this.writeChain(one, head, last, rules, stands[place] ?? []));
             return;
           }
           const wish = one.wishes[0] as Wish;
-          const decided = await this.decide(wish, head, last, rules, wish.stands?.() ?? true);
+          const decided = await this.decide(wish, head, last, rules, stands[place]?.[0] ?? false);
           if ('seq' in decided) {
             const attempt = { id: new Types.ObjectId(), entry: decided };
             singles.push({ one, at: 0, ...attempt });
@@ -207,9 +189,7 @@ export class Ledger {
         one.reject(new VillageError('unavailable', { seconds: 2 }));
       } else again.push(one);
     }
-    if (again.length > 0) {
-      this.queue.unshift(...again);
-    }
+    this.queue.unshift(...again);
   }
 
   /** The last turn of every deed of a flush, in one find on the unique index (fan, deed, turn). */
@@ -241,7 +221,7 @@ export class Ledger {
   }
 
   /** The entry that a wish means behind this head, or the outcome when nothing is to be written. */
-  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: Promise<boolean> | boolean): Promise<Entry | Outcome> {
+  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: boolean): Promise<Entry | Outcome> {
     const before = last.get(`${wish.fan}\0${wish.deed}`);
     const turn = before?.turn ?? 0;
     const nothing = (more: Partial<Outcome> = {}): Outcome => ({ entry: null, turn, head, limited: null, dropped: false, ...more });
@@ -254,7 +234,7 @@ export class Ledger {
       if (head.after.points >= MOST_POINTS) return nothing({ dropped: true });
       const limited = next > 2 * GIVES_A_DAY ? await this.limitedUntil(wish, at) : null;
       if (limited) return nothing({ limited });
-      if (!(await stands)) return nothing({ dropped: true });
+      if (!stands) return nothing({ dropped: true });
     }
     const facts: DeedFacts = before
       ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
@@ -302,11 +282,9 @@ export class Ledger {
   }
 
   /** Many entries of one fan, chained inside one ordered insert; behind the first refusal everything is decided anew. */
-  private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet): Promise<void> {
+  private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: boolean[]): Promise<void> {
     let head = start;
     const entries: (Attempt & { at: number })[] = [];
-    // Asked for all at once, so that it is one read and not one a wish.
-    const stands = await Promise.all(one.wishes.map((wish, at) => (one.outcomes[at] ? Promise.resolve(true) : (wish.stands?.() ?? Promise.resolve(true)))));
     for (const [at, wish] of one.wishes.entries()) {
       if (one.outcomes[at]) continue;
       if (entries.length >= CHAIN_LIMIT) break;

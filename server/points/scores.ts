@@ -70,11 +70,8 @@ export class Scores {
       .lean<ScoreRecord>();
   }
 
-  /** Every score, as a stream. */
+  /** Every score, as a stream. Whole records: with a projection SecantusDB holds all million of them before it answers the first. */
   all(): AsyncIterable<ScoreRecord> {
-    return this.records.collection.find<ScoreRecord>(
-      {},
-      { projection: { seq: 1, standing: 1, 'after.points': 1, 'after.reachedAt': 1, 'after.disciplines': 1 }, batchSize: 2000 },
-    );
+    return this.records.collection.find<ScoreRecord>({}, { batchSize: 2000 });
   }
 }

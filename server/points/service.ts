@@ -12,7 +12,7 @@ import { Boards, readBoardCursor, type BoardPage } from './boards.js';
 import { type After, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import { Heads } from './heads.js';
-import { Ledger, type Outcome, type Wish } from './ledger.js';
+import { Ledger } from './ledger.js';
 import { nextMedal, thresholdsOf, type Medal } from './medals.js';
 import type { Standing } from './needs.js';
 import { Projector } from './projector.js';
@@ -20,8 +20,9 @@ import { Rebuild } from './rebuild.js';
 import { Rules, type RuleSet } from './rules.js';
 import { Scores } from './scores.js';
 import { verifyLedger, type VerifyResult } from './verify.js';
+import type { Outcome, Wish } from './wish.js';
 
-export type { Outcome, Wish } from './ledger.js';
+export type { Outcome, Wish } from './wish.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
 export interface DeedState {

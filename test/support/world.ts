@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { readConfig } from '../../server/config.js';
 import { createContext, type Context, type Overrides } from '../../server/context.js';
 import type { FanRecord, Role } from '../../server/fans/service.js';
 import type { Card } from '../../server/networks/cards.js';
+import { createAppServer } from '../../server/platform/server.js';
 import { createSockets } from '../../server/sockets.js';
 import { jobsOf } from '../../server/worker.js';
 import type { ClientEvents, ServerEvents } from '../../server/wire.js';
@@ -85,7 +86,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const dataDir = mkdtempSync(join(tmpdir(), 'village-'));
   const clients = { x: { id: 'x-client', secret: 'x-secret-of-a-test' }, facebook: { id: '1020304050', secret: 'facebook-secret-of-a-test' } };
   const sandbox = await startSandbox({ port: 0, file: null, token: 'sandbox-token', clients, redirects: { x: [], facebook: [] } });
-  const server = createServer();
+  const { server, serve } = createAppServer();
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -120,7 +121,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await context.points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
   for (const network of ['x', 'facebook'] as const) await context.cards.sign(network, { mode: card, deeds: [network === 'x' ? 'follow' : 'like'] }, 'test');
   jobsOf(context);
-  server.on('request', createApp(context));
+  serve(createApp(context));
   const live = sockets ? createSockets(context, server) : null;
   const open = new Set<TestSocket>();
 
