@@ -13,10 +13,6 @@ async function web(config: Config): Promise<() => Promise<void>> {
   if (missing.length > 0) throw new Error(`indexes are missing (run the release step): ${missing.join(', ')}`);
   const { server, serve } = createAppServer();
   serve(createApp(context));
-  server.headersTimeout = 15_000;
-  server.requestTimeout = 30_000;
-  // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its way meets a closed door.
-  server.keepAliveTimeout = 65_000;
   const sockets = createSockets(context, server);
   await context.points.start(false);
   context.search?.start();

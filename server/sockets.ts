@@ -19,8 +19,19 @@ import { CLIENT_EVENTS, type ClientEvents, type ServerEvents } from './wire.js';
 import type { ItemRecord } from './village/chat.model.js';
 
 const PRESENCE_MS = 5000;
-/** Bytes that a client may leave unread before it is cut (RELIABILITY F14). */
+/** Bytes that a client may leave unread before it is cut (RELIABILITY F14), and how often that is looked at. */
 const UNSENT_LIMIT = 1_048_576;
+const LOOK_MS = 1000;
+/** How long a connection that we have closed may take to say goodbye. */
+const GOODBYE_MS = 5000;
+
+/** What engine.io keeps a connection: packets wait here while the websocket is still sending earlier ones. */
+interface Connection {
+  transport: { socket: { bufferedAmount: number; terminate(): void } };
+  writeBuffer: { data?: string | Buffer }[];
+  once(event: 'close', hear: () => void): void;
+}
+const sizeOf = (packets: Connection['writeBuffer']): number => packets.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
 
 interface Claims {
   session: string | null;
@@ -164,11 +175,21 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     }),
   ];
 
+  const open = new Set<Connection>();
+  io.engine.on('connection', (conn: Connection) => {
+    const { socket } = conn.transport;
+    open.add(conn);
+    conn.once('close', () => {
+      open.delete(conn);
+      setTimeout(() => {
+        socket.terminate();
+      }, GOODBYE_MS).unref();
+    });
+  });
+  const cut = setInterval(() => {
+    for (const { transport, writeBuffer } of open) if (transport.socket.bufferedAmount + sizeOf(writeBuffer) > UNSENT_LIMIT) transport.socket.terminate();
+  }, LOOK_MS);
   const tick = setInterval(() => {
-    for (const socket of village.sockets.values()) {
-      const raw = (socket.conn.transport as unknown as { socket?: { bufferedAmount?: number } }).socket;
-      if ((raw?.bufferedAmount ?? 0) > UNSENT_LIMIT) socket.conn.close();
-    }
     for (const room of village.adapter.rooms.keys()) {
       if (!room.startsWith('chat:')) continue;
       const chat = room.slice('chat:'.length);
@@ -183,6 +204,7 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     io,
     close: async () => {
       clearInterval(tick);
+      clearInterval(cut);
       for (const end of off) end();
       await io.close();
     },

@@ -35,7 +35,15 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
     all.push(client);
     return client;
   };
-  const commands = make({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 1000, connectTimeout: 1000, enableAutoPipelining: true });
+  const commands = make({
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    commandTimeout: 1000,
+    connectTimeout: 1000,
+    // A Redis that hangs counts as away after one wait: until it answers again nobody waits for it.
+    socketTimeout: 1000,
+    enableAutoPipelining: true,
+  });
   const listener = make({ maxRetriesPerRequest: null, autoResubscribe: true });
   await Promise.all([commands.connect(), listener.connect()]);
   const policy = (await commands.config('GET', 'maxmemory-policy').catch(() => [])) as string[];

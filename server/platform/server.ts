@@ -1,6 +1,16 @@
 import type { Express, Request, Response } from 'express';
 import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
 
+/** How long requests and connections may take, in ms. */
+const PATIENCE = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  // How often both are looked after.
+  connectionsCheckingInterval: 5000,
+  // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its way meets a closed door.
+  keepAliveTimeout: 65_000,
+};
+
 /**
  * An HTTP server, and the way to give it its express app. Express hands each request and each answer the app's prototype with
  * `Object.setPrototypeOf`; V8 then gives each of them a shape of its own, optimises nothing that touches them, and keeps them all until its
@@ -10,7 +20,7 @@ import { createServer, IncomingMessage, ServerResponse, type Server } from 'node
 export function createAppServer(): { server: Server; serve(app: Express): void } {
   class Incoming extends IncomingMessage {}
   class Outgoing extends ServerResponse {}
-  const server = createServer({ IncomingMessage: Incoming, ServerResponse: Outgoing });
+  const server = createServer({ ...PATIENCE, IncomingMessage: Incoming, ServerResponse: Outgoing });
   return {
     server,
     serve: (app) => {
