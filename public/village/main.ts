@@ -101,8 +101,9 @@ if (room && list) {
     if (fetching) return;
     fetching = true;
     try {
-      const response = await fetch(`/api/v1/chats/${chat}/messages?after=${last}`);
-      if (response.ok) take(((await response.json()) as { items: ChatItem[] }).items);
+      // While the hub cannot be reached the notice says so, and the next look asks again.
+      const response = await fetch(`/api/v1/chats/${chat}/messages?after=${last}`).catch(() => null);
+      if (response?.ok) take(((await response.json()) as { items: ChatItem[] }).items);
     } finally {
       fetching = false;
     }

@@ -164,9 +164,9 @@ export class Chats {
     return { items: found.map((item) => presentItem(item, viewer)), last: Math.max(known, found.at(-1)?.n ?? 0) };
   }
 
-  /** The last number this process knows of. */
+  /** The last number there is, so that an item whose news was lost between processes is noticed; while the store is away, the last one heard. */
   last(slug: string): Promise<number> {
-    return this.delivery.known(slug);
+    return this.delivery.last(slug).catch(() => this.delivery.known(slug));
   }
 
   /** Says how many are in a room on this process (−1: says nothing) and answers how many are everywhere. Absolute counts; a dead process's fade. */

@@ -112,6 +112,20 @@ describe('live chat', () => {
     await until(() => heard.some((item) => item.text === 'from afar'));
   });
 
+  it('tells the room within seconds of what another process said when the news of it was lost', async () => {
+    const { socket, heard } = await joined((await world.fan('ann')).token);
+    const tell = other.bus.tell.bind(other.bus);
+    other.bus.tell = () => undefined;
+    const { item } = await other.chats.say({ id: 'far', name: 'far', roles: [] }, SLUG, 'unheard', id());
+    other.bus.tell = tell;
+    const told = await new Promise<number>((resolve) => {
+      socket.on('chat:presence', ({ chat, last }) => {
+        if (chat === SLUG && last >= item.n) resolve(last);
+      });
+    });
+    expect([told, heard.some((one) => one.text === 'unheard')]).to.deep.equal([item.n, false]);
+  });
+
   it('shows the host as host and a moderator as moderator', async () => {
     const host = await world.fan('athlete1', { role: 'athlete' });
     const guest = await world.fan('athlete2', { role: 'athlete' });
