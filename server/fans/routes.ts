@@ -28,14 +28,16 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
   const t = (lang: 'fr' | 'en', key: string): string => words.t(lang, key);
 
   router.get('/sign-in', personal, async (req, res) => {
-    if (req.reader) {
+    const again = req.reader !== null && 'again' in req.query;
+    if (req.reader && !again) {
       seeOther(res, `/${req.lang}/me`);
       return;
     }
+    const mine = req.reader && (await fans.identities.of(req.reader.id)).map((one) => one.network);
     await req.page(
       'fans/sign-in',
-      { title: t(req.lang, 'fans.signIn.title'), robots: false },
-      { networks: NETWORKS, returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`) },
+      { title: t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title'), robots: false },
+      { networks: NETWORKS.filter((network) => !mine || mine.includes(network)), returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`), again },
     );
   });
 
@@ -43,7 +45,8 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
     await limits.count('login', addressKey(req.ip));
-    res.redirect(303, await signIn.begin(req, network, (req.body as { returnTo?: unknown }).returnTo));
+    const { returnTo, again } = req.body as { returnTo?: unknown; again?: unknown };
+    res.redirect(303, await signIn.begin(req, network, returnTo, again !== undefined));
   });
 
   const countries = (lang: 'fr' | 'en', chosen: string) =>

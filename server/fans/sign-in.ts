@@ -32,8 +32,22 @@ export class SignIn {
     return `${this.publicUrl}/auth/${network}/callback`;
   }
 
-  /** Where to send the browser; what is needed at its return lies in the session under the state, once, for ten minutes. */
-  async begin(req: Request, network: NetworkId, returnTo: unknown): Promise<string> {
+  /**
+   * Whether this reader may link an account of this network now: one of theirs is merely renewed, another one needs a sign-in not longer ago
+   * than ten minutes, so that a forgotten screen gives nobody a second key (ASVS 7.5.1).
+   */
+  private async mayLink(req: Request, network: NetworkId): Promise<boolean> {
+    const fresh = this.clock.now().getTime() - (req.session.since ?? 0) < LOGIN_MS;
+    return fresh || (req.reader !== null && (await this.fans.identities.of(req.reader.id)).some((one) => one.network === network));
+  }
+
+  /**
+   * Where to send the browser: to the network, or, where a reader may not link now, to the page that asks who they are. `again` proves a
+   * reader once more instead of linking. What is needed at its return lies in the session under the state, once, for ten minutes. */
+  async begin(req: Request, network: NetworkId, returnTo: unknown, again = false): Promise<string> {
+    const link = req.reader !== null && !again;
+    const back = safeReturn(returnTo, `/${req.lang}`);
+    if (link && !(await this.mayLink(req, network))) return `/${req.lang}/sign-in?again=1&returnTo=${encodeURIComponent(back)}`;
     const state = randomBytes(24).toString('base64url');
     const begun = await this.networks
       .of(network)
@@ -46,7 +60,7 @@ export class SignIn {
       .slice(1 - MOST_LOGINS);
     req.session.logins = {
       ...Object.fromEntries(logins),
-      [state]: { network, secret: begun.secret, at: this.clock.now().getTime(), returnTo: safeReturn(returnTo, `/${req.lang}`), link: req.reader !== null },
+      [state]: { network, secret: begun.secret, at: this.clock.now().getTime(), returnTo: back, link },
     };
     await this.save(req);
     return begun.url;
@@ -86,6 +100,8 @@ export class SignIn {
       await this.audit.add({ by: fan._id, act: 'login', on: `fan:${fan._id}`, after: { network }, request: req.requestId });
       return { kind: 'signed_in', returnTo: login.returnTo };
     }
+    // Whoever is asked to prove who they are does not become somebody new by another account.
+    if (req.reader) throw new VillageError('login_failed', { network });
     await this.renew(req);
     req.session.newcomer = { sealed: this.vault.seal(JSON.stringify(linked), 'newcomer'), returnTo: login.returnTo, at: this.clock.now().getTime() };
     await this.save(req);

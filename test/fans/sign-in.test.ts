@@ -172,6 +172,36 @@ describe('signing in', () => {
     expect(identities).to.have.length(1);
   });
 
+  it('asks who one is before it links another account to a sign-in of longer ago (ASVS 7.5.1)', async () => {
+    const { fan } = await world.fan('fan4', { networks: ['x'] });
+    const browser = world.browser();
+    await browser.signIn('x', 'fan4');
+    world.clock.advance(HOUR / 5);
+    const link = async (network: 'x' | 'facebook') => {
+      const settings = await browser.go('/en/me/settings');
+      const body = browser.form(settings.text, '/sign-in/facebook');
+      return browser.send(`/en/sign-in/${network}`, { method: 'POST', body });
+    };
+    const asked = await link('facebook');
+    expect(asked.location).to.match(/\/en\/sign-in\?again=1&returnTo=%2Fen%2Fme/);
+    const page = await browser.go(asked.location ?? '');
+    expect(page.text).to.contain('Is it you?');
+    expect(page.text).to.not.contain('/sign-in/facebook');
+    // An account of one's own may be renewed all the same.
+    expect((await link('x')).location).to.contain('/oauth2/authorize');
+    const again = async (person: string) => {
+      const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+      return browser.consent(start.location ?? '', person);
+    };
+    const count = await world.context.connection.collection('fans').countDocuments();
+    expect((await again('fan5')).text).to.contain('Sign-in refused');
+    expect(await world.context.connection.collection('fans').countDocuments()).to.equal(count);
+    expect((await again('fan4')).url).to.contain('/en/me/settings');
+    const done = await browser.consent((await link('facebook')).location ?? '', 'fan4');
+    expect(done.status).to.equal(200);
+    expect((await world.context.fans.identities.of(fan._id)).map((one) => one.network)).to.have.members(['x', 'facebook']);
+  });
+
   it('signs out here: the replayed cookie is nobody', async () => {
     const browser = world.browser();
     const page = await browser.signIn('x', 'fan2');
