@@ -61,6 +61,13 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
     prefix,
     blocking: () => {
       const client = make({ maxRetriesPerRequest: null, enableOfflineQueue: true });
+      // The streams adapter reads through copies, and leaves one that waits for a Redis that is gone: they are ended with the others.
+      const copy = client.duplicate.bind(client);
+      client.duplicate = (options) => {
+        const made = copy(options);
+        all.push(made);
+        return made;
+      };
       void client.connect().catch(() => undefined);
       return client;
     },
