@@ -30,14 +30,17 @@ async function web(config: Config): Promise<() => Promise<void>> {
         resolve();
       });
     });
-    await sockets.close();
-    server.closeIdleConnections();
+    // Connections are kept for long: those whose last answer is sent meanwhile must not hold us up.
+    const idle = setInterval(() => {
+      server.closeIdleConnections();
+    }, 50);
     await Promise.race([
-      closed,
+      Promise.all([sockets.close(), closed]),
       new Promise((resolve) => {
         setTimeout(resolve, DRAIN_MS).unref();
       }),
     ]);
+    clearInterval(idle);
     await context.close();
   };
 }
