@@ -1,4 +1,7 @@
 import mongoose, { type Connection, type Model, type Schema } from 'mongoose';
+import { failWritesToClosedSockets } from './mongo-closed.js';
+
+failWritesToClosedSockets();
 
 /**
  * Opens MongoDB. Nothing waits for long (DESIGN 9: 503 within 2 s): no buffering, short selection, and every write is majority
@@ -14,6 +17,7 @@ export async function connectMongo(uri: string, name: string): Promise<Connectio
       serverSelectionTimeoutMS: 1500,
       connectTimeoutMS: 1500,
       socketTimeoutMS: 30_000,
+      waitQueueTimeoutMS: 2000,
       maxPoolSize: 50,
       minPoolSize: 2,
       heartbeatFrequencyMS: 1000,

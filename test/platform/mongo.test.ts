@@ -1,0 +1,28 @@
+import { expect } from 'chai';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import { connectMongo, isStoreAway } from '../../server/platform/mongo.js';
+
+describe('the connection to the store', () => {
+  it('answers a command that meets a socket closed a moment before', async () => {
+    const sockets: Socket[] = [];
+    const seen = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('net.client.socket', seen);
+    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'closed-sockets');
+    const ping = (): Promise<unknown> => connection.getClient().db().command({ ping: 1 });
+    try {
+      // As many connections as there are commands at once.
+      await Promise.all(Array.from({ length: 8 }, ping));
+      for (const socket of sockets) socket.destroy();
+      // Each is given one of those: their `close` has not been told yet.
+      const told = await Promise.allSettled(Array.from({ length: 8 }, ping));
+      const failures = told.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+      expect(failures).to.not.have.length(0);
+      for (const failure of failures) expect(isStoreAway(failure), String(failure)).to.equal(true);
+      expect(await ping()).to.include({ ok: 1 });
+    } finally {
+      unsubscribe('net.client.socket', seen);
+      await connection.close();
+    }
+  });
+});
