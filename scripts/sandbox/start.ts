@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
+import { createAppServer } from '../../server/platform/server.js';
 import { control } from './control.js';
 import { facebookPages, graph } from './facebook/server.js';
 import { OAuth } from './oauth.js';
 import { World } from './world.js';
 import { xSandbox } from './x/server.js';
-import { createAppServer } from '../../server/platform/server.js';
 
 export interface SandboxOptions {
   port: number;

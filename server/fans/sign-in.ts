@@ -43,7 +43,9 @@ export class SignIn {
 
   /**
    * Where to send the browser: to the network, or, where a reader may not link now, to the page that asks who they are. `again` proves a
-   * reader once more instead of linking. What is needed at its return lies in the session under the state, once, for ten minutes. */
+   * reader once more instead of linking. What is needed at its return lies in the session under the state, once, for ten
+   * minutes.
+   */
   async begin(req: Request, network: NetworkId, returnTo: unknown, again = false): Promise<string> {
     const link = req.reader !== null && !again;
     const back = safeReturn(returnTo, `/${req.lang}`);

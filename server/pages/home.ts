@@ -85,7 +85,6 @@ export function homePage(router: Router, { athletes, registry, follows, points, 
           ? {
               rows: board.rows.map((row) => ({
                 ...row,
-                name: row.name,
                 noc: nocOf(row.country),
                 me: row.fan === reader,
               })),

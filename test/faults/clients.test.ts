@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { connect } from 'node:net';
+import { until } from '../support/until.js';
 import { startWorld, type TestSocket, type World } from '../support/world.js';
 
 /** Clients that do not keep the rules of a conversation are cut, and nobody else notices (RELIABILITY F14, F15). */
@@ -13,19 +14,7 @@ describe('clients that', function () {
     world = await startWorld({ sockets: true });
     await world.athletes();
     await world.verify('athlete1', 'x');
-    await world.context.chats.open(
-      { id: 'o', name: 'o', roles: ['organiser'] },
-      {
-        _id: 'room',
-        title: { fr: 'Salle', en: 'Room' },
-        about: { fr: '', en: '' },
-        host: 'athlete1',
-        state: 'live',
-        startsAt: new Date(),
-        endsAt: new Date(Date.now() + 3_600_000),
-        fromVillage: true,
-      },
-    );
+    await world.room('room');
   });
   after(() => world.close());
 
@@ -36,13 +25,6 @@ describe('clients that', function () {
         else resolve(count);
       });
     });
-  const eventually = async (claim: () => Promise<boolean> | boolean): Promise<void> => {
-    for (let tries = 0; tries < 1500; tries += 1) {
-      if (await claim()) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error('it never became true');
-  };
   const join = async (token: string, heard: (n: number) => void): Promise<TestSocket> => {
     const socket = world.socket(token);
     socket.on('chat:said', ({ items }) => {
@@ -70,7 +52,7 @@ describe('clients that', function () {
     expect(await connections()).to.equal(before + SLOW);
     let said = 0;
     // More than the kernel keeps for a connection, so that it piles up in the process.
-    await eventually(async () => {
+    await until(async () => {
       for (let n = 0; n < 5; n += 1) {
         said += 1;
         world.context.bus.tell('chat:items', {
@@ -96,7 +78,7 @@ describe('clients that', function () {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return (await connections()) === before;
     });
-    await eventually(() => heard === said);
+    await until(() => heard === said);
     expect([healthy.connected, healthy.id]).to.deep.equal([true, id]);
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startMongodb } from '../../scripts/services/mongodb.js';
 import { end, freePort, type Service } from '../../scripts/services/process.js';
 import { startHub, type HubProcess } from '../support/processes.js';
+import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
 const ROUNDS = 10;
@@ -172,10 +173,7 @@ describe('killed under load', function () {
     const page = await fetch(`${url}/en/athletes/athlete1`);
     expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
     store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
-    for (let tries = 0; (await fetch(`${url}/readyz`)).status !== 200; tries += 1) {
-      if (tries > 100) throw new Error('it never recovered');
-      await pause(100);
-    }
+    await until(async () => (await fetch(`${url}/readyz`)).status === 200);
     expect(web.child.pid).to.equal(pid);
     expect(web.child.exitCode).to.equal(null);
   });

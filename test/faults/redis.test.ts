@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { end, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { ChatItem } from '../../server/wire.js';
+import { until } from '../support/until.js';
 import { startWorld, type TestSocket, type World } from '../support/world.js';
 
 /** Redis holds nothing that lasts: whatever befalls it, awards, sessions and the chat of a process go on (RELIABILITY F5, F13). */
@@ -31,19 +32,7 @@ describe('with a Redis that', function () {
     await world.athletes();
     for (let n = 1; n <= 9; n += 1) await world.verify(`athlete${n}`, 'x');
     await world.context.points.heal();
-    await world.context.chats.open(
-      { id: 'o', name: 'o', roles: ['organiser'] },
-      {
-        _id: 'room',
-        title: { fr: 'Salle', en: 'Room' },
-        about: { fr: '', en: '' },
-        host: 'athlete1',
-        state: 'live' as const,
-        startsAt: new Date(),
-        endsAt: new Date(Date.now() + 3_600_000),
-        fromVillage: true,
-      },
-    );
+    await world.room('room');
     for (const name of ['ann', 'ben']) people.push({ token: (await world.fan(name)).token });
     sockets = await Promise.all(
       people.map(async ({ token }) => {
@@ -63,13 +52,6 @@ describe('with a Redis that', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const eventually = async (claim: () => Promise<boolean> | boolean): Promise<void> => {
-    for (let tries = 0; tries < 300; tries += 1) {
-      if (await claim()) return;
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
-    throw new Error('it never became true');
-  };
   const follow = (athlete: string, who = 0): ReturnType<World['api']> =>
     world.api(`/athletes/${athlete}/follow`, { method: 'POST', token: people[who]?.token ?? '', body: { network: 'x' } });
   const counting = async (): Promise<boolean> => ((await world.api('/boards/hub')).body as { counting?: boolean }).counting === true;
@@ -88,7 +70,7 @@ describe('with a Redis that', function () {
     const clientId = `client-redis-${String(number).padStart(6, '0')}`;
     const answer: unknown = await sockets[0]?.socket.timeout(5000).emitWithAck('chat:say', { chat: 'room', text, clientId });
     expect(answer).to.have.property('data');
-    await eventually(() => sockets.every((one) => one.heard.includes(text)));
+    await until(() => sockets.every((one) => one.heard.includes(text)));
   }
 
   it('is killed: awards, pages, sessions and the room of a process go on; boards are counted anew when it is back', async () => {
@@ -98,7 +80,7 @@ describe('with a Redis that', function () {
     await end(redis.pid ?? 0);
     await goesOn(['athlete1', 'athlete2', 'athlete3', 'athlete4']);
     redis = await startRedis(dir, quiet, { port });
-    await eventually(async () => (await world.context.points.heal().catch((): string[] => [])).includes('hub'));
+    await until(async () => (await world.context.points.heal().catch((): string[] => [])).includes('hub'));
     await world.settle();
     expect(await counting()).to.equal(false);
     expect((await world.context.points.board('hub', { limit: 5 }))?.rows.map((row) => row.points)).to.deep.equal([4, 1]);
@@ -112,7 +94,7 @@ describe('with a Redis that', function () {
     } finally {
       process.kill(redis.pid ?? 0, 'SIGCONT');
     }
-    await eventually(async () => {
+    await until(async () => {
       await world.context.points.heal().catch(() => []);
       return (await world.context.points.board('hub', { limit: 5 }))?.rows[0]?.points === 9;
     });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { io } from 'socket.io-client';
 import { freePort } from '../../scripts/services/process.js';
 import { startHub } from '../support/processes.js';
+import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
 /** A web process that is asked to go finishes what it has begun (RELIABILITY F2). */
@@ -41,10 +42,7 @@ describe('a web process that is told to end', function () {
         body: '{"network":"x"}',
       });
     const asked = people.map(follow);
-    for (let tries = 0; slow.times > 0; tries += 1) {
-      if (tries > 500) throw new Error('the network was never asked');
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => slow.times === 0);
     const gone = web.stop();
     await left;
     const answers = await Promise.all(asked.map(async (one) => (await one).json() as Promise<{ awarded: number }>));

@@ -193,8 +193,9 @@ describe('the story', function () {
     expect(said.status).to.equal(201);
     await live.page.getByText('Can visitors read this?').waitFor();
     expect(await live.page.locator('[data-away]').isVisible()).to.equal(false);
+    const again = plain.page.waitForEvent('load');
     await plain.page.getByRole('link', { name: 'Refresh' }).click();
-    await plain.page.reload();
+    await again;
     expect(await plain.page.getByText('Can visitors read this?').count()).to.equal(1);
     await live.context.close();
     await plain.context.close();

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Wish } from '../../server/points/service.js';
+import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
 describe('boards', () => {
@@ -96,9 +97,9 @@ describe('boards', () => {
   it('drop somebody who becomes staff, and take them back', async () => {
     await world.context.fans.setRole(people[1]?.id ?? '', 'moderator', true, 'test');
     await world.context.points.settled();
-    await eventually(async () => !(await ranks()).items.some((one) => one.fan === 'ben'));
+    await until(async () => !(await ranks()).items.some((one) => one.fan === 'ben'));
     await world.context.fans.setRole(people[1]?.id ?? '', 'moderator', false, 'test');
-    await eventually(async () => (await ranks()).items[0]?.fan === 'ben');
+    await until(async () => (await ranks()).items[0]?.fan === 'ben');
   });
 
   it('show whoever stands there by the newest name they were told, whatever signs are in it, and not by an older one', async () => {
@@ -131,11 +132,3 @@ describe('boards', () => {
     expect((await ranks()).items.find((one) => one.fan === 'ann')?.points).to.equal(3);
   });
 });
-
-async function eventually(claim: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await claim()) return;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  throw new Error('it never became true');
-}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import mongoose from 'mongoose';
 import { root } from '../../scripts/root.js';
 import { plainEnv, run, StartedHub } from '../support/start.js';
+import { until } from '../support/until.js';
 
 const alive = (pid: number): boolean => {
   try {
@@ -15,10 +16,6 @@ const alive = (pid: number): boolean => {
     return false;
   }
 };
-/** Waits for what a program is about to do; a test that waits in vain ends by its own time limit. */
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await what())) await new Promise((resolve) => setTimeout(resolve, 50));
-}
 const answers = (url: string, path: string): Promise<number> =>
   fetch(`${url}${path}`).then(
     (response) => response.status,

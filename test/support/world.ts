@@ -54,6 +54,8 @@ export interface World {
   moderator(): Promise<{ id: string; roles: Role[]; name: string }>;
   verify(athlete: string, network: 'x' | 'facebook'): Promise<string>;
   athletes(): Promise<void>;
+  /** Opens a live chat with athlete1. */
+  room(slug: string): Promise<void>;
   api(
     path: string,
     options?: { method?: string; body?: unknown; token?: string; headers?: Record<string, string> },
@@ -143,6 +145,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       return { id: fan._id, roles: fan.roles, name: fan.handle };
     },
     athletes: () => context.athletes.put(ATHLETE_FACTS),
+    room: async (slug) => {
+      const [startsAt, endsAt] = [clock.now(), new Date(clock.now().getTime() + HOUR)];
+      const words = { title: { fr: 'Salle', en: 'Room' }, about: { fr: '', en: '' } };
+      await context.chats.open(
+        { id: 'o', name: 'o', roles: ['organiser'] },
+        { _id: slug, ...words, host: 'athlete1', state: 'live', startsAt, endsAt, fromVillage: true },
+      );
+    },
     verify: async (athlete, network) => {
       const by = await world.moderator();
       const opened = await context.registry.submit(by, `${network}:${athlete}`, athlete);

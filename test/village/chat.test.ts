@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { createContext, type Context } from '../../server/context.js';
 import { readConfig } from '../../server/config.js';
 import type { ChatItem } from '../../server/wire.js';
+import { until } from '../support/until.js';
 import { startWorld, type TestSocket, type World } from '../support/world.js';
 
 interface Joined {
@@ -30,10 +31,6 @@ describe('live chat', () => {
     if ('error' in answer) throw new Error(answer.error.id);
     return { socket, answer: answer.data, heard };
   };
-  const until = async (claim: () => boolean): Promise<void> => {
-    for (let tries = 0; tries < 200 && !claim(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(claim()).to.equal(true);
-  };
   const fail = (answer: Answer<unknown>): string => ('error' in answer ? answer.error.id : 'done');
 
   before(async () => {
@@ -41,19 +38,7 @@ describe('live chat', () => {
     other = await createContext(readConfig(world.env), 'other', { log: pino({ level: 'silent' }), search: false });
     await world.athletes();
     await world.verify('athlete1', 'x');
-    await world.context.chats.open(
-      { id: 'o', name: 'o', roles: ['organiser'] },
-      {
-        _id: SLUG,
-        title: { fr: 'Salle', en: 'Room' },
-        about: { fr: '', en: '' },
-        host: 'athlete1',
-        state: 'live',
-        startsAt: new Date(),
-        endsAt: new Date(Date.now() + 3_600_000),
-        fromVillage: true,
-      },
-    );
+    await world.room(SLUG);
   });
   after(async () => {
     await other.close();
@@ -279,19 +264,7 @@ describe('chat limits', () => {
   it('let five messages through in five seconds and say how long to wait', async () => {
     const world = await startWorld({ limitScale: 1 });
     await world.athletes();
-    await world.context.chats.open(
-      { id: 'o', name: 'o', roles: ['organiser'] },
-      {
-        _id: 'r',
-        title: { fr: '', en: '' },
-        about: { fr: '', en: '' },
-        host: 'athlete1',
-        state: 'live',
-        startsAt: new Date(),
-        endsAt: new Date(),
-        fromVillage: true,
-      },
-    );
+    await world.room('r');
     const { token } = await world.fan('fast');
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_x, n) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId: `client-${n}-abcdef` } })),
