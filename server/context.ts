@@ -204,8 +204,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
       await points.rules.seed();
     },
     close: async () => {
-      await points.stop();
+      // Jobs award points: they end first.
       await jobs.stop();
+      await points.stop();
       await search?.stop();
       await redis.close();
       await connection.close();

@@ -41,6 +41,8 @@ export type Handler = (payload: never) => Promise<Again | null>;
 const LEASE_MS = 60_000;
 const RENEW_MS = 20_000;
 const POLL_MS = 2000;
+/** How long one who leaves waits for the job in hand, in ms. */
+const LEAVE_MS = 5000;
 
 /**
  * Jobs are documents in MongoDB; BullMQ only wakes the worker (DESIGN 5), so a lost Redis delays and loses nothing. A handler may be
@@ -55,6 +57,8 @@ export class Jobs {
   private timer: NodeJS.Timeout | null = null;
   private draining: Promise<number> | null = null;
   private again = false;
+  private leaving = false;
+  private inHand: Pick<JobRecord, '_id' | 'holder'> | null = null;
 
   constructor(
     connection: Connection,
@@ -108,17 +112,30 @@ export class Jobs {
       this.timer = setTimeout(() => {
         void this.drain()
           .catch(() => 0)
-          .finally(poll);
+          .finally(() => {
+            if (!this.leaving) poll();
+          });
       }, POLL_MS);
     };
     poll();
   }
 
+  /** Takes no further job, and hands back the one in hand if it is not done within five seconds: another takes it over at once. */
   async stop(): Promise<void> {
+    this.leaving = true;
     if (this.timer) clearTimeout(this.timer);
     await this.waker?.close(true).catch(() => undefined);
     await this.queue?.close().catch(() => undefined);
-    await this.draining?.catch(() => 0);
+    if (!this.draining) return;
+    let late: NodeJS.Timeout | undefined;
+    await Promise.race([
+      this.draining.catch(() => 0),
+      new Promise((resolve) => {
+        late = setTimeout(resolve, LEAVE_MS);
+      }),
+    ]);
+    clearTimeout(late);
+    if (this.inHand) await this.records.updateOne(this.inHand, { $set: { until: new Date(0) } }).catch(() => undefined);
   }
 
   /** Does every job that is due now; answers how many. */
@@ -132,10 +149,10 @@ export class Jobs {
 
   private async work(): Promise<number> {
     let done = 0;
-    while (this.again) {
+    while (this.again && !this.leaving) {
       this.again = false;
       for (;;) {
-        const job = await this.claim();
+        const job = this.leaving ? null : await this.claim();
         if (!job) break;
         await this.run(job);
         done += 1;
@@ -157,6 +174,7 @@ export class Jobs {
 
   private async run(job: JobRecord): Promise<void> {
     const mine = { _id: job._id, holder: job.holder };
+    this.inHand = mine;
     const renewal = setInterval(() => {
       this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } }).catch(() => undefined);
     }, RENEW_MS);
@@ -176,6 +194,7 @@ export class Jobs {
         .catch(() => undefined);
     } finally {
       clearInterval(renewal);
+      this.inHand = null;
     }
   }
 }

@@ -16,6 +16,8 @@ const DEAD_MS = 10_000;
 /** How far back a dead process's entries are looked for behind its mark: clocks of processes differ, inserts take time. */
 const MARGIN_MS = 15 * 60_000;
 const PART = 5000;
+/** How long one who leaves waits for what is not settled yet, in ms. */
+const LEAVE_MS = 5000;
 
 /** What a killed process left (LEDGER 3): every process says each second up to when it has settled; another settles the rest. */
 export class Beats {
@@ -50,11 +52,16 @@ export class Beats {
     turn();
   }
 
-  /** Leaves in order: nothing is open, so nobody need look after us. */
+  /** Leaves in order: nothing is open, so nobody need look after us. While a store is away that cannot be, and others settle what is left. */
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    const late = setTimeout(() => {
+      this.projector.stop();
+    }, LEAVE_MS);
     await this.projector.idle();
+    clearTimeout(late);
+    this.projector.stop();
     if (this.projector.clear) await this.records.deleteOne({ _id: this.process }).catch(() => undefined);
   }
 

@@ -111,7 +111,6 @@ export class Points {
     this.timer = null;
     await this.ledger.idle();
     await this.beats.stop();
-    this.projector.stop();
   }
 
   /** All entries of a flush become one piece of news, a line a fan. */

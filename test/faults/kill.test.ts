@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMongodb } from '../../scripts/services/mongodb.js';
 import { end, freePort, type Service } from '../../scripts/services/process.js';
-import { startHub, type HubProcess } from '../support/processes.js';
+import { followAt, startHub, type HubProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -67,12 +67,7 @@ describe('killed under load', function () {
           const late = new AbortController();
           let timer: NodeJS.Timeout | undefined;
           const answer = await Promise.race([
-            fetch(`${url}/api/v1/athletes/${athlete}/follow`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-              body: '{"network":"x"}',
-              signal: late.signal,
-            }).then(
+            followAt(url, token, athlete, late.signal).then(
               async (response) => (response.ok ? ((await response.json()) as { verdict: string }) : null),
               () => null,
             ),
@@ -161,11 +156,7 @@ describe('killed under load', function () {
     const pid = web.child.pid;
     await store.stop();
     const begun = Date.now();
-    const answer = await fetch(`${url}/api/v1/athletes/athlete1/follow`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${tokens[0]?.token ?? ''}` },
-      body: '{"network":"x"}',
-    });
+    const answer = await followAt(url, tokens[0]?.token ?? '', 'athlete1');
     expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '2']);
     expect(Date.now() - begun).to.be.lessThan(5000);
     expect((await fetch(`${url}/readyz`)).status).to.equal(503);

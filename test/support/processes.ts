@@ -39,3 +39,12 @@ export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv): 
   };
   return { child, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
 }
+
+/** A fan's click on Follow at the hub with this address, by the API. */
+export const followAt = (url: string, token: string, athlete: string, signal?: AbortSignal): Promise<Response> =>
+  fetch(`${url}/api/v1/athletes/${athlete}/follow`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: '{"network":"x"}',
+    ...(signal ? { signal } : {}),
+  });
