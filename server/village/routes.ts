@@ -112,6 +112,10 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
   router.get('/chats/:slug', personal, async (req) => {
     await room(req, 200, '', null);
   });
+  // A link from the room to its own end would only scroll: by this way round the browser reads it anew.
+  router.get('/chats/:slug/latest', personal, (req, res) => {
+    seeOther(res, `/${req.lang}/chats/${encodeURIComponent(param(req, 'slug'))}#end`);
+  });
   router.post('/chats/:slug/say', personal, csrfCheck, async (req, res) => {
     const reader = requireReader(req);
     const given = SayForm.safeParse(req.body);
