@@ -8,6 +8,7 @@ import { awards, firstLink, STARS } from './bench/follows.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
 import { closed, open, type Shot } from './bench/load.js';
 import { chats } from './bench/rooms.js';
+import { storm } from './bench/storm.js';
 import { cpu, row, rows, say, setting, text } from './bench/table.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
@@ -34,6 +35,19 @@ function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<
     child.once('exit', (code) => {
       reject(new Error(`${file} ended with ${String(code)}`));
     });
+  });
+}
+/** Ends a program that was started here, and waits for its end. */
+function gone(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    child.once('exit', () => {
+      resolve();
+    });
+    child.kill('SIGTERM');
   });
 }
 async function boards(hub: BenchHub): Promise<void> {
@@ -151,7 +165,7 @@ try {
   const hub = await prepare(services[0]?.url ?? '', services[1]?.url ?? '', await freePort(), dir, STARS);
   await hub.context.points.heal();
   const bare = await program('scripts/bench/bare.js', [], {});
-  const web = await program('server/main.js', ['web'], hub.env);
+  let web = await program('server/main.js', ['web'], hub.env);
   children.push(bare.child, web.child);
   const bareUrl = bare.message.url ?? '';
   const pid = web.child.pid ?? 0;
@@ -160,6 +174,12 @@ try {
   if (wanted('link')) await firstLink(hub);
   if (wanted('pages')) await pages(hub, bareUrl, pid);
   if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, pid);
+  if (wanted('storm'))
+    await storm(hub, setting('sockets', 5000), bareUrl, async () => {
+      await gone(web.child);
+      web = await program('server/main.js', ['web'], hub.env);
+      children.push(web.child);
+    });
   if (wanted('search')) await search(hub);
   if (wanted('boards')) await boards(hub);
   const width = Math.max(...rows.map((one) => one.scenario.length));
@@ -174,15 +194,7 @@ try {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
-await Promise.all(
-  children.map(
-    (child) =>
-      new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-        child.kill('SIGTERM');
-      }),
-  ),
-);
+await Promise.all(children.map(gone));
 await Promise.all(services.map((one) => one.stop()));
 rmSync(dir, { recursive: true, force: true });
 process.exit();

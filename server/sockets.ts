@@ -194,11 +194,16 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
       if (!room.startsWith('chat:')) continue;
       const chat = room.slice('chat:'.length);
       void (async () => {
-        const [count, last] = await Promise.all([chats.presence(chat, village.adapter.rooms.get(room)?.size ?? 0), chats.last(chat)]);
+        const here = village.adapter.rooms.get(room)?.size ?? 0;
+        const [count, last] = await Promise.all([chats.tellHere(chat, here).then(() => chats.count(chat, here)), chats.last(chat)]);
         village.local.to(room).volatile.emit('chat:presence', { chat, count, last });
       })().catch(() => undefined);
     }
   }, PRESENCE_MS);
+
+  village.adapter.on('delete-room', (room: string) => {
+    if (room.startsWith('chat:')) void chats.tellHere(room.slice('chat:'.length), 0);
+  });
 
   return {
     io,

@@ -1,5 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
+import { Fresh } from '../platform/fresh.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import { itemModel, type ItemRecord } from './chat.model.js';
 
@@ -15,11 +16,16 @@ interface Room {
   last: number | null;
   waiting: Waiting[];
   flushing: Promise<void> | null;
+  /** Another one whenever something new is heard: what was read before is not answered any more. */
+  edition: number;
 }
 
 const BATCH = 100;
 const QUEUE_LIMIT = 5000;
 const PATIENCE_MS = 2000;
+/** How old a read may be where the news of another process was lost, in ms, and how many different ones are kept. */
+const READ_MS = 500;
+const READS = 64;
 
 /**
  * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a process; what arrives meanwhile is the
@@ -29,6 +35,9 @@ const PATIENCE_MS = 2000;
 export class Delivery {
   private readonly records: Model<ItemRecord>;
   private readonly rooms = new Map<string, Room>();
+  /** What was read lately: after a restart thousands ask for the same at once. */
+  private readonly reads = new Fresh<ItemRecord[]>(READ_MS, READS);
+  private editions = 0;
 
   /** @param spoken hears what was stored, after it was stored, in order */
   constructor(
@@ -40,7 +49,7 @@ export class Delivery {
 
   private room(chat: string): Room {
     let room = this.rooms.get(chat);
-    if (!room) this.rooms.set(chat, (room = { last: null, waiting: [], flushing: null }));
+    if (!room) this.rooms.set(chat, (room = { last: null, waiting: [], flushing: null, edition: (this.editions += 1) }));
     return room;
   }
 
@@ -56,10 +65,12 @@ export class Delivery {
     });
   }
 
-  /** Another process numbered items up to this one. */
+  /** Items were numbered up to this one, here or by another process. */
   heard(chat: string, n: number): void {
     const room = this.rooms.get(chat);
-    if (room && room.last !== null && room.last < n) room.last = n;
+    if (!room) return;
+    room.edition = this.editions += 1;
+    if (room.last !== null && room.last < n) room.last = n;
   }
 
   /** The last number of a chat as the store has it. */
@@ -70,6 +81,7 @@ export class Delivery {
       .lean();
     const n = found?.n ?? 0;
     const room = this.room(chat);
+    if (n > (room.last ?? 0)) room.edition = this.editions += 1;
     room.last = Math.max(room.last ?? 0, n);
     return n;
   }
@@ -130,6 +142,7 @@ export class Delivery {
       const good = items.slice(0, stored);
       if (good.length > 0) {
         room.last = Math.max(room.last ?? 0, first + good.length - 1);
+        room.edition = this.editions += 1;
         this.spoken(chat, good);
         for (const item of good) answer(item);
         open = open.slice(stored);
@@ -152,21 +165,26 @@ export class Delivery {
   }
 
   /** Items after `n` as they look now, oldest first. */
-  async after(chat: string, n: number, limit: number): Promise<ItemRecord[]> {
-    return this.records
-      .find({ chat, n: { $gt: n } })
-      .sort({ n: 1 })
-      .limit(limit)
-      .lean<ItemRecord[]>();
+  after(chat: string, n: number, limit: number): Promise<ItemRecord[]> {
+    return this.reads.get(`${chat}|${this.room(chat).edition}|${n}|${limit}`, () =>
+      this.records
+        .find({ chat, n: { $gt: n } })
+        .sort({ n: 1 })
+        .limit(limit)
+        .lean<ItemRecord[]>()
+        .exec(),
+    );
   }
 
   /** The newest items, oldest first. */
-  async newest(chat: string, limit: number): Promise<ItemRecord[]> {
-    const found = await this.records
-      .find({ chat, n: { $gt: 0 } })
-      .sort({ n: -1 })
-      .limit(limit)
-      .lean<ItemRecord[]>();
-    return found.reverse();
+  newest(chat: string, limit: number): Promise<ItemRecord[]> {
+    return this.reads.get(`${chat}|${this.room(chat).edition}|newest|${limit}`, async () => {
+      const found = await this.records
+        .find({ chat, n: { $gt: 0 } })
+        .sort({ n: -1 })
+        .limit(limit)
+        .lean<ItemRecord[]>();
+      return found.reverse();
+    });
   }
 }

@@ -23,6 +23,7 @@ export interface Speaker {
 const FRESH_MS = 2000;
 const HISTORY = 100;
 const PRESENCE_S = 15;
+const COUNT_MS = 1000;
 /** A visitor for whom items are shown. */
 export type Viewer = string | null;
 
@@ -32,6 +33,7 @@ export class Chats {
   private readonly delivery: Delivery;
   private readonly lists = new Fresh<ChatRecord[]>(FRESH_MS);
   private readonly cache = new Fresh<ChatRecord | null>(FRESH_MS);
+  private readonly counts = new Fresh<Record<string, string>>(COUNT_MS);
 
   constructor(
     connection: Connection,
@@ -169,20 +171,34 @@ export class Chats {
     return this.delivery.last(slug).catch(() => this.delivery.known(slug));
   }
 
-  /** Says how many are in a room on this process (−1: says nothing) and answers how many are everywhere. Absolute counts; a dead process's fade. */
-  async presence(slug: string, here: number): Promise<number> {
-    const key = `${this.redis.prefix}presence:${slug}`;
-    const now = Math.floor(Date.now() / 1000);
+  /** Tells how many are in a room on this process: an absolute count, that of a dead process fades. Nobody left: the room is forgotten here. */
+  async tellHere(slug: string, here: number): Promise<void> {
     if (here === 0) this.delivery.leave(slug);
-    try {
-      if (here >= 0) await this.redis.commands.multi().hset(key, this.bus.process, `${here}:${now}`).expire(key, 60).exec();
-      const all = await this.redis.commands.hgetall(key);
-      return Object.values(all)
-        .map((text) => text.split(':').map(Number))
-        .filter(([, at]) => (at ?? 0) > now - PRESENCE_S)
-        .reduce((sum, [count]) => sum + (count ?? 0), 0);
-    } catch {
-      return Math.max(0, here);
+    const key = this.presenceKey(slug);
+    await this.redis.commands
+      .multi()
+      .hset(key, this.bus.process, `${here}:${Math.floor(Date.now() / 1000)}`)
+      .expire(key, 60)
+      .exec()
+      .catch(() => null);
+  }
+
+  /**
+   * How many are in a room everywhere: what other processes told, at most a second late, and those here, if given, as they are now. While Redis is
+   * away, those here.
+   */
+  async count(slug: string, here?: number): Promise<number> {
+    const since = Math.floor(Date.now() / 1000) - PRESENCE_S;
+    const told = await this.counts.get(slug, () => this.redis.commands.hgetall(this.presenceKey(slug))).catch(() => ({}));
+    let sum = here ?? 0;
+    for (const [process, text] of Object.entries(told)) {
+      const [count = 0, at = 0] = text.split(':').map(Number);
+      if (at > since && (here === undefined || process !== this.bus.process)) sum += count;
     }
+    return sum;
+  }
+
+  private presenceKey(slug: string): string {
+    return `${this.redis.prefix}presence:${slug}`;
   }
 }

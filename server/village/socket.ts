@@ -50,7 +50,7 @@ export function chatEvents(socket: VillageSocket, { chats, limits, reader, refus
       await socket.join(chatRoom(chat));
       if (socket.disconnected) await socket.leave(chatRoom(chat));
       const { items, last } = await chats.items(chat, who.id, after, 200);
-      return { chat, state: found.state, items, last, count: await chats.presence(chat, socket.nsp.adapter.rooms.get(chatRoom(chat))?.size ?? 0) };
+      return { chat, state: found.state, items, last, count: await chats.count(chat, socket.nsp.adapter.rooms.get(chatRoom(chat))?.size ?? 0) };
     }),
   );
   socket.on(

@@ -69,7 +69,7 @@ describe('live chat', () => {
   it('has no holes whatever two processes say at once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 40 }), async (acts) => {
-        const before = (await world.context.chats.items(SLUG, null, undefined)).last;
+        const before = await world.context.chats.last(SLUG);
         const said = await Promise.all(
           acts.map(([here, who], at) => (here ? world.context : other).chats.say({ id: `p${who}`, name: `p${who}`, roles: [] }, SLUG, `m${at}`, id())),
         );
@@ -109,6 +109,45 @@ describe('live chat', () => {
       });
     });
     expect([told, heard.some((one) => one.text === 'unheard')]).to.deep.equal([item.n, false]);
+  });
+
+  it('reads once for all who come back at the same time, and anew as soon as something is said', async () => {
+    await world.room('crowd');
+    const { chats, connection } = world.context;
+    const speak = (text: string): Promise<unknown> => chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
+    const crowd = async (): Promise<string[]> =>
+      (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(({ items }) => items.map((one) => one.text).join());
+    let reads = 0;
+    await speak('one');
+    connection.set('debug', (collection: string, method: string) => (reads += Number(collection === 'chat_items' && method === 'find')));
+    expect(new Set(await crowd())).to.deep.equal(new Set(['one']));
+    expect(reads).to.equal(1);
+    await speak('two');
+    expect(new Set(await crowd())).to.deep.equal(new Set(['one,two']));
+    expect(reads).to.equal(2);
+    connection.set('debug', false);
+    await other.chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', 'three', id());
+    await until(async () => (await crowd())[0] === 'one,two,three');
+  });
+
+  it('counts who is in a room, here at once and elsewhere as it is told, and forgets who has left', async () => {
+    await world.room('counted');
+    const enter = async (name: string): Promise<{ socket: TestSocket; count: number }> => {
+      const socket = world.socket((await world.fan(name)).token);
+      const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
+      return { socket, count: 'data' in answer ? answer.data.count : -1 };
+    };
+    const [first, second] = [await enter('ann'), await enter('ben')];
+    expect([first.count, second.count]).to.deep.equal([1, 2]);
+    await other.chats.tellHere('counted', 5);
+    await until(async () => (await world.context.chats.count('counted', 2)) === 7);
+    // As the hub tells every five seconds.
+    await world.context.chats.tellHere('counted', 2);
+    await until(async () => (await other.chats.count('counted')) === 7);
+    for (const { socket } of [first, second]) socket.disconnect();
+    await until(async () => (await other.chats.count('counted')) === 5);
+    await other.chats.tellHere('counted', 0);
+    await until(async () => (await other.chats.count('counted')) === 0);
   });
 
   it('shows the host as host and a moderator as moderator', async () => {

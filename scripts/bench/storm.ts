@@ -1,0 +1,103 @@
+import { io, type Socket } from 'socket.io-client';
+import type { BenchHub } from './hub.js';
+import { bulkFans } from './hub.js';
+import { row, say } from './table.js';
+
+const SLUG = 'storm';
+/** As the pages connect (public/live/connection.ts): spread over some seconds. */
+const MANNERS = { transports: ['websocket'], forceNew: true, reconnectionDelay: 500, reconnectionDelayMax: 5000, randomizationFactor: 0.8 };
+
+interface Seat {
+  socket: Socket;
+  last: number;
+  heard: Set<number>;
+  joined: boolean;
+}
+type Joined = { data: { items: { n: number }[]; last: number } } | { error: unknown };
+
+/** A client that behaves like the page: joins behind the last number it has, at every connection. */
+function seat(url: string, token: string): Seat {
+  const socket = io(`${url}/village`, { ...MANNERS, auth: { token } });
+  const one: Seat = { socket, last: 0, heard: new Set(), joined: false };
+  const take = (items: { n: number }[]): void => {
+    for (const { n } of items) one.heard.add(n);
+    while (one.heard.has(one.last + 1)) one.last += 1;
+  };
+  socket.on('connect', () => {
+    socket.emit('chat:join', { chat: SLUG, after: one.last }, (answer: Joined) => {
+      if ('error' in answer) return;
+      take(answer.data.items);
+      one.joined = true;
+    });
+  });
+  socket.on('chat:said', ({ items }: { items: { n: number }[] }) => {
+    take(items);
+  });
+  socket.on('disconnect', () => {
+    one.joined = false;
+  });
+  return one;
+}
+
+async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number): Promise<number> {
+  const begun = performance.now();
+  while (!seats.every(ready)) {
+    if (performance.now() - begun > seconds * 1000) throw new Error(`${seats.filter((one) => !ready(one)).length} of ${seats.length} never came back`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return (performance.now() - begun) / 1000;
+}
+
+/** The web process is restarted under so many sockets in one room, and things are said meanwhile: how long until all are back and have heard them. */
+export async function storm(hub: BenchHub, sockets: number, bare: string, restart: () => Promise<void>): Promise<void> {
+  const people = await bulkFans(hub.context, sockets, 'storm');
+  const speaker = { id: hub.organiser, name: 'o', roles: ['organiser'] as const };
+  const [startsAt, endsAt] = [new Date(), new Date(Date.now() + 1e7)];
+  const words = { title: { fr: 'b', en: 'b' }, about: { fr: '', en: '' } };
+  await hub.context.chats.open(speaker, { _id: SLUG, ...words, host: 'star1', state: 'live', startsAt, endsAt, fromVillage: true });
+  let said = 0;
+  const speak = async (): Promise<void> => {
+    said += 1;
+    await hub.context.chats.say(speaker, SLUG, `word ${said}`, `storm-${said}-client`);
+  };
+  for (let n = 0; n < 20; n += 1) await speak();
+
+  const begun = performance.now();
+  const alone = Array.from({ length: sockets }, () => io(bare, MANNERS));
+  await Promise.all(
+    alone.map(
+      (socket) =>
+        new Promise<void>((resolve) => {
+          socket.once('connect', () => {
+            resolve();
+          });
+        }),
+    ),
+  );
+  const aloneSeconds = (performance.now() - begun) / 1000;
+  for (const socket of alone) socket.disconnect();
+
+  const seats: Seat[] = [];
+  for (let from = 0; from < sockets; from += 100) {
+    const part = people.slice(from, from + 100).map(({ token }) => seat(hub.url, token));
+    await all(part, (one) => one.joined && one.last === said, 30);
+    seats.push(...part);
+  }
+  say(`${sockets} sockets are in; the web process is restarted under them`);
+  const speaking = setInterval(() => {
+    void speak();
+  }, 500);
+  const gone = performance.now();
+  await restart();
+  const away = (performance.now() - gone) / 1000;
+  const back = await all(seats, (one) => one.joined, 120);
+  clearInterval(speaking);
+  const heard = await all(seats, (one) => one.last >= said, 30);
+  for (const one of seats) one.socket.disconnect();
+  row(
+    `restart under ${sockets} sockets`,
+    `away ${away.toFixed(1)} s; all back ${back.toFixed(1)} s later and ${heard.toFixed(1)} s on with all of ${said} items`,
+    `socket.io alone: as many connect in ${aloneSeconds.toFixed(1)} s`,
+    '15 / 6 s',
+  );
+}
