@@ -1,44 +1,10 @@
-import { io, type Socket } from 'socket.io-client';
+import { io } from 'socket.io-client';
 import type { BenchHub } from './hub.js';
 import { bulkFans } from './hub.js';
+import { MANNERS, seat, type Seat } from './seat.js';
 import { row, say } from './table.js';
 
 const SLUG = 'storm';
-/** As the pages connect (public/live/connection.ts): spread over some seconds. */
-const MANNERS = { transports: ['websocket'], forceNew: true, reconnectionDelay: 500, reconnectionDelayMax: 5000, randomizationFactor: 0.8 };
-
-interface Seat {
-  socket: Socket;
-  last: number;
-  heard: Set<number>;
-  joined: boolean;
-}
-type Joined = { data: { items: { n: number }[]; last: number } } | { error: unknown };
-
-/** A client that behaves like the page: joins behind the last number it has, at every connection. */
-function seat(url: string, token: string): Seat {
-  const socket = io(`${url}/village`, { ...MANNERS, auth: { token } });
-  const one: Seat = { socket, last: 0, heard: new Set(), joined: false };
-  const take = (items: { n: number }[]): void => {
-    for (const { n } of items) one.heard.add(n);
-    while (one.heard.has(one.last + 1)) one.last += 1;
-  };
-  socket.on('connect', () => {
-    socket.emit('chat:join', { chat: SLUG, after: one.last }, (answer: Joined) => {
-      if ('error' in answer) return;
-      take(answer.data.items);
-      one.joined = true;
-    });
-  });
-  socket.on('chat:said', ({ items }: { items: { n: number }[] }) => {
-    take(items);
-  });
-  socket.on('disconnect', () => {
-    one.joined = false;
-  });
-  return one;
-}
-
 async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number): Promise<number> {
   const begun = performance.now();
   while (!seats.every(ready)) {
@@ -79,7 +45,7 @@ export async function storm(hub: BenchHub, sockets: number, bare: string, restar
 
   const seats: Seat[] = [];
   for (let from = 0; from < sockets; from += 100) {
-    const part = people.slice(from, from + 100).map(({ token }) => seat(hub.url, token));
+    const part = people.slice(from, from + 100).map(({ token }) => seat(hub.url, SLUG, token));
     await all(part, (one) => one.joined && one.last === said, 30);
     seats.push(...part);
   }
