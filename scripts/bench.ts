@@ -13,7 +13,7 @@ import { cpu, row, rows, say, setting, text } from './bench/table.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
-import { freePort, onPath, startServer, end, type Service } from './services/process.js';
+import { freePort, onPath, startedService, startServer, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
@@ -154,7 +154,7 @@ try {
       port,
       log: join(dir, 'rs.log'),
     });
-    services.push({ url: `mongodb://127.0.0.1:${port}/?directConnection=true`, kind: 'secantusd-rs', pid: child.pid ?? 0, stop: () => end(child.pid ?? 0) });
+    services.push(startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'secantusd-rs', child));
   } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }));
   services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }));
   say(

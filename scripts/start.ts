@@ -9,7 +9,7 @@ import { seedDemo } from './demo/seed.js';
 import { dataDir, demoEnv, nodeOptions, secretsOf, writeWhole, type RunFile } from './env.js';
 import { root } from './root.js';
 import { end, listens, runs, type Service } from './services/process.js';
-import { startStores } from './services/stores.js';
+import { keepStores, startStores } from './services/stores.js';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
@@ -42,6 +42,16 @@ let run: RunFile | null = null;
 
 function writeRun(): void {
   if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
+}
+
+function writeStores(): void {
+  writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: services.map(({ pid }) => pid).filter((pid) => pid !== null) }));
+}
+
+function replaceStore(old: Service, now: Service): void {
+  services.splice(services.indexOf(old), 1, now);
+  if (stopping) void now.stop();
+  else writeStores();
 }
 
 /** Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it first said when ready. */
@@ -135,7 +145,8 @@ async function demo(): Promise<void> {
   const begun = Date.now();
   const { mongodb, redis } = await startStores(dir, say);
   services.push(mongodb, redis);
-  writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: [mongodb.pid, redis.pid].filter((pid) => pid !== null) }));
+  writeStores();
+  keepStores(dir, { mongodb, redis }, { say, stopping: () => stopping, replaced: replaceStore });
   say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
 
   const networks = {

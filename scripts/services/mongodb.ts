@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
-import { end, freePort, onPath, startServer, type Service } from './process.js';
+import { freePort, givenService, onPath, startedService, startServer, type Service } from './process.js';
 import { havePythonStores, pythonStores } from './python.js';
 
 type Kind = 'mongod' | 'mongod-fetched' | 'secantusdb';
@@ -70,7 +70,7 @@ async function choose(dir: string, say: (line: string) => void): Promise<{ kind:
  * Finds or starts MongoDB in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install.
  */
 export async function startMongodb(dir: string, say: (line: string) => void, options: { port?: number; given?: string | undefined } = {}): Promise<Service> {
-  if (options.given) return { url: options.given, kind: 'given', pid: null, stop: () => Promise.resolve() };
+  if (options.given) return givenService(options.given);
   mkdirSync(join(dir, 'files'), { recursive: true });
   const { kind, program } = await choose(dir, say);
   const port = options.port ?? (await freePort());
@@ -105,8 +105,7 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
     });
   }
   writeFileSync(join(dir, 'kind'), kind === 'secantusdb' ? kind : 'mongod');
-  const pid = child.pid ?? 0;
-  return { url: `mongodb://127.0.0.1:${port}/?directConnection=true`, kind, pid, stop: () => end(pid) };
+  return startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, kind, child);
 }
 
 /** A mongod of ours is a replica set of one, because transactions and majority reads need a set. */

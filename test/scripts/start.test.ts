@@ -114,6 +114,17 @@ describe('npm start', function () {
     expect(await me()).to.equal(200);
   });
 
+  it('starts killed stores again, on what they held, and signs nobody out', async () => {
+    const pids = (): number[] => (JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as { pids: number[] }).pids;
+    const before = pids();
+    for (const pid of before) process.kill(pid, 'SIGKILL');
+    await until(() => pids().every((pid) => !before.includes(pid)));
+    await until(async () => (await answers(hub.running.web.url, '/readyz')) === 200);
+    expect(await me()).to.equal(200);
+    await until(async () => ((await (await fetch(`${hub.running.web.url}/api/v1/boards/hub`)).json()) as { counting?: boolean }).counting !== true);
+    expect(pids().every(alive)).to.equal(true);
+  });
+
   it('refuses a second hub on the same folder and leaves the first one alone', async () => {
     const second = await run(['scripts/run.mjs', 'start'], { ...hub.env, PORT: '0', SANDBOX_PORT: '30000' });
     expect(second.code).to.equal(1);
