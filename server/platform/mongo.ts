@@ -83,7 +83,7 @@ export async function insertAll(records: { collection: { name: string }; db: Con
     writeConcernError?: { errmsg: string };
   };
   const other = writeErrors.find((one) => one.code !== 11000);
-  if (other) throw new Error(other.errmsg);
+  if (other) throw new mongoose.mongo.MongoServerError(other);
   // Stored here and perhaps not elsewhere: whether it lasts is not known.
   if (writeConcernError) throw new mongoose.mongo.MongoNetworkError(writeConcernError.errmsg);
   return writeErrors.map((one) => one.index);
@@ -92,12 +92,30 @@ export async function insertAll(records: { collection: { name: string }; db: Con
 /** A unique key refused an insert. Which one is decided by reading, never by the message (DESIGN 4). */
 export const isDuplicate = (error: unknown): boolean => (error as { code?: number } | null)?.code === 11000;
 
-/** The store did not answer, or cannot be reached: the caller may try again later. */
+/** Names of the driver's errors where no answer came. */
+const AWAY_NAMES = new Set([
+  'MongoServerSelectionError',
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoNotConnectedError',
+  'MongoTopologyClosedError',
+  'MongoPoolClearedError',
+  'PoolClearedError',
+  'MongooseServerSelectionError',
+  'PoolClearedOnNetworkError',
+  'MongoPoolClosedError',
+  'MongoOperationTimeoutError',
+  'MongoClientClosedError',
+  'MongoWaitQueueTimeoutError',
+]);
+/**
+ * Codes by which a server says that it cannot now: another primary is being chosen, it is being shut down, a time limit passed, the disk
+ * is full, it broke (MongoDB's error_codes.yml). Whether a write was stored is as unknown as without an answer.
+ */
+const AWAY_CODES = new Set([1, 6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]);
+
+/** The store did not answer, cannot be reached, or says that it cannot now: the caller may try again later. */
 export function isStoreAway(error: unknown): boolean {
-  const name = (error as { name?: string } | null)?.name ?? '';
-  return (
-    /^(MongoServerSelectionError|MongoNetworkError|MongoNetworkTimeoutError|MongoNotConnectedError|MongoTopologyClosedError|MongoPoolClearedError|PoolClearedError|MongooseServerSelectionError|PoolClearedOnNetworkError|MongoPoolClosedError|MongoOperationTimeoutError|MongoClientClosedError|MongoWaitQueueTimeoutError)$/.test(
-      name,
-    ) || (error as { message?: string } | null)?.message?.includes('before initial connection') === true
-  );
+  const { name = '', code, message } = (error ?? {}) as { name?: string; code?: number | string; message?: string };
+  return AWAY_NAMES.has(name) || (name === 'MongoServerError' && AWAY_CODES.has(code as number)) || message?.includes('before initial connection') === true;
 }

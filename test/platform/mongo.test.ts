@@ -25,4 +25,11 @@ describe('the connection to the store', () => {
       await connection.close();
     }
   });
+
+  it('is told from a refusal of the store by name and code', () => {
+    const told = (name: string, code?: number): boolean => isStoreAway(Object.assign(new Error('x'), { name, code }));
+    for (const code of [10107, 11600, 14031]) expect(told('MongoServerError', code), String(code)).to.equal(true);
+    for (const code of [11000, 121, 2]) expect(told('MongoServerError', code), String(code)).to.equal(false);
+    expect([told('MongoNetworkError'), told('TypeError', 10107), isStoreAway(null), isStoreAway('away')]).to.deep.equal([true, false, false, false]);
+  });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import mongoose from 'mongoose';
 import { createContext, type Context } from '../../server/context.js';
 import { readConfig } from '../../server/config.js';
 import type { Wish } from '../../server/points/service.js';
@@ -101,6 +102,27 @@ describe('the ledger', () => {
     world.clock.advance(25 * HOUR);
     expect((await world.context.points.record(wish(who, '1', 'give'))).head.after.points).to.equal(1);
     world.clock.advance(-25 * HOUR);
+  });
+
+  it('asks again when the store cannot now, whether it had stored the entry or not, and gives one point', async () => {
+    const { db } = world.context.connection;
+    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+    for (const stored of [false, true]) {
+      const who = fan();
+      let refusals = 0;
+      Object.assign(db as object, {
+        command: async (what: { insert?: string }): Promise<unknown> => {
+          if (what.insert !== 'entries' || refusals > 0) return command(what);
+          refusals += 1;
+          if (stored) await command(what);
+          // Another primary is being chosen.
+          throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
+        },
+      });
+      const outcome = await world.context.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+      expect([refusals, outcome.entry?.delta, outcome.head.after.points]).to.deep.equal([1, 1, 1]);
+      expect(await world.context.connection.collection('entries').countDocuments({ fan: who })).to.equal(1);
+    }
   });
 
   it('gives one point to twenty askings at once over two processes', async () => {
