@@ -8,6 +8,7 @@ interface Answer {
   points: number;
   unlocked: { slug: string; title: string }[];
   open?: string;
+  waitsUntil?: string;
 }
 
 /** Asks again a few times: a network may need a moment to know of a follow that was just made. */
@@ -57,6 +58,7 @@ async function ask(part: HTMLElement): Promise<void> {
     }
     (document.getElementById(id)?.querySelector<HTMLElement>('button, a') ?? document.querySelector<HTMLElement>('#main'))?.focus();
     const [video] = last.unlocked;
+    if (last.waitsUntil) say(words?.waits ?? '');
     if (last.awarded === 1) say(video ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}` : (words?.awarded ?? ''));
     return;
   }

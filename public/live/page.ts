@@ -3,13 +3,11 @@ export interface Words {
   awarded: string;
   unlocked: string;
   asking: Record<string, string>;
-  done: Record<string, string>;
   no: Record<string, string>;
   unknown: Record<string, string>;
+  waits: string;
   failed: string;
-  torn: string;
   points: string;
-  back: string;
   progress: string;
   lang: string;
 }

@@ -99,7 +99,20 @@ export function athleteApi(router: Router, parts: AthletePageParts): void {
   });
 }
 
-const NOTICES = new Set(['awarded', 'unlocked', 'already', 'no', 'unknown', 'undone', 'waits', 'still_following', 'not_linked', 'not_verified', 'own_account']);
+const NOTICES = new Set([
+  'awarded',
+  'unlocked',
+  'already',
+  'no',
+  'unknown',
+  'undone',
+  'waits',
+  'still_following',
+  'not_linked',
+  'not_verified',
+  'not_supported',
+  'own_account',
+]);
 
 /** The athlete's page. An old slug is sent to the current one. */
 export function athletePage(router: Router, parts: AthletePageParts): void {
@@ -121,12 +134,14 @@ export function athletePage(router: Router, parts: AthletePageParts): void {
     const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
     const earning = accounts.filter((one) => one.earns);
     const { notice, network } = req.query;
+    const here = accounts.find((one) => one.network === network)?.mode === 'hub';
     const said =
       typeof notice === 'string' && NOTICES.has(notice)
         ? {
             id: notice,
             good: ['awarded', 'unlocked', 'already', 'undone'].includes(notice),
-            text: words.t(req.lang, `follows.notice.${notice}`, {
+            // Only what the network was asked about is said to be confirmed by it.
+            text: words.t(req.lang, `follows.notice.${notice === 'awarded' && here ? 'awardedHere' : notice}`, {
               name: athlete.name,
               network: words.t(req.lang, `networks.${network === 'facebook' ? 'facebook' : 'x'}`),
             }),

@@ -3,7 +3,7 @@ import type { Athletes } from '../athletes/service.js';
 import { cardOf } from '../athletes/present.js';
 import type { Fans } from '../fans/service.js';
 import { mayModerate } from '../fans/service.js';
-import { InputError, VillageError } from '../errors.js';
+import { VillageError } from '../errors.js';
 import { csrfCheck } from '../platform/guard.js';
 import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
@@ -96,8 +96,8 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
     await limits.count('submit', reader.id);
     const given = Submit.safeParse(req.body);
     const typed = req.body as { account?: string; athlete?: string };
-    const again = async (id: string, params: Record<string, string | number> = {}): Promise<void> =>
-      queue(req, 400, { text: words.t(req.lang, `registry.wrong.${id}`, params), account: typed.account ?? '', athlete: typed.athlete ?? '' });
+    const again = async (id: string, status = 400, params: Record<string, string> = {}): Promise<void> =>
+      queue(req, status, { text: words.t(req.lang, `registry.wrong.${id}`, params), account: typed.account ?? '', athlete: typed.athlete ?? '' });
     if (!given.success) {
       await again('fields');
       return;
@@ -110,12 +110,16 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
         seeOther(res, `/${req.lang}/moderation/cases/${String(error.extra['case'])}`);
         return;
       }
-      if (!(error instanceof VillageError) || error instanceof InputError || error.status >= 500) throw error;
-      await again(error.id, error.params);
+      if (!(error instanceof VillageError)) throw error;
+      if (error.id === 'network_down') await again(error.id, 502, { network: words.t(req.lang, `networks.${String(error.params['network'])}`) });
+      else if (error.status < 500) await again(error.id);
+      else throw error;
     }
   });
 
   const showCase = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, wrong: string | null): Promise<void> => {
+    // What was typed and refused stays in the form.
+    const { decision, reason } = (req.body ?? {}) as { decision?: string; reason?: string };
     const { account, athlete, others, alike, log } = await registry.caseOf(requireReader(req), param(req, 'id'));
     const names = await Promise.all(
       [...new Set(log.map((line) => line.by))].map(async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id]),
@@ -143,6 +147,7 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
         sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
         log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: nameOf.get(line.by) ?? line.by })),
         wrong,
+        typed: { decision, reason },
         open: account.state === 'candidate',
         revocable: account.state === 'verified' || account.state === 'lapsed',
         evidence: {
