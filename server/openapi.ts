@@ -74,8 +74,8 @@ export function openApi(router: Router, publicUrl: string): void {
       '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }), open: true }) },
       '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }), open: true }) },
       '/athletes/{slug}/follow': {
-        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }),
-        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true, returnTo: true }), answer: Follow }),
+        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
+        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
       },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
       '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup, open: true }) },

@@ -1,7 +1,7 @@
 import type { Router, Request } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import { csrfCheck, safeReturn } from '../platform/guard.js';
+import { csrfCheck } from '../platform/guard.js';
 import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
 import type { Limits } from '../platform/limits.js';
 import { FollowBody } from './schema.js';
@@ -35,7 +35,7 @@ export function followsApi(router: Router, follows: Follows, athletes: Athletes,
   });
 }
 
-/** The same acts by form: 303 back to where the fan was, with what came of it in the address. */
+/** The same acts by form: 303 back to the athlete's accounts, with what came of it in the address. */
 export function followsPages(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
   const noticeOf = (answer: FollowAnswer): string =>
     answer.waitsUntil
@@ -53,10 +53,9 @@ export function followsPages(router: Router, follows: Follows, athletes: Athlete
     (how: 'follow' | 'unfollow') =>
     async (req: Request, res: Parameters<Parameters<typeof router.post>[1]>[1]): Promise<void> => {
       const reader = requireReader(req);
-      const { network, turn, returnTo } = parse(FollowBody, req.body);
+      const { network, turn } = parse(FollowBody, req.body);
       await limits.count('follow', reader.id);
       const athlete = await athletes.require(param(req, 'slug'));
-      const back = safeReturn(returnTo, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}`).replace(/[?#].*$/, '');
       let notice: string;
       try {
         const answer = await follows[how](reader, athlete._id, network, { turn, language: req.lang });
@@ -65,7 +64,7 @@ export function followsPages(router: Router, follows: Follows, athletes: Athlete
         if (!(error instanceof VillageError) || error.status !== 409) throw error;
         notice = error.id;
       }
-      seeOther(res, `${back}?notice=${notice}&network=${network}#accounts`);
+      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${network}#accounts`);
     };
   router.post('/athletes/:slug/follow', personal, csrfCheck, act('follow'));
   router.post('/athletes/:slug/unfollow', personal, csrfCheck, act('unfollow'));

@@ -2,4 +2,4 @@ import { z } from 'zod';
 
 const network = z.enum(['x', 'facebook']);
 const turn = z.coerce.number().int().min(0).max(1_000_000);
-export const FollowBody = z.object({ network, turn: turn.optional(), csrf: z.string().optional(), returnTo: z.string().max(500).optional() });
+export const FollowBody = z.object({ network, turn: turn.optional(), csrf: z.string().optional() });
