@@ -33,15 +33,15 @@ const chooseLanguage = (req: Request): Language =>
 /** The few words that modules of a signed-in fan's page say by themselves. */
 function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
   const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
-  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`networks.${key}.${network}`)]));
+  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`${key}.${network}`)]));
   const named = (key: string): Record<string, string> =>
     Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
   return {
     lang,
     awarded: '+1.',
     unlocked: `${t('videos.open')} :`,
-    asking: each('asking'),
-    no: named('follows.notice.no'),
+    asking: each('networks.asking'),
+    no: each('follows.notice.no'),
     unknown: named('follows.notice.unknown'),
     waits: t('follows.notice.waits'),
     failed: t('follows.failed'),

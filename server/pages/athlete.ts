@@ -2,6 +2,7 @@ import type { Router } from 'express';
 import { cardOf } from '../athletes/present.js';
 import type { AthleteRecord, Athletes } from '../athletes/service.js';
 import type { Follows } from '../follows/service.js';
+import type { NetworkId } from '../networks/network.js';
 import { param, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
 import type { Posts } from '../posts/service.js';
@@ -114,6 +115,15 @@ const NOTICES = new Set([
   'own_account',
 ]);
 
+/** Those that speak of the deed itself: a follow on one network, a like on another. */
+const OF_A_DEED = new Set(['awarded', 'no', 'still_following', 'not_supported']);
+
+/** Where the words of a notice stand. Only what the network was asked about is said to be confirmed by it. */
+function noticeKey(notice: string, network: NetworkId, here: boolean): string {
+  const key = `follows.notice.${notice === 'awarded' && here ? 'awardedHere' : notice}`;
+  return OF_A_DEED.has(notice) ? `${key}.${network}` : key;
+}
+
 /** The athlete's page. An old slug is sent to the current one. */
 export function athletePage(router: Router, parts: AthletePageParts): void {
   const { athletes, videos, chats, posts, words } = parts;
@@ -133,18 +143,14 @@ export function athletePage(router: Router, parts: AthletePageParts): void {
     ]);
     const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
     const earning = accounts.filter((one) => one.earns);
-    const { notice, network } = req.query;
+    const { notice } = req.query;
+    const network = req.query['network'] === 'facebook' ? 'facebook' : 'x';
     const here = accounts.find((one) => one.network === network)?.mode === 'hub';
     const said =
       typeof notice === 'string' && NOTICES.has(notice)
         ? {
-            id: notice,
             good: ['awarded', 'unlocked', 'already', 'undone'].includes(notice),
-            // Only what the network was asked about is said to be confirmed by it.
-            text: words.t(req.lang, `follows.notice.${notice === 'awarded' && here ? 'awardedHere' : notice}`, {
-              name: athlete.name,
-              network: words.t(req.lang, `networks.${network === 'facebook' ? 'facebook' : 'x'}`),
-            }),
+            text: words.t(req.lang, noticeKey(notice, network, here), { name: athlete.name, network: words.t(req.lang, `networks.${network}`) }),
           }
         : null;
     if (notice === 'not_linked') {

@@ -40,7 +40,7 @@ describe('a store whose disk is full', function () {
   it('makes the hub answer 503, and holds all that was acknowledged and nothing else when there is room again', async () => {
     expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
     // What a full disk is to a server: no file may grow.
-    execFileSync('prlimit', ['--pid', String(store.pid), '--fsize=4096:unlimited']);
+    execFileSync('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
     for (const athlete of ['athlete2', 'athlete3']) {
       const refused = await follow(athlete);
       expect([refused.status, refused.body['id'], refused.headers.get('retry-after')]).to.deep.equal([503, 'unavailable', '2']);

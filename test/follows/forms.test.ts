@@ -78,6 +78,20 @@ describe('following with forms', () => {
     expect(said(page)).to.have.length.greaterThan(5);
   });
 
+  it('speaks of a like where the deed is a like', async () => {
+    const other = world.browser();
+    await world.fan('ben', { networks: ['x', 'facebook'] });
+    await other.signIn('x', 'ben');
+    const fields = other.form((await other.go('/en/athletes/athlete1')).text, '/athletes/athlete1/follow');
+    fields.set('network', 'facebook');
+    expect(said(await other.post('/en/athletes/athlete1/follow', fields))).to.match(/^Facebook says that you do not like this Page yet/);
+    const [ben, star] = [world.sandbox.world.person('ben'), world.sandbox.world.person('athlete1')];
+    if (ben && star) world.sandbox.world.relate('facebook', ben, star, true);
+    const page = await other.post('/en/athletes/athlete1/follow', fields);
+    expect(said(page)).to.match(/^\+1 point\. Facebook confirms that you like the Page of/);
+    expect(page.text).to.contain('I like it no more');
+  });
+
   it('does not say that a network confirms what it was never asked', async () => {
     await world.context.cards.sign('x', { mode: 'hub', deeds: ['follow'] }, 'test');
     const page = await press('athlete3', 'follow');
