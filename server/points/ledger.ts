@@ -7,29 +7,8 @@ import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
 import { newestRule, type Rules, type RuleSet } from './rules.js';
 import { nextDay, windowKeys } from './windows.js';
+import { lastOf, type Attempt, type LastTurn, type Part, type Single, type Waiting } from './waiting.js';
 import { stillStands, type Outcome, type Wish } from './wish.js';
-
-interface Waiting {
-  fan: string;
-  wishes: Wish[];
-  since: number;
-  resolve: (outcomes: Outcome[]) => void;
-  reject: (error: unknown) => void;
-  outcomes: (Outcome | null)[];
-  /** What was sent for a wish and not acknowledged: found in the store later, it was ours. */
-  tried: (Attempt | undefined)[];
-}
-/** An entry on its way, under the record id that tells it from an equal one of another process. */
-interface Attempt {
-  id: Types.ObjectId;
-  entry: Entry;
-}
-type LastTurn = { _id: Types.ObjectId } & Pick<Entry, 'fan' | 'seq' | 'deed' | 'turn' | 'account' | 'athlete' | 'disciplines' | 'season' | 'earnedAt'>;
-
-interface Single extends Attempt {
-  one: Waiting;
-  at: number;
-}
 
 const PATIENCE_MS = 2000;
 /**
@@ -40,18 +19,9 @@ const PACE_MS = 12;
 const QUEUE_LIMIT = 20_000;
 const FLUSH_LIMIT = 400;
 const CHAIN_LIMIT = 500;
+/** Entries of one insert of a chain: while the store writes them the next ones are decided. */
+const PART = 250;
 const GIVES_A_DAY = 3;
-
-/** The last turns among entries of one read, by deed. */
-function lastOf<T extends { fan: string; deed: string; turn: number }>(found: T[]): Map<string, T> {
-  const last = new Map<string, T>();
-  for (const one of found) {
-    const key = `${one.fan}\0${one.deed}`;
-    const known = last.get(key);
-    if (!known || known.turn < one.turn) last.set(key, one);
-  }
-  return last;
-}
 
 /**
  * The append-only statements of all fans (LEDGER 2). Group commit: one flush is in flight in a process, what arrives meanwhile is the
@@ -170,7 +140,9 @@ export class Ledger {
           } else one.outcomes[0] = decided;
         }),
       );
-      await Promise.all([this.writeSingles(singles), ...chains]);
+      // All of them, also when one fails: what is still on its way must not meet the next flush.
+      const done = await Promise.allSettled([this.writeSingles(singles), ...chains]);
+      for (const one of done) if (one.status === 'rejected') throw one.reason;
     } catch (error) {
       if (!isStoreAway(error)) {
         this.heads.forget(batch.map((one) => one.fan));
@@ -281,31 +253,52 @@ export class Ledger {
     await jitter();
   }
 
-  /** Many entries of one fan, chained inside one ordered insert; behind the first refusal everything is decided anew. */
+  /**
+   * Many entries of one fan, chained inside ordered inserts. A part is sent when all before it is stored, and decided while that is being
+   * written; behind the first refusal everything is decided anew.
+   */
   private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: boolean[]): Promise<void> {
-    let head = start;
-    const entries: (Attempt & { at: number })[] = [];
-    for (const [at, wish] of one.wishes.entries()) {
-      if (one.outcomes[at]) continue;
-      if (entries.length >= CHAIN_LIMIT) break;
-      const decided = await this.decide(wish, head, last, rules, stands[at] ?? false);
-      if ('seq' in decided) {
-        const attempt = { id: new Types.ObjectId(), entry: decided };
-        entries.push({ at, ...attempt });
-        one.tried[at] = attempt;
-        head = headOf(decided);
-      } else one.outcomes[at] = decided;
+    let [head, at, left] = [start, 0, CHAIN_LIMIT];
+    let sent: Part | null = null;
+    try {
+      while (at < one.wishes.length && left > 0) {
+        const part: Part = { entries: [], settled: [], refused: Promise.resolve(new Set<number>()) };
+        for (; at < one.wishes.length && left > 0 && part.entries.length < PART; at += 1) {
+          if (one.outcomes[at]) continue;
+          const decided = await this.decide(one.wishes[at] as Wish, head, last, rules, stands[at] ?? false);
+          if ('seq' in decided) {
+            part.entries.push({ at, id: new Types.ObjectId(), entry: decided });
+            head = headOf(decided);
+            left -= 1;
+          } else part.settled.push({ at, outcome: decided });
+        }
+        if (sent && !(await this.stored(one, sent))) return;
+        for (const { at: place, id, entry } of part.entries) one.tried[place] = { id, entry };
+        if (part.entries.length > 0) part.refused = this.insert(part.entries, true);
+        part.refused.catch(() => undefined);
+        sent = part;
+        // It leaves before the next part is decided.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (sent) await this.stored(one, sent);
+    } finally {
+      await sent?.refused.catch(() => undefined);
     }
-    if (entries.length === 0) return;
-    const refused = await this.insert(entries, true);
-    const first = refused.size > 0 ? Math.min(...refused) : entries.length;
+  }
+
+  /** Waits for a part of a chain to be stored and answers whether all of it is. */
+  private async stored(one: Waiting, { entries, settled, refused }: Part): Promise<boolean> {
+    const first = Math.min(entries.length, ...(await refused));
     const good = entries.slice(0, first);
     for (const { entry, at } of good) this.accept(one, at, entry);
     if (good.length > 0) this.written(good.map(({ entry }) => entry));
     if (first < entries.length) {
       this.heads.forget([one.fan]);
       await jitter();
+      return false;
     }
+    for (const { at, outcome } of settled) one.outcomes[at] = outcome;
+    return true;
   }
 
   /** Sends entries; answers the places in the batch that a unique key refused (behind the first one, where they are chained). */

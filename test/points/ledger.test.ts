@@ -144,6 +144,45 @@ describe('the ledger', () => {
     expect([head.seq, head.after.points, head.after.disciplines['fencing']?.[0], head.after.medals['hub']?.[0]]).to.deep.equal([70, 70, 35, 'gold']);
   });
 
+  it('ends a chain of many parts whole, whatever cuts into it: another process, or a store that cannot in the middle', async () => {
+    const { db } = world.context.connection;
+    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+    for (const [cut, which] of [
+      ['other', 1],
+      ['other', 2],
+      ['before', 1],
+      ['after', 2],
+    ] as const) {
+      const who = fan();
+      const wishes = Array.from({ length: 700 }, (_x, n) => wish(who, String(n), 'give'));
+      let inserts = 0;
+      Object.assign(db as object, {
+        command: async (what: { insert?: string; documents?: { fan: string }[] }): Promise<unknown> => {
+          if (what.insert !== 'entries' || what.documents?.[0]?.fan !== who) return command(what);
+          inserts += 1;
+          if (inserts !== which) return command(what);
+          if (cut === 'other') await other.points.record(wish(who, 'elsewhere', 'give'));
+          if (cut !== 'before') await command(what).catch(() => undefined);
+          if (cut === 'other') return command(what);
+          throw new mongoose.mongo.MongoServerError({ message: 'shutting down', code: 11600 });
+        },
+      });
+      const outcomes = await world.context.points.recordMany(who, wishes).finally(() => Reflect.deleteProperty(db as object, 'command'));
+      const extra = cut === 'other' ? 1 : 0;
+      expect(
+        outcomes.map((one) => one.entry?.delta),
+        cut,
+      ).to.deep.equal(Array(700).fill(1));
+      const seqs = outcomes.map((one) => one.entry?.seq ?? 0);
+      expect(seqs, cut).to.deep.equal([...seqs].sort((x, y) => x - y));
+      expect(await world.context.connection.collection('entries').countDocuments({ fan: who }), cut).to.equal(700 + extra);
+      // Asked once more, nothing is given; and what stands at the end is told.
+      const again = await world.context.points.recordMany(who, wishes);
+      expect([...new Set(again.map((one) => `${one.entry ? 'given' : 'nothing'} ${one.head.after.points}`))], cut).to.deep.equal([`nothing ${700 + extra}`]);
+    }
+    expect((await world.context.points.verify()).bad).to.equal(null);
+  });
+
   it('keeps time from running backwards inside a statement', async () => {
     const who = fan();
     await world.context.points.record(wish(who, '1', 'give'));
