@@ -117,9 +117,13 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
     }
   });
 
-  const showCase = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, wrong: string | null): Promise<void> => {
-    // What was typed and refused stays in the form.
-    const { decision, reason } = (req.body ?? {}) as { decision?: string; reason?: string };
+  /** A case; `typed` stays in the form it was refused in, and in no other: words for a grant must not stand ready for a revocation. */
+  const showCase = async (
+    req: Parameters<Parameters<typeof router.get>[1]>[0],
+    status: number,
+    wrong: string | null,
+    typed: { decision?: string; reason?: string; revocation?: string } = {},
+  ): Promise<void> => {
     const { account, athlete, others, alike, log } = await registry.caseOf(requireReader(req), param(req, 'id'));
     const names = await Promise.all(
       [...new Set(log.map((line) => line.by))].map(async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id]),
@@ -147,7 +151,7 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
         sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
         log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: nameOf.get(line.by) ?? line.by })),
         wrong,
-        typed: { decision, reason },
+        typed,
         open: account.state === 'candidate',
         revocable: account.state === 'verified' || account.state === 'lapsed',
         evidence: {
@@ -168,7 +172,8 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
   router.post('/moderation/cases/:id/decision', csrfCheck, async (req, res) => {
     const given = Decide.safeParse(req.body);
     if (!given.success) {
-      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'));
+      const { decision = '', reason = '' } = req.body as { decision?: string; reason?: string };
+      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'), { decision, reason });
       return;
     }
     try {
@@ -187,7 +192,7 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
   router.post('/moderation/cases/:id/revocation', csrfCheck, async (req, res) => {
     const given = Revoke.safeParse(req.body);
     if (!given.success) {
-      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'));
+      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'), { revocation: (req.body as { reason?: string }).reason ?? '' });
       return;
     }
     await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);

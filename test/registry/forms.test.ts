@@ -77,11 +77,14 @@ describe('the moderators’ forms', () => {
     open.set('reason', 'too late');
     const late = await browser.post(`${path}/decision`, open);
     expect([late.status, /Somebody decided meanwhile/.test(late.text)]).to.deep.equal([409, true]);
+    // The form that now stands there revokes: nothing is ready in it.
+    expect(late.text).to.not.contain('too late').and.not.contain('autofocus');
   });
 
   it('revoke with a reason only, and say so on the case', async () => {
     const path = new URL((await submit('x:athlete2', 'athlete2')).url).pathname;
-    expect((await answer(path, 'revocation', { reason: '' })).status).to.equal(400);
+    const short = await answer(path, 'revocation', { reason: 'x' });
+    expect([short.status, /autofocus[^<]*>x<\/textarea>/.test(short.text)]).to.deep.equal([400, true]);
     expect((await answer(path, 'revocation', { reason: 'the account was sold' })).text).to.contain('the account was sold');
     expect((await world.api('/registry/lookup?account=x:athlete2')).body).to.not.include({ result: 'listed' });
   });
