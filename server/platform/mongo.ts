@@ -116,6 +116,7 @@ const AWAY_CODES = new Set([1, 6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107,
 
 /** The store did not answer, cannot be reached, or says that it cannot now: the caller may try again later. */
 export function isStoreAway(error: unknown): boolean {
-  const { name = '', code, message } = (error ?? {}) as { name?: string; code?: number | string; message?: string };
-  return AWAY_NAMES.has(name) || (name === 'MongoServerError' && AWAY_CODES.has(code as number)) || message?.includes('before initial connection') === true;
+  if (error instanceof mongoose.mongo.MongoServerError && AWAY_CODES.has(Number(error.code))) return true;
+  const { name = '', message } = (error ?? {}) as { name?: string; message?: string };
+  return AWAY_NAMES.has(name) || message?.includes('before initial connection') === true;
 }
