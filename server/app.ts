@@ -13,6 +13,7 @@ import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
+import { within } from './platform/clock.js';
 import { Fresh } from './platform/fresh.js';
 import { bearer, csrfToken, headers, sameOrigin } from './platform/guard.js';
 import { languageOf, type PageFacts } from './platform/http.js';
@@ -189,6 +190,8 @@ function errors(context: Context): ErrorRequestHandler {
   };
 }
 
+/** How long a store may take to answer `/readyz`, in ms. */
+const READY_MS = 1500;
 function health(context: Context, app: Express): void {
   const { connection, redis, config, metrics } = context;
   let indexed = false;
@@ -196,21 +199,14 @@ function health(context: Context, app: Express): void {
     res.json({ ok: true });
   });
   app.get('/readyz', async (_req, res) => {
-    const within = <T>(work: Promise<T>): Promise<boolean> =>
-      Promise.race([
-        work.then(
-          () => true,
-          () => false,
-        ),
-        new Promise<boolean>((resolve) => {
-          setTimeout(() => {
-            resolve(false);
-          }, 1500).unref();
-        }),
-      ]);
+    const answers = (work: Promise<unknown>): Promise<boolean> =>
+      within(work, READY_MS).then(
+        (answer) => answer !== null,
+        () => false,
+      );
     const [mongodb, cache] = await Promise.all([
-      within(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))),
-      within(redis.commands.ping()),
+      answers(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))),
+      answers(redis.commands.ping()),
     ]);
     if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
     const ok = mongodb && cache && indexed;

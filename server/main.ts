@@ -1,6 +1,7 @@
 import { createApp } from './app.js';
 import { ConfigError, readConfig, type Config } from './config.js';
 import { createContext } from './context.js';
+import { within } from './platform/clock.js';
 import { createAppServer } from './platform/server.js';
 import { createSockets } from './sockets.js';
 import { startWorker } from './worker.js';
@@ -34,12 +35,7 @@ async function web(config: Config): Promise<() => Promise<void>> {
     const idle = setInterval(() => {
       server.closeIdleConnections();
     }, 50);
-    await Promise.race([
-      Promise.all([sockets.close(), closed]),
-      new Promise((resolve) => {
-        setTimeout(resolve, DRAIN_MS).unref();
-      }),
-    ]);
+    await within(Promise.all([sockets.close(), closed]), DRAIN_MS);
     clearInterval(idle);
     await context.close();
   };

@@ -3,6 +3,7 @@ import { isLost } from '../fans/service.js';
 import type { Card } from '../networks/cards.js';
 import type { NetworkId, Verdict } from '../networks/network.js';
 import type { Bus } from '../platform/bus.js';
+import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
 import type { Cause, DeedState, Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
@@ -187,17 +188,7 @@ export class Follows {
   /** Asks about one account and waits two seconds at most; the asking itself goes on and is applied. */
   private async asked(fan: string, account: VerifiedAccount): Promise<Applied> {
     const none = noAnswer(this.parts.clock.now(), 'network_down');
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => {
-        resolve(null);
-      }, WAIT_MS);
-    });
-    const ask = this.asking.ask(fan, account.network, [account]);
-    ask.catch(() => undefined);
-    const answers = await Promise.race([ask, late]).finally(() => {
-      clearTimeout(timer);
-    });
+    const answers = await within(this.asking.ask(fan, account.network, [account]), WAIT_MS);
     return answers?.get(account.accountId) ?? none;
   }
 

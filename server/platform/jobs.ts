@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import { Schema, type Connection, type Model } from 'mongoose';
-import type { Clock } from './clock.js';
+import { within, type Clock } from './clock.js';
 import { randomId } from './ids.js';
 import type { Log } from './logs.js';
 import { isDuplicate, model } from './mongo.js';
@@ -127,14 +127,7 @@ export class Jobs {
     await this.waker?.close(true).catch(() => undefined);
     await this.queue?.close().catch(() => undefined);
     if (!this.draining) return;
-    let late: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.draining.catch(() => 0),
-      new Promise((resolve) => {
-        late = setTimeout(resolve, LEAVE_MS);
-      }),
-    ]);
-    clearTimeout(late);
+    await within(this.draining, LEAVE_MS).catch(() => 0);
     if (this.inHand) await this.records.updateOne(this.inHand, { $set: { until: new Date(0) } }).catch(() => undefined);
   }
 
