@@ -13,7 +13,7 @@ import { cpu, row, rows, say, setting, text } from './bench/table.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
-import { freePort, onPath, startedService, startServer, type Service } from './services/process.js';
+import { end, freePort, onPath, startedService, startServer, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
@@ -37,19 +37,7 @@ function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<
     });
   });
 }
-/** Ends a program that was started here, and waits for its end. */
-function gone(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) {
-      resolve();
-      return;
-    }
-    child.once('exit', () => {
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
-}
+
 async function boards(hub: BenchHub): Promise<void> {
   const begun = performance.now();
   const sample = await bulkScores(hub.context, FANS);
@@ -176,7 +164,7 @@ try {
   if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, pid);
   if (wanted('storm'))
     await storm(hub, setting('sockets', 5000), bareUrl, async () => {
-      await gone(web.child);
+      await end(web.child.pid ?? 0);
       web = await program('server/main.js', ['web'], hub.env);
       children.push(web.child);
     });
@@ -194,7 +182,7 @@ try {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
-await Promise.all(children.map(gone));
+await Promise.all(children.map((child) => end(child.pid ?? 0)));
 await Promise.all(services.map((one) => one.stop()));
 rmSync(dir, { recursive: true, force: true });
 process.exit();

@@ -97,6 +97,16 @@ export async function prepare(mongodb: string, redis: string, port: number, data
   return { context, sandbox, env, url, organiser };
 }
 
+/** Opens a live chat of this name. */
+export async function openRoom({ context, organiser }: BenchHub, slug: string): Promise<void> {
+  const [startsAt, endsAt] = [new Date(), new Date(Date.now() + 1e7)];
+  const words = { title: { fr: 'b', en: 'b' }, about: { fr: '', en: '' } };
+  await context.chats.open(
+    { id: organiser, name: 'o', roles: ['organiser'] },
+    { _id: slug, ...words, host: 'star1', state: 'live', startsAt, endsAt, fromVillage: true },
+  );
+}
+
 /** Fans with a token each, written in bulk; the names of those who are given, else new ones. */
 export async function bulkFans(context: Context, who: number | string[], tag: string): Promise<{ fan: string; token: string }[]> {
   const names = typeof who === 'number' ? Array.from({ length: who }, (_x, n) => `${tag}-${n}-${randomBytes(8).toString('base64url')}`) : who;

@@ -1,24 +1,11 @@
 import { bareRoom, chat, villageRoom } from './chat.js';
-import { bulkFans, type BenchHub } from './hub.js';
+import { bulkFans, openRoom, type BenchHub } from './hub.js';
 import { cpu, memory, row } from './table.js';
 
 /** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
 export async function chats(hub: BenchHub, bare: string, barePid: number, pid: number): Promise<void> {
   const people = await bulkFans(hub.context, 5000, 'chat');
-  const now = new Date();
-  await hub.context.chats.open(
-    { id: hub.organiser, name: 'o', roles: ['organiser'] },
-    {
-      _id: 'bench',
-      title: { fr: 'b', en: 'b' },
-      about: { fr: '', en: '' },
-      host: 'star1',
-      state: 'live',
-      startsAt: now,
-      endsAt: new Date(now.getTime() + 1e7),
-      fromVillage: true,
-    },
-  );
+  await openRoom(hub, 'bench');
   for (const [sockets, rate, goal] of [
     [1000, 10, 'p99 bare + 25 / 15 ms; 40k / 80k deliveries a second a core; 0 lost'],
     [5000, 2, 'p99 bare + 60 / 40 ms; 0 lost'],

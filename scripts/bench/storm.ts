@@ -1,15 +1,17 @@
 import { io } from 'socket.io-client';
-import type { BenchHub } from './hub.js';
-import { bulkFans } from './hub.js';
+import { pause } from '../services/process.js';
+import { bulkFans, openRoom, type BenchHub } from './hub.js';
 import { MANNERS, seat, type Seat } from './seat.js';
 import { row, say } from './table.js';
 
 const SLUG = 'storm';
+
+/** Waits until all are ready; answers the seconds it took. */
 async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number): Promise<number> {
   const begun = performance.now();
   while (!seats.every(ready)) {
     if (performance.now() - begun > seconds * 1000) throw new Error(`${seats.filter((one) => !ready(one)).length} of ${seats.length} never came back`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
   }
   return (performance.now() - begun) / 1000;
 }
@@ -18,9 +20,7 @@ async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number
 export async function storm(hub: BenchHub, sockets: number, bare: string, restart: () => Promise<void>): Promise<void> {
   const people = await bulkFans(hub.context, sockets, 'storm');
   const speaker = { id: hub.organiser, name: 'o', roles: ['organiser'] as const };
-  const [startsAt, endsAt] = [new Date(), new Date(Date.now() + 1e7)];
-  const words = { title: { fr: 'b', en: 'b' }, about: { fr: '', en: '' } };
-  await hub.context.chats.open(speaker, { _id: SLUG, ...words, host: 'star1', state: 'live', startsAt, endsAt, fromVillage: true });
+  await openRoom(hub, SLUG);
   let said = 0;
   const speak = async (): Promise<void> => {
     said += 1;

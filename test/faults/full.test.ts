@@ -12,7 +12,6 @@ import { startWorld, type World } from '../support/world.js';
 describe('a store whose disk is full', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-full-'));
-  const given = process.env['MONGODB_URI'];
   let port: number;
   let store: Service;
   let world: World;
@@ -24,9 +23,7 @@ describe('a store whose disk is full', function () {
     port = await freePort();
     // A store of our own, because this test takes its room away.
     store = await start();
-    process.env['MONGODB_URI'] = store.url;
-    world = await startWorld({ card: 'hub' });
-    process.env['MONGODB_URI'] = given;
+    world = await startWorld({ card: 'hub', stores: { mongodb: store.url } });
     await world.athletes();
     for (let n = 1; n <= 4; n += 1) await world.verify(`athlete${n}`, 'x');
     ({ token } = await world.fan('ann'));

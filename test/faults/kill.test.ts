@@ -24,7 +24,6 @@ describe('killed under load', function () {
   let url: string;
   let web: HubProcess;
   let worker: HubProcess;
-  const given = process.env['MONGODB_URI'];
   const tokens: { token: string; fan: string }[] = [];
   const acknowledged = new Set<string>();
   const quiet = (): undefined => undefined;
@@ -34,8 +33,7 @@ describe('killed under load', function () {
     mongoPort = await freePort();
     // A store of our own, because this test kills it.
     store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
-    process.env['MONGODB_URI'] = store.url;
-    world = await startWorld({ card: 'hub' });
+    world = await startWorld({ card: 'hub', stores: { mongodb: store.url } });
     await world.athletes();
     for (const athlete of ATHLETES) await world.verify(athlete, 'x');
     const port = await freePort();
@@ -50,7 +48,6 @@ describe('killed under load', function () {
   after(async () => {
     await Promise.all([web.stop(), worker.stop()]);
     await world.close();
-    process.env['MONGODB_URI'] = given;
     await store.stop();
     rmSync(dir, { recursive: true, force: true });
   });

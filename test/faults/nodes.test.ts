@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { seat, type Seat } from '../../scripts/bench/seat.js';
 import { freePort } from '../../scripts/services/process.js';
 import { startHub, type HubProcess } from '../support/processes.js';
@@ -11,7 +11,7 @@ const SPEAKERS = 40;
 const ROUNDS = 8;
 
 /** What stands before the processes of a hub: hands each connection to the next one that answers. */
-function balancer(ports: number[]): Promise<{ server: Server; url: string; close(): void }> {
+function balancer(ports: number[]): Promise<{ url: string; close(): void }> {
   let turn = 0;
   const open = new Set<Socket>();
   const server = createServer((client) => {
@@ -42,7 +42,7 @@ function balancer(ports: number[]): Promise<{ server: Server; url: string; close
         for (const one of open) one.destroy();
         server.close();
       };
-      resolve({ server, url: `http://127.0.0.1:${port}`, close });
+      resolve({ url: `http://127.0.0.1:${port}`, close });
     });
   });
 }

@@ -15,7 +15,6 @@ describe('with a Redis that', function () {
   let port: number;
   let redis: Service;
   let world: World;
-  const given = process.env['REDIS_URL'] ?? '';
   const quiet = (): undefined => undefined;
   let sockets: { socket: TestSocket; heard: string[] }[] = [];
   const people: { token: string }[] = [];
@@ -26,9 +25,7 @@ describe('with a Redis that', function () {
     port = await freePort();
     // A Redis of our own, because this test kills and stops it.
     redis = await startRedis(dir, quiet, { port });
-    process.env['REDIS_URL'] = redis.url;
-    world = await startWorld({ card: 'hub', sockets: true });
-    process.env['REDIS_URL'] = given;
+    world = await startWorld({ card: 'hub', sockets: true, stores: { redis: redis.url } });
     await world.athletes();
     for (let n = 1; n <= 9; n += 1) await world.verify(`athlete${n}`, 'x');
     await world.context.points.heal();

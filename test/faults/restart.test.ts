@@ -58,7 +58,6 @@ describe('a web process that is told to end', function () {
 describe('a process whose stores are gone', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-gone-'));
-  const given = { ...process.env };
   let stores: Service[] = [];
   let ports: number[];
   let world: World;
@@ -71,9 +70,7 @@ describe('a process whose stores are gone', function () {
   before(async () => {
     ports = [await freePort(), await freePort()];
     await startStores();
-    Object.assign(process.env, { MONGODB_URI: stores[0]?.url, REDIS_URL: stores[1]?.url });
-    world = await startWorld({ card: 'hub' });
-    Object.assign(process.env, { MONGODB_URI: given['MONGODB_URI'], REDIS_URL: given['REDIS_URL'] });
+    world = await startWorld({ card: 'hub', stores: { mongodb: stores[0]?.url ?? '', redis: stores[1]?.url ?? '' } });
     await world.athletes();
     await world.verify('athlete1', 'x');
   });

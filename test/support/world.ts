@@ -40,6 +40,8 @@ export interface WorldOptions extends Overrides {
   /** Drops every message of the bus, own and others'. */
   deaf?: boolean;
   sockets?: boolean;
+  /** Stores of the test's own instead of those of the run, by address. */
+  stores?: { mongodb?: string; redis?: string };
 }
 
 /** Everything a test needs: the real app on a free port, its own database, its own Redis prefix, its own sandbox networks. */
@@ -85,6 +87,7 @@ export function baseEnv(dataDir: string): NodeJS.ProcessEnv {
 
 /** Starts a world. Close it when the file ends: the database goes with it. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { card = 'confirmed', deaf, sockets, stores, ...overrides } = options;
   const dataDir = mkdtempSync(join(tmpdir(), 'village-'));
   const clients = { x: { id: 'x-client', secret: 'x-secret-of-a-test' }, facebook: { id: '1020304050', secret: 'facebook-secret-of-a-test' } };
   const sandbox = await startSandbox({ port: 0, file: null, token: 'sandbox-token', clients, redirects: { x: [], facebook: [] } });
@@ -98,6 +101,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   sandbox.oauths.facebook.redirects.add(`${url}/auth/facebook/callback`);
   const env = {
     ...baseEnv(dataDir),
+    ...(stores?.mongodb ? { MONGODB_URI: stores.mongodb } : {}),
+    ...(stores?.redis ? { REDIS_URL: stores.redis } : {}),
     PORT: String(port),
     PUBLIC_URL: url,
     X_CLIENT_ID: clients.x.id,
@@ -110,7 +115,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     FACEBOOK_ORIGIN_GRAPH: sandbox.networks.facebookGraph,
   };
   const clock = new TestClock();
-  const { card = 'confirmed', deaf, sockets, ...overrides } = options;
   const context = await createContext(readConfig(env), 'test', {
     clock,
     log: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
