@@ -283,7 +283,7 @@ export function createApp(context: Context): Express {
   pointsApi(api, points);
   meApi(api, parts);
   chatsApi(api, chats, limits);
-  videosApi(api, videos, athletes, words);
+  videosApi(api, videos, context.downloads, athletes, words);
   registryApi(api, registry, limits);
   openApi(api, config.publicUrl);
   app.use('/api/v1', express.json({ limit: '64kb' }), known, api);

@@ -21,6 +21,7 @@ import { Audit } from './platform/audit.js';
 import { Bus } from './platform/bus.js';
 import { Changes } from './platform/changes.js';
 import { systemClock, type Clock } from './platform/clock.js';
+import { Downloads } from './platform/downloads.js';
 import { Files } from './platform/files.js';
 import { Words } from './platform/i18n.js';
 import { Jobs } from './platform/jobs.js';
@@ -71,6 +72,7 @@ export interface Context {
   audit: Audit;
   limits: Limits;
   jobs: Jobs;
+  downloads: Downloads;
   sessions: SessionStore;
   words: Words;
   views: Views;
@@ -109,7 +111,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
   });
   const bus = new Bus(redis, log);
   await bus.start();
+  const downloads = new Downloads();
   const metrics = new Metrics();
+  metrics.watch('village_downloads', 'Media on their way to readers', () => downloads.open);
   const settings = new Settings(connection);
   const changes = new Changes(settings);
   const audit = new Audit(connection, clock);
@@ -181,6 +185,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     audit,
     limits,
     jobs,
+    downloads,
     sessions,
     words,
     views,

@@ -1,40 +1,47 @@
 import type { Router, Request, Response } from 'express';
-import { pipeline } from 'node:stream/promises';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
 import { athletesOf } from '../locks/service.js';
+import type { Downloads, Recipient } from '../platform/downloads.js';
 import { byteRange } from '../platform/files.js';
 import { param, personal } from '../platform/http.js';
 import { isLanguage, type Words } from '../platform/i18n.js';
+import { addressKey } from '../platform/limits.js';
 import { presentVideo, presentVideoItem } from './present.js';
 import type { VideoRecord, Videos, VideoState } from './service.js';
 
 const peopleOf = (athletes: Athletes, states: VideoState[]) => athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
 
+const addressOf = (req: Request): Recipient => ({ address: addressKey(req.ip) });
+
 /** Sends a stored file: one range or the whole (RFC 9110, 14), fixed type, nothing sniffed, nothing run (ASVS 3.2.1). */
-async function send(req: Request, res: Response, videos: Videos, file: VideoRecord['media'], cache: string): Promise<void> {
+async function send(
+  req: Request,
+  res: Response,
+  videos: Videos,
+  downloads: Downloads,
+  file: VideoRecord['media'],
+  cache: string,
+  to: Recipient,
+): Promise<void> {
   const range = byteRange(req.get('range'), file.length);
+  const { start, end } = range ?? { start: 0, end: file.length - 1 };
+  const download = req.method === 'HEAD' ? null : downloads.begin(to);
   res.status(range ? 206 : 200).set({
     'Content-Type': file.type,
     'Accept-Ranges': 'bytes',
     'Cache-Control': cache,
     'Content-Security-Policy': "default-src 'none'; sandbox",
     'Content-Disposition': 'inline',
-    'Content-Length': String(range ? range.end - range.start + 1 : file.length),
-    ...(range ? { 'Content-Range': `bytes ${range.start}-${range.end}/${file.length}` } : {}),
+    'Content-Length': String(end - start + 1),
+    ...(range ? { 'Content-Range': `bytes ${start}-${end}/${file.length}` } : {}),
   });
-  if (req.method === 'HEAD') {
-    res.end();
-    return;
-  }
-  await pipeline(videos.read(file, range ?? { start: 0, end: file.length - 1 }), res).catch((error: unknown) => {
-    // The viewer seeks or leaves: that is no fault.
-    if ((error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  });
+  if (download) await download.send(videos.read(file, { start, end }), res);
+  else res.end();
 }
 
 /** `/api/v1/videos`. */
-export function videosApi(router: Router, videos: Videos, athletes: Athletes, words: Words): void {
+export function videosApi(router: Router, videos: Videos, downloads: Downloads, athletes: Athletes, words: Words): void {
   router.get('/videos', personal, async (req, res) => {
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
@@ -46,10 +53,11 @@ export function videosApi(router: Router, videos: Videos, athletes: Athletes, wo
   });
   // The right is checked again at every request, each range of a playing video included (ASVS 8.2.2).
   router.get('/videos/:slug/media', async (req, res) => {
-    await send(req, res, videos, (await videos.open(req.reader?.id ?? null, param(req, 'slug'))).media, 'private, no-store');
+    const { media } = await videos.open(req.reader?.id ?? null, param(req, 'slug'));
+    await send(req, res, videos, downloads, media, 'private, no-store', req.reader ? { fan: req.reader.id } : addressOf(req));
   });
   router.get('/videos/:slug/poster', async (req, res) => {
-    await send(req, res, videos, await videos.posterOf(param(req, 'slug')), 'public, max-age=300');
+    await send(req, res, videos, downloads, await videos.posterOf(param(req, 'slug')), 'public, max-age=300', addressOf(req));
   });
   router.get('/videos/:slug/captions/:language', async (req, res) => {
     const language = param(req, 'language').replace(/\.vtt$/, '');

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { Connection, Model } from 'mongoose';
 import { z } from 'zod';
 import { InputError, VillageError } from '../errors.js';
@@ -137,7 +136,7 @@ export class Videos {
   }
 
   /** The bytes of a stored file of a video. */
-  read(file: VideoRecord['media'], range: ByteRange): Readable {
+  read(file: VideoRecord['media'], range: ByteRange): AsyncIterable<Uint8Array> {
     return this.files.read(file.file, range);
   }
 

@@ -6,6 +6,7 @@ import { root } from '../../scripts/root.js';
 import { VIDEOS } from '../../scripts/demo/content.js';
 import { judge, type Lock } from '../../server/locks/service.js';
 import { byteRange } from '../../server/platform/files.js';
+import { refused } from '../support/refused.js';
 import { startWorld, type World } from '../support/world.js';
 
 describe('locks', () => {
@@ -161,21 +162,13 @@ describe('videos', () => {
 
   it('come in through the door only: an organiser, a real MP4, a lock that can open', async () => {
     const { fan } = await world.fan('fan3');
-    const refused = async (work: Promise<unknown>): Promise<string> => {
-      try {
-        await work;
-      } catch (error) {
-        return (error as { id: string }).id;
-      }
-      return 'taken';
-    };
     const organiser = { id: 'o', roles: ['organiser'] };
     const video = VIDEOS[0] as (typeof VIDEOS)[number];
-    expect(await refused(world.context.videos.publish({ id: fan._id, roles: fan.roles }, video, files))).to.equal('not_allowed');
-    expect(await refused(world.context.videos.publish(organiser, video, { ...files, media: files.poster }))).to.equal('bad_file');
+    expect(await refused(() => world.context.videos.publish({ id: fan._id, roles: fan.roles }, video, files))).to.equal('not_allowed');
+    expect(await refused(() => world.context.videos.publish(organiser, video, { ...files, media: files.poster }))).to.equal('bad_file');
     expect(
-      await refused(world.context.videos.publish(organiser, { ...video, lock: [{ kind: 'follow', athletes: ['a'], need: 2, network: null }] }, files)),
+      await refused(() => world.context.videos.publish(organiser, { ...video, lock: [{ kind: 'follow', athletes: ['a'], need: 2, network: null }] }, files)),
     ).to.equal('bad_input');
-    expect(await refused(world.context.videos.publish(organiser, { ...video, captions: { fr: 'x', en: 'y' } }, files))).to.equal('bad_input');
+    expect(await refused(() => world.context.videos.publish(organiser, { ...video, captions: { fr: 'x', en: 'y' } }, files))).to.equal('bad_input');
   });
 });
