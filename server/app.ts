@@ -20,6 +20,7 @@ import { languageOf, type PageFacts } from './platform/http.js';
 import type { Language } from './platform/i18n.js';
 import { randomId } from './platform/ids.js';
 import { isStoreAway } from './platform/mongo.js';
+import { answerInTime } from './platform/pulse.js';
 import { sessions } from './platform/sessions.js';
 import type { Frame } from './platform/views.js';
 import { pointsApi } from './points/routes.js';
@@ -102,12 +103,34 @@ function asVillageError(error: unknown): VillageError {
   return new VillageError('internal');
 }
 
+/** The frame of a page that asks no store. */
+const bareFrame = (lang: Language, path: string, title: string, nonce: string): Frame => ({
+  lang,
+  other: lang === 'fr' ? 'en' : 'fr',
+  path,
+  otherPath: '/',
+  nonce,
+  theme: 'auto',
+  demo: false,
+  reader: null,
+  csrf: '',
+  title,
+  section: '',
+  script: null,
+  canonical: '',
+  robots: false,
+  wide: false,
+  client: null,
+});
+
 /** One place where an error becomes an answer: a problem document (RFC 9457) or a page, never a stack (ASVS 16.5.1). */
 function errors(context: Context): ErrorRequestHandler {
   const { words, log } = context;
   return (raw: unknown, req, res, next) => {
     if (res.headersSent) {
-      next(raw);
+      // Answered already, by a deadline: this comes too late to matter. One that breaks off in its midst is cut.
+      if (res.writableEnded) log.debug({ err: raw, request: req.requestId }, 'a request failed after its answer');
+      else next(raw);
       return;
     }
     const error = asVillageError(raw);
@@ -124,7 +147,8 @@ function errors(context: Context): ErrorRequestHandler {
     const title = words.t(lang, `errors.${error.id}.title`, params);
     const detail = words.t(lang, `errors.${error.id}.text`, params);
     const issues = error instanceof InputError ? error.issues : ((error.extra['issues'] as { path: string; issue: string }[] | undefined) ?? []);
-    if (req.path.startsWith('/api/')) {
+    // Not `path`: a request that is answered while a router has it bears what is left of it.
+    if (req.originalUrl.startsWith('/api/')) {
       const errorsOut = issues.map((one) => ({
         path: one.path,
         issue: one.issue,
@@ -159,34 +183,16 @@ function errors(context: Context): ErrorRequestHandler {
       retry: error.status >= 500 || error.status === 429,
       signIn: error.id.startsWith('login_') || error.id === 'not_signed_in',
     };
-    req.page('error', { title, status: error.status, robots: false }, model).catch((again: unknown) => {
-      // Even the frame needs a store that is away: a page of nothing but words.
-      log.debug({ err: again }, 'the error page itself failed');
-      res.type('html').send(
-        context.views.page(
-          'error',
-          {
-            lang,
-            other: lang === 'fr' ? 'en' : 'fr',
-            path: req.originalUrl,
-            otherPath: '/',
-            nonce: '',
-            theme: 'auto',
-            demo: false,
-            reader: null,
-            csrf: '',
-            title,
-            section: '',
-            script: null,
-            canonical: '',
-            robots: false,
-            wide: false,
-            client: null,
-          },
-          model,
-        ),
-      );
-    });
+    // Even the frame of a page needs a store: when that is away, a page of nothing but words.
+    const bare = (): void => {
+      res.type('html').send(context.views.page('error', bareFrame(lang, req.originalUrl, title, (res.locals['nonce'] ?? '') as string), model));
+    };
+    if (error.id === 'unavailable') bare();
+    else
+      req.page('error', { title, status: error.status, robots: false }, model).catch((again: unknown) => {
+        log.debug({ err: again }, 'the error page itself failed');
+        bare();
+      });
   };
 }
 
@@ -265,6 +271,13 @@ export function createApp(context: Context): Express {
     }
     res.redirect(308, `${config.publicUrl}${req.originalUrl.replace(/^\/+/, '/')}`);
   });
+  context.pulse.start();
+  const refuse = errors(context);
+  app.use(
+    answerInTime(context.pulse, (error, req, res) => {
+      refuse(error, req, res, () => undefined);
+    }),
+  );
   app.use(sameOrigin(config.publicUrl));
   const bySession = sessions(context.sessions, config.sessionSecret, config.publicUrl);
   app.use((req, res, next) => {
@@ -311,6 +324,6 @@ export function createApp(context: Context): Express {
   app.use((_req, _res, next) => {
     next(new VillageError('not_found'));
   });
-  app.use(errors(context));
+  app.use(refuse);
   return app;
 }

@@ -30,6 +30,7 @@ import { Limits } from './platform/limits.js';
 import { createLog, type Log } from './platform/logs.js';
 import { Metrics } from './platform/metrics.js';
 import { connectMongo, ensureIndexes, missingIndexes } from './platform/mongo.js';
+import { Pulse } from './platform/pulse.js';
 import { connectRedis, type RedisClients } from './platform/redis.js';
 import { Signer, TokenVault } from './platform/secrets.js';
 import { SessionStore } from './platform/sessions.js';
@@ -65,6 +66,7 @@ export interface Context {
   clock: Clock;
   log: Log;
   connection: Connection;
+  pulse: Pulse;
   redis: RedisClients;
   bus: Bus;
   metrics: Metrics;
@@ -105,6 +107,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? createLog(config.logLevel, name);
   const connection = await connectMongo(config.mongodb.uri, config.mongodb.name);
+  const pulse = new Pulse(() => connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed')));
   const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(async (error: unknown) => {
     await connection.close();
     throw error;
@@ -178,6 +181,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     clock,
     log,
     connection,
+    pulse,
     redis,
     bus,
     metrics,
@@ -209,6 +213,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
       await points.rules.seed();
     },
     close: async () => {
+      pulse.stop();
       // Jobs award points: they end first.
       await jobs.stop();
       await points.stop();

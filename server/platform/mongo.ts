@@ -92,21 +92,19 @@ export async function insertAll(records: { collection: { name: string }; db: Con
 /** A unique key refused an insert. Which one is decided by reading, never by the message (DESIGN 4). */
 export const isDuplicate = (error: unknown): boolean => (error as { code?: number } | null)?.code === 11000;
 
-/** Names of the driver's errors where no answer came. */
+/** Errors of the driver, and of mongoose, where no answer came; `MongoNetworkError` and `MongoSystemError` are known by their class. */
 const AWAY_NAMES = new Set([
-  'MongoServerSelectionError',
-  'MongoNetworkError',
-  'MongoNetworkTimeoutError',
   'MongoNotConnectedError',
   'MongoTopologyClosedError',
-  'MongoPoolClearedError',
-  'PoolClearedError',
-  'MongooseServerSelectionError',
-  'PoolClearedOnNetworkError',
-  'MongoPoolClosedError',
-  'MongoOperationTimeoutError',
   'MongoClientClosedError',
+  'MongoServerClosedError',
+  'MongoPoolClosedError',
   'MongoWaitQueueTimeoutError',
+  'MongoOperationTimeoutError',
+  'MongoExpiredSessionError',
+  'MongoStalePrimaryError',
+  'MongoUnexpectedServerResponseError',
+  'MongooseServerSelectionError',
 ]);
 /**
  * Codes by which a server says that it cannot now: another primary is being chosen, it is being shut down, a time limit passed, the disk
@@ -114,9 +112,18 @@ const AWAY_NAMES = new Set([
  */
 const AWAY_CODES = new Set([1, 6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]);
 
+const { MongoError, MongoNetworkError, MongoServerError, MongoSystemError } = mongoose.mongo;
+
 /** The store did not answer, cannot be reached, or says that it cannot now: the caller may try again later. */
 export function isStoreAway(error: unknown): boolean {
-  if (error instanceof mongoose.mongo.MongoServerError && AWAY_CODES.has(Number(error.code))) return true;
-  const { name = '', message } = (error ?? {}) as { name?: string; message?: string };
-  return AWAY_NAMES.has(name) || message?.includes('before initial connection') === true;
+  if (!(error instanceof Error)) return false;
+  if (error instanceof MongoNetworkError || error instanceof MongoSystemError || AWAY_NAMES.has(error.name)) return true;
+  // One connection that was never opened: mongoose throws a plain error of its own.
+  if (error.message.includes('before initial connection')) return true;
+  if (!(error instanceof MongoError)) return false;
+  if (error instanceof MongoServerError && AWAY_CODES.has(Number(error.code))) return true;
+  // What ended a bulk write, or failed a part of it, lies inside the error that tells of it.
+  const { errorResponse, cause, writeErrors } = error as { errorResponse?: unknown; cause?: unknown; writeErrors?: { code?: number }[] };
+  if ([writeErrors ?? []].flat().some(({ code }) => AWAY_CODES.has(Number(code)))) return true;
+  return [errorResponse, cause].some((inner) => inner !== error && isStoreAway(inner));
 }

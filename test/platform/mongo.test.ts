@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import mongoose from 'mongoose';
 import { connectMongo, isStoreAway } from '../../server/platform/mongo.js';
+import { until } from '../support/until.js';
 
 describe('the connection to the store', () => {
   it('answers a command that meets a socket closed a moment before', async () => {
@@ -34,7 +35,49 @@ describe('the connection to the store', () => {
     for (const code of [11000, 121, 2]) expect(said(code), String(code)).to.equal(false);
     // Errors of a kind of their own are a server's all the same.
     expect(isStoreAway(new MongoWriteConcernError({ writeConcernError: { code: 91, errmsg: 'x' }, ok: 1 }))).to.equal(true);
-    const other = (name: string): boolean => isStoreAway(Object.assign(new Error('x'), { name, code: 10107 }));
-    expect([other('MongoNetworkError'), other('TypeError'), isStoreAway(null), isStoreAway('away')]).to.deep.equal([true, false, false, false]);
+    expect([new TypeError('x'), null, 'away', Object.assign(new Error('x'), { code: 10107 })].map(isStoreAway)).to.deep.equal([false, false, false, false]);
+  });
+
+  it('is told by every error of the driver that speaks of no answer, whatever it is wrapped in', () => {
+    const made = Object.entries(mongoose.mongo).flatMap(([name, one]) => {
+      // Client-side encryption speaks with others than the store.
+      if (typeof one !== 'function' || !(one.prototype instanceof mongoose.mongo.MongoError) || name.includes('Crypt')) return [];
+      const error = Object.create(one.prototype) as Error;
+      // Some classes want arguments of their own: what is told is told by class and name.
+      return [{ name, error: Object.assign(error, { message: 'x' }) }];
+    });
+    const away = made.filter(({ error }) => isStoreAway(error)).map(({ name }) => name);
+    expect(
+      made.map(({ name }) => name).filter((name) => /Network|Selection|Closed|NotConnected|Timeout|Stale|Unexpected/.test(name)),
+    ).to.have.length.greaterThan(8);
+    expect(
+      made.map(({ name }) => name).filter((name) => /Network|Selection|Closed|NotConnected|Timeout|Stale|Unexpected/.test(name) && !away.includes(name)),
+    ).to.deep.equal([]);
+    expect(away.filter((name) => /InvalidArgument|Parse|Cursor|Missing|Compatibility|GridFS/.test(name))).to.deep.equal([]);
+  });
+
+  it('is told by a bulk write that it ended, in the midst of one', async () => {
+    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'bulk-ended');
+    const sockets: Socket[] = [];
+    const seen = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('net.client.socket', seen);
+    try {
+      const things = connection.collection('things');
+      const write = (): Promise<unknown> =>
+        things.bulkWrite(
+          Array.from({ length: 500 }, (_x, at) => ({ updateOne: { filter: { _id: at as never }, update: { $set: { at } }, upsert: true } })),
+          { ordered: false },
+        );
+      const writing = Promise.allSettled(Array.from({ length: 8 }, write));
+      await until(() => sockets.length > 0);
+      for (const socket of sockets) socket.destroy();
+      const failures = (await writing).flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+      expect(failures).to.not.have.length(0);
+      for (const failure of failures) expect(isStoreAway(failure), `${failure.name}: ${failure.message}`).to.equal(true);
+    } finally {
+      unsubscribe('net.client.socket', seen);
+      await connection.dropDatabase();
+      await connection.close();
+    }
   });
 });
