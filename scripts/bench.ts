@@ -8,6 +8,7 @@ import { awards, firstLink, STARS } from './bench/follows.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
 import { closed, open, type Shot } from './bench/load.js';
 import { chats } from './bench/rooms.js';
+import { soak } from './bench/soak.js';
 import { storm } from './bench/storm.js';
 import { cpu, row, rows, say, setting, text } from './bench/table.js';
 import { nodeOptions } from './env.js';
@@ -168,6 +169,12 @@ try {
       web = await program('server/main.js', ['web'], hub.env);
       children.push(web.child);
     });
+  // An hour: only when it is asked for by name.
+  if (only.includes('soak')) {
+    const worker = await program('server/main.js', ['worker'], hub.env);
+    children.push(worker.child);
+    await soak(hub, web.child.pid ?? 0, worker.child.pid ?? 0);
+  }
   if (wanted('search')) await search(hub);
   if (wanted('boards')) await boards(hub);
   const width = Math.max(...rows.map((one) => one.scenario.length));

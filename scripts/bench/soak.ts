@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { io } from 'socket.io-client';
+import { root } from '../root.js';
+import { VIDEOS } from '../demo/content.js';
+import { bulkFans, openRoom, type BenchHub } from './hub.js';
+import { open, type Shot } from './load.js';
+import { cpu, memory, row, say, setting, text } from './table.js';
+import { MANNERS } from './seat.js';
+
+const MINUTES = setting('minutes', 60);
+const FANS = setting('soakers', 3000);
+/** Requests and newly opened sockets a second: about half of what two cores can do, so that an hour shows memory and not a queue. */
+const REQUESTS = setting('rate', 80);
+const CONNECTS = setting('connects', 10);
+/** The share of minutes in which a process still fills its caches: not counted in the slope. */
+const WARM = 0.3;
+
+interface Minute {
+  minute: number;
+  webMb: number;
+  heapMb: number;
+  workerMb: number;
+  sockets: number;
+  entries: number;
+  p99: number;
+  failed: number;
+}
+
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
+
+/** MB an hour by which a figure grows: the slope of the straight line through its minutes (least squares). */
+export function slope(figures: readonly number[]): number {
+  const middle = (figures.length - 1) / 2;
+  const mean = figures.reduce((sum, one) => sum + one, 0) / figures.length;
+  let [over, under] = [0, 0];
+  for (const [at, one] of figures.entries()) {
+    over += (at - middle) * (one - mean);
+    under += (at - middle) ** 2;
+  }
+  return under === 0 ? 0 : (over / under) * 60;
+}
+
+/** Videos of every kind of lock, so that a page and a range cost what they cost. */
+async function publish({ context, organiser }: BenchHub): Promise<void> {
+  for (const [at, video] of VIDEOS.entries()) {
+    const clip = (kind: string): string => join(root, 'scripts', 'demo', 'clips', `${video.slug}.${kind}`);
+    const lock = at === 2 ? video.lock : [{ kind: 'follow' as const, athletes: [`star${at}`, `star${at + 2}`], need: 1, network: null }];
+    await context.videos.publish(
+      { id: organiser, roles: ['organiser'] },
+      { ...video, athlete: `star${at}`, lock },
+      { media: clip('mp4'), poster: clip('jpg') },
+    );
+  }
+}
+
+/**
+ * An hour of everything at once, and what the processes weigh meanwhile (RELIABILITY F20): pages, JSON, follows and their undoing, ranges
+ * of videos, fans who come to a chat, say a word and leave. Writes every minute to build/soak.json. `heap` is the least heap seen in a
+ * minute, so what is left after collections.
+ */
+export async function soak(hub: BenchHub, web: number, worker: number): Promise<void> {
+  await publish(hub);
+  await openRoom(hub, 'soak');
+  const people = await bulkFans(hub.context, FANS, 'soak');
+  const as = (): { authorization: string } => ({ authorization: `Bearer ${pick(people).token}` });
+  const pages = ['/fr', '/en', '/en/athletes', '/fr/boards/hub', '/en/videos', '/en/chats', '/en/sign-in', '/fr/about'];
+  const json = [
+    '/me',
+    '/me/ledger',
+    '/me/medals',
+    '/boards/hub?around=me',
+    '/videos',
+    '/chats/soak/messages?after=0',
+    '/athletes?q=star',
+    '/athletes?limit=20',
+  ];
+  const shot = (): Shot => {
+    const what = Math.random();
+    const star = `star${Math.floor(Math.random() * 100)}`;
+    if (what < 0.3) return { path: Math.random() < 0.5 ? pick(pages) : `/en/athletes/${star}` };
+    if (what < 0.6) return { path: `/api/v1${pick(json)}`, headers: as() };
+    if (what < 0.65) return { path: `/api/v1/videos/${pick(VIDEOS).slug}/poster`, headers: { range: 'bytes=0-9999' } };
+    const body = '{"network":"x"}';
+    return { method: what < 0.88 ? 'POST' : 'DELETE', path: `/api/v1/athletes/${star}/follow`, headers: { 'content-type': 'application/json', ...as() }, body };
+  };
+  let said = 0;
+  const visit = (): void => {
+    const socket = io(`${hub.url}/village`, { ...MANNERS, reconnection: false, auth: { token: pick(people).token } });
+    const leave = setTimeout(() => socket.disconnect(), 20_000);
+    socket.on('connect', () => {
+      socket.emit('chat:join', { chat: 'soak' }, () => {
+        said += 1;
+        if (Math.random() < 0.2) socket.emit('chat:say', { chat: 'soak', text: `word ${said}`, clientId: `soak-${said}-word` }, () => undefined);
+        setTimeout(() => {
+          socket.emit('chat:leave', { chat: 'soak' }, () => {
+            clearTimeout(leave);
+            socket.disconnect();
+          });
+        }, 4000);
+      });
+    });
+  };
+  const figure = async (name: string): Promise<number> => {
+    const answer = await fetch(`${hub.url}/metrics`, { headers: { authorization: `Bearer ${hub.env['METRICS_TOKEN'] ?? ''}` } });
+    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)`, 'm').exec(await answer.text())?.[1] ?? 0);
+  };
+  const minutes: Minute[] = [];
+  let heap = Infinity;
+  const looking = setInterval(() => {
+    void figure('nodejs_heap_size_used_bytes').then(
+      (bytes) => {
+        heap = Math.min(heap, bytes);
+      },
+      () => undefined,
+    );
+  }, 2000);
+  const visiting = setInterval(visit, 1000 / CONNECTS);
+  const used = cpu(web);
+  try {
+    for (let minute = 1; minute <= MINUTES; minute += 1) {
+      heap = Infinity;
+      const load = await open(hub.url, REQUESTS, 60, shot);
+      minutes.push({
+        minute,
+        webMb: Math.round(memory(web) / 1024),
+        heapMb: Math.round(heap / 1_048_576),
+        workerMb: Math.round(memory(worker) / 1024),
+        sockets: await figure('village_sockets'),
+        entries: await hub.context.connection.collection('entries').countDocuments(),
+        p99: load.p99,
+        failed: load.failed,
+      });
+      const now = minutes.at(-1) as Minute;
+      say(
+        `minute ${minute}: web ${now.webMb} MB (heap ${now.heapMb}), worker ${now.workerMb} MB, ${now.sockets} sockets, ${now.entries} entries, ${text(load)}`,
+      );
+      writeFileSync(join(root, 'build', 'soak.json'), JSON.stringify(minutes, null, 1));
+    }
+  } finally {
+    clearInterval(looking);
+    clearInterval(visiting);
+  }
+  const { bad } = await hub.context.points.verify();
+  if (bad) throw new Error(`the ledger is wrong after the run: ${JSON.stringify(bad)}`);
+  const warm = minutes.slice(Math.floor(minutes.length * WARM));
+  const grows = (of: (one: Minute) => number): string =>
+    `${of(warm[0] as Minute)} to ${of(warm.at(-1) as Minute)} MB, ${slope(warm.map(of)).toFixed(1)} MB an hour`;
+  row(
+    `${MINUTES} minutes of mixed load`,
+    `web ${grows((one) => one.webMb)}; its heap ${grows((one) => one.heapMb)}; worker ${grows((one) => one.workerMb)}; ` +
+      `${minutes.reduce((sum, one) => sum + one.failed, 0)} failed, p99 ${Math.max(...warm.map((one) => one.p99))} ms, ${Math.round(((cpu(web) - used) / MINUTES / 60) * 100)} % of a core`,
+    '',
+    'heap after collection: 1 MB an hour',
+  );
+}
