@@ -46,6 +46,11 @@ export const LOGIN_MS = 10 * 60_000;
 export const NEWCOMER_MS = HOUR;
 /** How long the copy in Redis serves before MongoDB is asked again. */
 const CACHE_S = 600;
+/**
+ * How long after Redis was away its copies are passed over, in ms: longer than anybody's knowledge of a fan may be old, so that news lost
+ * meanwhile brings no session back that MongoDB has already said is over.
+ */
+const DOUBT_MS = 10_000;
 
 /** Whoever the sessions belong to; they know best which of theirs are over. Sessions are named by the hash of their id. */
 export interface SessionOwners {
@@ -65,6 +70,8 @@ export class SessionStore extends Store {
   /** The sessions of requests under way that are in the store, or were. */
   private readonly stored = new WeakSet<SessionData>();
   private owners: SessionOwners | null = null;
+  /** When Redis was last found away, on the clock of the process. */
+  private awayAt = -Infinity;
 
   constructor(
     connection: Connection,
@@ -89,10 +96,12 @@ export class SessionStore extends Store {
   }
 
   private async cached(hash: string): Promise<SessionData | null> {
+    if (performance.now() - this.awayAt < DOUBT_MS) return null;
     try {
       const text = await this.redis.commands.get(await this.key(hash));
       return text === null ? null : (JSON.parse(text) as SessionData);
     } catch {
+      this.awayAt = performance.now();
       return null;
     }
   }
