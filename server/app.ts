@@ -8,14 +8,15 @@ import { athletesApi, athletesPages } from './athletes/routes.js';
 import { root, type Context } from './context.js';
 import { InputError, VillageError, type FieldIssue } from './errors.js';
 import { mayModerate } from './fans/service.js';
-import { readers } from './fans/reader.js';
+import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
 import { within } from './platform/clock.js';
 import { Fresh } from './platform/fresh.js';
-import { bearer, csrfToken, headers, sameOrigin } from './platform/guard.js';
+import { bearer, FormTokens, headers, sameOrigin } from './platform/guard.js';
+import { ApiDoors, PageDoors, type DoorParts } from './platform/doors.js';
 import { languageOf, type PageFacts } from './platform/http.js';
 import type { Language } from './platform/i18n.js';
 import { randomId } from './platform/ids.js';
@@ -53,7 +54,7 @@ function clientWords(words: Context['words'], lang: Language): Record<string, un
 }
 
 /** Makes the frame of a page: language, reader with points, form token. */
-function frames(context: Context): (req: Request, facts: PageFacts) => Promise<Frame> {
+function frames(context: Context, forms: FormTokens): (req: Request, facts: PageFacts) => Promise<Frame> {
   const { points, settings, config } = context;
   const demo = new Fresh<boolean>(30_000);
   return async (req, facts) => {
@@ -61,6 +62,7 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
     const other = req.lang === 'fr' ? 'en' : 'fr';
     const { lang, reader } = req;
+    let csrf: string | null = null;
     const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
     return {
       lang,
@@ -80,7 +82,7 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
           }
         : null,
       get csrf() {
-        return csrfToken(req);
+        return (csrf ??= forms.make(req));
       },
       title: facts.title,
       section: facts.section ?? '',
@@ -97,8 +99,11 @@ function asVillageError(error: unknown): VillageError {
   if (error instanceof VillageError) return error;
   if (isStoreAway(error)) return new VillageError('unavailable', { seconds: 2 });
   if (error instanceof NetworkError) return new VillageError('network_down', { network: error.network });
-  const { type, status } = error as { type?: string; status?: number };
-  if (type === 'entity.too.large' || status === 413) return new VillageError('too_large', { limit: 65_536 });
+  // The parsers of bodies and the sender of files speak in states of HTTP.
+  const { status } = error as { status?: number };
+  if (status === 404) return new VillageError('not_found');
+  if (status === 413) return new VillageError('too_large', { limit: 65_536 });
+  if (status === 415) return new VillageError('unsupported_media');
   if (status !== undefined && status >= 400 && status < 500) return new VillageError('bad_input', { field: 'body' });
   return new VillageError('internal');
 }
@@ -198,13 +203,13 @@ function errors(context: Context): ErrorRequestHandler {
 
 /** How long a store may take to answer `/readyz`, in ms. */
 const READY_MS = 1500;
-function health(context: Context, app: Express): void {
+function health(context: Context, doors: PageDoors): void {
   const { connection, redis, config, metrics } = context;
   let indexed = false;
-  app.get('/healthz', (_req, res) => {
+  doors.get('/healthz', { who: 'anyone' }, (_req, res) => {
     res.json({ ok: true });
   });
-  app.get('/readyz', async (_req, res) => {
+  doors.get('/readyz', { who: 'anyone' }, async (_req, res) => {
     const answers = (work: Promise<unknown>): Promise<boolean> =>
       within(work, READY_MS).then(
         (answer) => answer !== null,
@@ -218,7 +223,7 @@ function health(context: Context, app: Express): void {
     const ok = mongodb && cache && indexed;
     res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed });
   });
-  app.get('/metrics', async (req, res) => {
+  doors.get('/metrics', { who: 'anyone', personal: true }, async (req, res) => {
     if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');
     res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
@@ -226,14 +231,16 @@ function health(context: Context, app: Express): void {
 
 /** The express app: a line a room. */
 export function createApp(context: Context): Express {
-  const { config, words, limits, athletes, registry, follows, points, videos, chats, posts, fans, tokens, signIn, bus, views, metrics } = context;
+  const { config, words, limits, athletes, registry, follows, points, videos, chats, posts, fans, tokens, signIn, views, metrics } = context;
   const app = express();
   app.disable('x-powered-by');
   // Pages carry a nonce and what is JSON is mostly personal: a hash of each answer would find nothing again. Files have tags of their own.
   app.disable('etag');
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
-  const frame = frames(context);
+  const forms = new FormTokens(config.sessionSecret, config.publicUrl);
+  const parts: DoorParts = { limits, forms };
+  const frame = frames(context, forms);
   const origins = Object.values(config.networks).map((one) => one.pages);
 
   // On the prototype of every request, so that none of them pays for a function of its own.
@@ -260,7 +267,9 @@ export function createApp(context: Context): Express {
     next();
   });
   app.use(headers(config.publicUrl, origins));
-  health(context, app);
+  const machine = new PageDoors('', parts);
+  health(context, machine);
+  app.use(machine.router);
   app.use('/assets', express.static(join(root, 'build', 'assets'), { immutable: true, maxAge: '1y', index: false, dotfiles: 'ignore', fallthrough: false }));
   // Another host name is sent to the one that cookies and callbacks are made for.
   const { host } = new URL(config.publicUrl);
@@ -280,47 +289,47 @@ export function createApp(context: Context): Express {
   );
   app.use(sameOrigin(config.publicUrl));
   const bySession = sessions(context.sessions, config.sessionSecret, config.publicUrl);
-  app.use((req, res, next) => {
+  const known = sessionReaders(fans);
+
+  const rooms = { athletes, registry, follows, videos, chats, posts, words, points, fans };
+  const people = { fans, signIn, tokens, words, secure: config.publicUrl.startsWith('https:') };
+  // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
+  const api = new ApiDoors('/api/v1', parts);
+  followsApi(api, follows, athletes);
+  athletesApi(api, athletes, registry);
+  athleteApi(api, rooms);
+  pointsApi(api, points);
+  meApi(api, rooms);
+  chatsApi(api, chats, limits);
+  videosApi(api, videos, context.downloads, athletes, words);
+  registryApi(api, registry);
+  openApi(api, config.publicUrl);
+  app.use('/api/v1', (req, res, next) => {
     if (bearer(req) !== null) next();
     else void bySession(req, res, next);
   });
-  const known = readers(fans, tokens);
+  app.use('/api/v1', readers(fans, tokens), express.json({ limit: '64kb' }), api.router);
 
-  const parts = { athletes, registry, follows, videos, chats, posts, words, points, fans };
-  const doors = { fans, signIn, tokens, limits, words, bus, secure: config.publicUrl.startsWith('https:') };
-  // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
-  const api = express.Router();
-  followsApi(api, follows, athletes, limits);
-  athletesApi(api, athletes, registry, limits);
-  athleteApi(api, parts);
-  pointsApi(api, points);
-  meApi(api, parts);
-  chatsApi(api, chats, limits);
-  videosApi(api, videos, context.downloads, athletes, words);
-  registryApi(api, registry, limits);
-  openApi(api, config.publicUrl);
-  app.use('/api/v1', express.json({ limit: '64kb' }), known, api);
-
-  const pages = express.Router();
-  homePage(pages, parts);
+  const pages = new PageDoors('/:language', parts);
+  homePage(pages, rooms);
   athletesPages(pages, athletes, words);
-  athletePage(pages, parts);
-  mePages(pages, parts);
+  athletePage(pages, rooms);
+  mePages(pages, rooms);
   chatsPages(pages, chats, athletes, words, limits);
   videosPages(pages, videos, athletes, words);
-  followsPages(pages, follows, athletes, limits);
-  signInPages(pages, doors);
-  settingsPages(pages, doors);
-  registryPages(pages, registry, athletes, fans, words, limits);
+  followsPages(pages, follows, athletes);
+  signInPages(pages, people);
+  settingsPages(pages, people);
+  registryPages(pages, registry, athletes, fans, words);
   aboutPages(pages, points, context.cards, words);
-  app.use(['/fr', '/en'], express.urlencoded({ extended: false, limit: '64kb' }), known, pages);
+  app.use(['/fr', '/en'], bySession, known, express.urlencoded({ extended: false, limit: '64kb' }), pages.router);
 
-  const others = express.Router();
-  callbacks(others, doors);
-  others.get('/', (req, res) => {
+  const others = new PageDoors('', parts);
+  callbacks(others, people);
+  others.get('/', { who: 'anyone' }, (req, res) => {
     res.vary('Accept-Language').redirect(302, `/${req.lang}`);
   });
-  app.use(known, others);
+  app.use(bySession, known, others.router);
   app.use((_req, _res, next) => {
     next(new VillageError('not_found'));
   });

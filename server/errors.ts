@@ -30,6 +30,7 @@ export const ERRORS = {
   too_many_tokens: 409,
   chat_closed: 409,
   too_large: 413,
+  unsupported_media: 415,
   bad_range: 416,
   login_denied: 400,
   login_failed: 400,

@@ -1,8 +1,9 @@
-import type { Router } from 'express';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
 import { FollowBody } from './follows/schema.js';
+import { scopesOf, type ApiDoors, type ApiRule } from './platform/doors.js';
+import { sessionCookie } from './platform/sessions.js';
 import { BoardQuery, StatementQuery } from './points/schema.js';
 import { Decide, LookupQuery, Queue, Revoke, Submit } from './registry/schema.js';
 import { Messages, Say } from './village/schema.js';
@@ -42,18 +43,20 @@ const Item = z.object({
 const Lookup = z.object({ result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']) });
 const slug = z.object({ slug: z.string() });
 
-interface Door {
+const media = (type: string): ZodOpenApiOperationObject['responses'] => ({
+  200: { description: 'OK', content: { [type]: {} } },
+  default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+});
+interface Described {
   summary: string;
   query?: z.ZodObject;
   path?: z.ZodObject;
   body?: z.ZodObject;
   answer: z.ZodType;
   status?: 200 | 201 | 202;
-  open?: boolean;
 }
-const operation = ({ summary, query, path, body, answer, status = 200, open }: Door): ZodOpenApiOperationObject => ({
+const operation = ({ summary, query, path, body, answer, status = 200 }: Described): ZodOpenApiOperationObject => ({
   summary,
-  ...(open ? { security: [] } : {}),
   requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) },
   ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
   responses: {
@@ -62,23 +65,42 @@ const operation = ({ summary, query, path, body, answer, status = 200, open }: D
   },
 });
 
-/** `GET /api/v1/openapi.json`, made from the very schemas that check input. */
-export function openApi(router: Router, publicUrl: string): void {
+/** Who may use an operation, as its door says: with which of a token's scopes, with a session, or with neither. */
+function securityOf(rule: ApiRule): Record<string, string[]>[] {
+  const scopes = scopesOf(rule);
+  const tokens = scopes.length === 0 ? [{ bearer: [] }] : scopes.map((one) => ({ bearer: [one] }));
+  return [...(rule.who === 'anyone' ? [{}] : []), ...tokens, { session: [] }];
+}
+
+/** Writes what each door demands into the operations of a document. Throws for an operation that has no door. */
+function secure(paths: Record<string, object>, { base, list }: ApiDoors): void {
+  for (const [path, operations] of Object.entries(paths) as [string, Record<string, Record<string, unknown>>][])
+    for (const [method, operation] of Object.entries(operations)) {
+      const door = list.find((one) => one.method === method && one.path === base + path.replace(/\{(\w+)\}/g, ':$1'));
+      if (door?.kind !== 'api') throw new Error(`openapi: ${method.toUpperCase()} ${path} is described and has no door`);
+      operation['security'] = securityOf(door.rule);
+      if (typeof door.rule.who !== 'string') operation['x-roles'] = door.rule.who;
+    }
+}
+
+/** `GET /api/v1/openapi.json`, made from the very schemas that check input and the very rules that doors hold. */
+export function openApi(router: ApiDoors, publicUrl: string): void {
   const document = createDocument({
     openapi: '3.1.0',
     info: { title: 'Village', version: '1', description: 'Verified accounts of athletes, points for fans, videos, chats.' },
     servers: [{ url: `${publicUrl}/api/v1` }],
-    security: [{ bearer: [] }],
-    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: sessionCookie(publicUrl).name } },
+    },
     paths: {
-      '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }), open: true }) },
-      '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }), open: true }) },
+      '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }) }) },
+      '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }) }) },
       '/athletes/{slug}/follow': {
         post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
         delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
       },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
-      '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup, open: true }) },
+      '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup }) },
       '/registry/cases': {
         get: operation({
           summary: 'The moderators\u2019 queue',
@@ -123,27 +145,31 @@ export function openApi(router: Router, publicUrl: string): void {
           path: z.object({ board: z.string() }),
           query: BoardQuery,
           answer: page(z.object({ rank: z.number(), fan: z.string(), points: z.number() })),
-          open: true,
         }),
       },
       '/videos': {
         get: operation({
           summary: 'Videos and what opens them',
           answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), open: z.boolean() })) }),
-          open: true,
         }),
       },
-      '/videos/{slug}': { get: operation({ summary: 'A video', path: slug, answer: z.object({ slug: z.string(), open: z.boolean() }), open: true }) },
+      '/videos/{slug}': { get: operation({ summary: 'A video', path: slug, answer: z.object({ slug: z.string(), open: z.boolean() }) }) },
+      '/videos/{slug}/media': {
+        get: { summary: 'The video itself, by ranges; 403 while it is locked', requestParams: { path: slug }, responses: media('video/mp4') },
+      },
+      '/videos/{slug}/poster': { get: { summary: 'Its picture', requestParams: { path: slug }, responses: media('image/jpeg') } },
+      '/videos/{slug}/captions/{language}': {
+        get: { summary: 'Its captions', requestParams: { path: slug.extend({ language: z.string() }) }, responses: media('text/vtt') },
+      },
       '/chats': {
         get: operation({
           summary: 'Chats',
           answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), state: z.string(), startsAt: z.iso.datetime() })) }),
-          open: true,
         }),
       },
-      '/chats/{slug}': { get: operation({ summary: 'A chat', path: slug, answer: z.object({ slug: z.string(), state: z.string() }), open: true }) },
+      '/chats/{slug}': { get: operation({ summary: 'A chat', path: slug, answer: z.object({ slug: z.string(), state: z.string() }) }) },
       '/chats/{slug}/messages': {
-        get: operation({ summary: 'Items after n', path: slug, query: Messages, answer: z.object({ items: z.array(Item), last: z.number() }), open: true }),
+        get: operation({ summary: 'Items after n', path: slug, query: Messages, answer: z.object({ items: z.array(Item), last: z.number() }) }),
         post: operation({
           summary: 'Say something',
           path: slug,
@@ -154,8 +180,9 @@ export function openApi(router: Router, publicUrl: string): void {
       },
     },
   });
+  secure(document.paths ?? {}, router);
   const text = JSON.stringify(document);
-  router.get('/openapi.json', (_req, res) => {
+  router.get('/openapi.json', { who: 'anyone', scope: 'none' }, (_req, res) => {
     res.type('json').send(text);
   });
 }

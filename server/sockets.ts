@@ -82,11 +82,13 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     const signed = cookie.parse(header ?? '')[cookieName];
     const id = signed?.startsWith('s:') ? signature.unsign(signed.slice(2), config.sessionSecret) : false;
     const data = id ? await sessions.read(id) : null;
-    return id && data?.fan ? { id: sha256(id), fan: data.fan, version: data.version } : null;
+    return id && data?.fan ? { id: sha256(id), fan: data.fan, version: data.version ?? 0 } : null;
   };
   const reader = async (socket: VillageSocket): Promise<Reader | null> => {
     const claims = claimsOf(socket);
-    return claims.token ? readerOfToken(fans, tokens, claims.token) : readerOfSession(fans, { fan: claims.fan ?? '', version: claims.version });
+    return claims.token
+      ? readerOfToken(fans, tokens, claims.token)
+      : readerOfSession(fans, { fan: claims.fan ?? '', version: claims.version, session: claims.session ?? '' });
   };
 
   village.use((socket, next) => {

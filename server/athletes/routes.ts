@@ -1,7 +1,6 @@
-import { Router } from 'express';
 import type { Words } from '../platform/i18n.js';
+import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import { parse } from '../platform/http.js';
-import { addressKey, type Limits } from '../platform/limits.js';
 import { NOCS } from '../platform/countries.js';
 import { DISCIPLINES } from './disciplines.js';
 import type { Accounts } from './needs.js';
@@ -29,9 +28,8 @@ function queryOf(input: Input, limit: number): SearchQuery {
 }
 
 /** `GET /api/v1/athletes`. */
-export function athletesApi(router: Router, athletes: Athletes, accounts: Accounts, limits: Limits): void {
-  router.get('/athletes', async (req, res) => {
-    await limits.count('search', addressKey(req.ip));
+export function athletesApi(router: ApiDoors, athletes: Athletes, accounts: Accounts): void {
+  router.get('/athletes', { who: 'anyone', scope: 'none', limit: 'search', by: 'address' }, async (req, res) => {
     const input = parse(ApiSearch, req.query);
     const query = queryOf(input, input.limit);
     if (input.cursor) query.cursor = input.cursor;
@@ -47,11 +45,11 @@ export function athletesApi(router: Router, athletes: Athletes, accounts: Accoun
 }
 
 /** The directory's page: a form by GET, filters in the address, numbered pages. */
-export function athletesPages(router: Router, athletes: Athletes, words: Words): void {
+export function athletesPages(router: PageDoors, athletes: Athletes, words: Words): void {
   const games = [...Array.from({ length: 9 }, (_x, n) => `${2026 - n * 4}-winter`), ...Array.from({ length: 9 }, (_x, n) => `${2024 - n * 4}-summer`)]
     .sort()
     .reverse();
-  router.get('/athletes', async (req, res) => {
+  router.get('/athletes', { who: 'anyone', limit: 'search', by: 'address' }, async (req, res) => {
     const input = parse(PageSearch, req.query);
     const found = await athletes.search({ ...queryOf(input, PAGE), offset: (input.page - 1) * PAGE });
     const state = await athletes.importState();

@@ -29,6 +29,8 @@ export interface FanRecord {
   consent: { version: string; at: Date };
   demo: boolean;
   tokens: TokenRecord[];
+  /** Hashes of this fan's sessions that were ended by themselves, the last ones: nothing that still holds a copy may answer for them. */
+  ended?: string[];
   createdAt: Date;
 }
 const fan = new Schema<FanRecord>({
@@ -45,6 +47,7 @@ const fan = new Schema<FanRecord>({
   consent: { version: String, at: Date },
   demo: Boolean,
   tokens: [{ _id: false, hash: String, name: String, scopes: [String], createdAt: Date }],
+  ended: [String],
   createdAt: Date,
 });
 fan.index({ 'tokens.hash': 1 }, { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } });

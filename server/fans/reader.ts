@@ -14,29 +14,42 @@ export async function readerOfToken(fans: Fans, tokens: ApiTokens, text: string)
   return fan && fan.state === 'active' ? asReader(fan, token.scopes) : null;
 }
 
-/** The fan behind a session, or null when the fan's version has moved on (signed out everywhere, banned, other roles). */
-export async function readerOfSession(fans: Fans, session: { fan?: string; version?: number } | null): Promise<Reader | null> {
-  if (!session?.fan) return null;
-  const fan = await fans.get(session.fan);
-  return fan && fan.state === 'active' && fan.version === session.version ? asReader(fan, null) : null;
+/** A session by its facts: whose, of which version, and the hash of its id. */
+export interface SessionClaim {
+  fan: string;
+  version: number;
+  session: string;
 }
 
-/** Sets `req.reader` from the bearer token or the session. Throws `bad_token` for a token nobody has. */
-export function readers(fans: Fans, tokens: ApiTokens): RequestHandler {
+/** The fan behind a session, or null when it stands no more (signed out here or everywhere, banned, other roles). */
+export async function readerOfSession(fans: Fans, { fan: id, version, session }: SessionClaim): Promise<Reader | null> {
+  if (!(await fans.stands(id, version, session))) return null;
+  const fan = await fans.get(id);
+  return fan && asReader(fan, null);
+}
+
+/** Sets `req.reader` from the session alone: what pages know people by. */
+export function sessionReaders(fans: Fans): RequestHandler {
   return async (req, _res, next) => {
+    const { fan, version } = req.session;
+    // The store has just said that the session stands.
+    const found = fan === undefined ? null : await fans.get(fan);
+    if (found?.state === 'active' && found.version === version) req.reader = asReader(found, null);
+    next();
+  };
+}
+
+/** Sets `req.reader` from the bearer token, or from the session where there is none. Throws `bad_token` for a token nobody has. */
+export function readers(fans: Fans, tokens: ApiTokens): RequestHandler {
+  const bySession = sessionReaders(fans);
+  return async (req, res, next) => {
     const token = bearer(req);
-    if (token !== null) {
-      req.reader = await readerOfToken(fans, tokens, token);
-      if (!req.reader) throw new VillageError('bad_token');
-    } else {
-      // Tokens' requests carry no session at all.
-      const session = req.session as typeof req.session | undefined;
-      req.reader = await readerOfSession(fans, session ?? null);
-      if (session?.fan && !req.reader) {
-        Reflect.deleteProperty(session, 'fan');
-        Reflect.deleteProperty(session, 'version');
-      }
+    if (token === null) {
+      await bySession(req, res, next);
+      return;
     }
+    req.reader = await readerOfToken(fans, tokens, token);
+    if (!req.reader) throw new VillageError('bad_token');
     next();
   };
 }

@@ -1,33 +1,29 @@
-import { Router } from 'express';
+import type { Request } from 'express';
 import { VillageError } from '../errors.js';
 import { COUNTRIES } from '../platform/countries.js';
 import { isNetwork, NETWORKS } from '../networks/network.js';
-import { csrfCheck, safeReturn } from '../platform/guard.js';
-import { param, parse, personal, requireReader, seeOther } from '../platform/http.js';
-import { addressKey, type Limits } from '../platform/limits.js';
-import type { Bus } from '../platform/bus.js';
-import { sha256 } from '../platform/ids.js';
+import type { PageDoors } from '../platform/doors.js';
+import { safeReturn } from '../platform/guard.js';
+import { param, parse, requireReader, SCOPES, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
 import { FirstPage, NewToken, Taste } from './schema.js';
 import { isLost, type Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
-import { SCOPES, type ApiTokens } from './tokens.js';
+import type { ApiTokens } from './tokens.js';
 
 export interface FanDoors {
   fans: Fans;
   signIn: SignIn;
   tokens: ApiTokens;
-  limits: Limits;
   words: Words;
-  bus: Bus;
   secure: boolean;
 }
 
 /** Pages of signing in and out. */
-export function signInPages(router: Router, { fans, signIn, limits, words, bus, secure }: FanDoors): void {
+export function signInPages(router: PageDoors, { fans, signIn, words, secure }: FanDoors): void {
   const t = (lang: 'fr' | 'en', key: string): string => words.t(lang, key);
 
-  router.get('/sign-in', personal, async (req, res) => {
+  router.get('/sign-in', { who: 'anyone', personal: true }, async (req, res) => {
     const again = req.reader !== null && 'again' in req.query;
     if (req.reader && !again) {
       seeOther(res, `/${req.lang}/me`);
@@ -41,10 +37,9 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
     );
   });
 
-  router.post('/sign-in/:network', csrfCheck, async (req, res) => {
+  router.post('/sign-in/:network', { who: 'anyone', personal: true, limit: 'login', by: 'address' }, async (req, res) => {
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
-    await limits.count('login', addressKey(req.ip));
     const { returnTo, again } = req.body as { returnTo?: unknown; again?: unknown };
     res.redirect(303, await signIn.begin(req, network, returnTo, again !== undefined));
   });
@@ -59,7 +54,7 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
     wrong: Object.fromEntries(issues.map((one) => [one.path, true])),
   });
 
-  router.get('/welcome', personal, async (req, res) => {
+  router.get('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
     const newcomer = signIn.newcomer(req);
     if (!newcomer) {
       seeOther(res, `/${req.lang}/sign-in`);
@@ -68,7 +63,7 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
     await req.page('fans/welcome', { title: t(req.lang, 'fans.welcome.title'), robots: false }, firstPage(req.lang, newcomer.linked.name, {}, []));
   });
 
-  router.post('/welcome', personal, csrfCheck, async (req, res) => {
+  router.post('/welcome', { who: 'anyone', personal: true, limit: 'login', by: 'address' }, async (req, res) => {
     const given = FirstPage.safeParse(req.body);
     if (!given.success) {
       const issues = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))].map((path) => ({ path, issue: 'wrong' }));
@@ -84,22 +79,19 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
     seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
   });
 
-  router.post('/sign-out', csrfCheck, async (req, res) => {
-    const session = sha256(req.sessionID);
-    const fan = req.reader?.id;
+  router.post('/sign-out', { who: 'fan' }, async (req, res) => {
     await signIn.leave(req);
-    if (fan) bus.tell('fans:signed_out', { fan, session });
     seeOther(res, `/${req.lang}`);
   });
 
-  router.post('/sign-out-everywhere', csrfCheck, async (req, res) => {
+  router.post('/sign-out-everywhere', { who: 'fan' }, async (req, res) => {
     await fans.signOutEverywhere(requireReader(req).id);
     await signIn.leave(req);
     seeOther(res, `/${req.lang}/sign-in`);
   });
 
   /** Light, dark, as the device says, or more contrast: a cookie, which the server renders. */
-  router.post('/theme', async (req, res) => {
+  router.post('/theme', { who: 'anyone', formToken: false }, async (req, res) => {
     const { theme, returnTo } = parse(Taste, req.body);
     res.cookie('village-theme', theme ?? 'auto', { maxAge: 31_536_000_000, sameSite: 'lax', httpOnly: true, secure, path: '/' });
     await Promise.resolve();
@@ -108,8 +100,8 @@ export function signInPages(router: Router, { fans, signIn, limits, words, bus, 
 }
 
 /** The address that networks send the browser back to, one each (ASVS 10.2.2). */
-export function callbacks(router: Router, { signIn }: FanDoors): void {
-  router.get('/auth/:network/callback', personal, async (req, res) => {
+export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
+  router.get('/auth/:network/callback', { who: 'anyone', personal: true }, async (req, res) => {
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
     const query = Object.fromEntries(Object.entries(req.query).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
@@ -121,8 +113,8 @@ export function callbacks(router: Router, { signIn }: FanDoors): void {
 }
 
 /** Settings: who I am here, which accounts I linked, my tokens. */
-export function settingsPages(router: Router, { fans, tokens, words }: FanDoors): void {
-  const show = async (req: Parameters<Parameters<typeof router.get>[1]>[0], fresh: string | null): Promise<void> => {
+export function settingsPages(router: PageDoors, { fans, tokens, words }: FanDoors): void {
+  const show = async (req: Request, fresh: string | null): Promise<void> => {
     const reader = requireReader(req);
     const [fan, identities, list] = await Promise.all([fans.require(reader.id), fans.identities.of(reader.id), tokens.list(reader.id)]);
     const linked = NETWORKS.map((network) => ({ network, identity: identities.find((one) => one.network === network) ?? null }));
@@ -148,15 +140,15 @@ export function settingsPages(router: Router, { fans, tokens, words }: FanDoors)
       },
     );
   };
-  router.get('/me/settings', personal, async (req) => {
+  router.get('/me/settings', { who: 'fan' }, async (req) => {
     await show(req, null);
   });
-  router.post('/me/tokens', personal, csrfCheck, async (req) => {
+  router.post('/me/tokens', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const { name, scopes } = parse(NewToken, req.body);
     await show(req, await tokens.create(reader.id, name, scopes));
   });
-  router.post('/me/tokens/:id/end', personal, csrfCheck, async (req, res) => {
+  router.post('/me/tokens/:id/end', { who: 'fan' }, async (req, res) => {
     await tokens.end(requireReader(req).id, param(req, 'id'));
     seeOther(res, `/${req.lang}/me/settings`);
   });

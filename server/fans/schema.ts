@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SCOPES } from './tokens.js';
+import { SCOPES } from '../platform/http.js';
 
 const COUNTRY = /^[A-Z]{2}$/;
 

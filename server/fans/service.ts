@@ -7,7 +7,7 @@ import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
-import type { SessionStore } from '../platform/sessions.js';
+import type { SessionOwners, SessionStore } from '../platform/sessions.js';
 import { isOfAge } from './digital-age.js';
 import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
@@ -25,9 +25,13 @@ const CONSENT = '2026-11';
 const CACHE_MS = 5000;
 const MOST = 50_000;
 const STAFF: readonly Role[] = ['moderator', 'organiser', 'admin'];
+/** Sessions of a fan that are remembered as ended; an older one has long left every store. */
+const MOST_ENDED = 50;
 
+/** Who may decide whose account it is. */
+export const MODERATORS = ['moderator', 'admin'] as const satisfies readonly Role[];
 /** Whether somebody with these roles may decide whose account it is. */
-export const mayModerate = (roles: readonly string[]): boolean => roles.includes('moderator') || roles.includes('admin');
+export const mayModerate = (roles: readonly string[]): boolean => MODERATORS.some((role) => roles.includes(role));
 /** Whether these roles may set what the hub offers. */
 export const mayOrganise = (roles: readonly string[]): boolean => roles.includes('organiser') || roles.includes('admin');
 /** Staff and athletes earn but do not rank (DESIGN 6). */
@@ -35,11 +39,13 @@ export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean =>
   fan.state === 'active' && !fan.roles.some((role) => role === 'athlete' || STAFF.includes(role));
 
 /** The people of the hub. */
-export class Fans {
+export class Fans implements SessionOwners {
   private readonly records: Model<FanRecord>;
   private readonly reader: Batcher<FanRecord>;
   private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
+  /** Grows with all news of any fan. */
+  private news = 0;
 
   constructor(
     connection: Connection,
@@ -54,9 +60,11 @@ export class Fans {
       const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }).toArray();
       return new Map(found.map((one) => [one._id, one]));
     });
-    bus.on('fans:changed', ({ fan }) => {
-      this.known.forget(fan);
-    });
+    for (const topic of ['fans:changed', 'fans:signed_out'] as const)
+      bus.on(topic, ({ fan }) => {
+        this.forget(fan);
+      });
+    sessions.belongTo(this);
   }
 
   /** Who hears of new links. */
@@ -69,9 +77,19 @@ export class Fans {
     return this.known.get(id, () => this.reader.get(id));
   }
 
-  /** Somebody else has just read this fan: whoever asks next need not. */
-  know(fan: FanRecord): void {
-    void this.known.get(fan._id, () => Promise.resolve(fan));
+  private forget(fan: string): void {
+    this.news += 1;
+    this.known.forget(fan);
+  }
+
+  /** How much news there has been: asked before a read whose fans shall be known. */
+  get asOf(): number {
+    return this.news;
+  }
+
+  /** Somebody else has read this fan: whoever asks next need not, unless news came since the read began, which it may have missed. */
+  know(fan: FanRecord, asOf: number): void {
+    if (asOf === this.news) void this.known.get(fan._id, () => Promise.resolve(fan));
   }
 
   async require(id: string): Promise<FanRecord> {
@@ -145,7 +163,7 @@ export class Fans {
   private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
     const fan = await this.records.findOneAndUpdate({ _id: id }, update, { returnDocument: 'after' }).lean<FanRecord>();
     if (!fan) throw new VillageError('fan_not_found');
-    this.known.forget(id);
+    this.forget(id);
     this.bus.tell('fans:changed', { fan: id });
     return fan;
   }
@@ -173,6 +191,22 @@ export class Fans {
     await this.change(id, { $inc: { version: 1 } });
     await this.audit.add({ by: id, act: 'session.ended_all', on: `fan:${id}` });
     await this.endSessions(id);
+  }
+
+  /**
+   * Whether a session of this fan still stands: the fan is active, their version is the session's, and it was not ended by itself. Known
+   * from the fan's own document, so that no old copy of a session can say otherwise; in other processes five seconds late at most.
+   */
+  async stands(id: string, version: number, session: string): Promise<boolean> {
+    const fan = await this.get(id);
+    return fan?.state === 'active' && fan.version === version && fan.ended?.includes(session) !== true;
+  }
+
+  /** Remembers that one session of a fan, by the hash of its id, is over, and closes its sockets. Persisted first. */
+  async ended(id: string, session: string): Promise<void> {
+    await this.records.updateOne({ _id: id }, { $push: { ended: { $each: [session], $slice: -MOST_ENDED } } });
+    this.forget(id);
+    this.bus.tell('fans:signed_out', { fan: id, session });
   }
 
   private async endSessions(id: string): Promise<void> {

@@ -9,9 +9,9 @@ import { safeReturn } from '../platform/guard.js';
 import { languageOf } from '../platform/http.js';
 import type { Language } from '../platform/i18n.js';
 import type { TokenVault } from '../platform/secrets.js';
+import { LOGIN_MS, NEWCOMER_MS } from '../platform/sessions.js';
 import type { Answers, FanRecord, Fans } from './service.js';
 
-const LOGIN_MS = 10 * 60_000;
 const MOST_LOGINS = 5;
 
 /** Where a sign-in ended: a fan is signed in, an account was linked, or a newcomer has the first page before them. */
@@ -72,7 +72,9 @@ export class SignIn {
   async complete(req: Request, network: NetworkId, query: Record<string, string>): Promise<SignInResult> {
     const { [query['state'] ?? '']: login, ...others } = req.session.logins ?? {};
     if (!login || login.network !== network || this.clock.now().getTime() - login.at > LOGIN_MS) throw new VillageError('login_expired', { network });
+    // Once only: that it was used is stored before it is.
     req.session.logins = others;
+    await this.save(req);
     const linked = await this.networks
       .of(network)
       .completeAuth({ query, secret: login.secret, redirectUri: this.redirectUri(network) })
@@ -118,7 +120,7 @@ export class SignIn {
   /** The newcomer of this session, or null (none, or longer ago than an hour). */
   newcomer(req: Request): { linked: LinkedAccount; returnTo: string } | null {
     const kept = req.session.newcomer;
-    if (!kept || this.clock.now().getTime() - kept.at > 3_600_000) return null;
+    if (!kept || this.clock.now().getTime() - kept.at > NEWCOMER_MS) return null;
     const linked = JSON.parse(this.vault.open(kept.sealed, 'newcomer')) as LinkedAccount & { tokens: TokenSet & { expiresAt: string | null } };
     return {
       linked: { ...linked, tokens: { ...linked.tokens, expiresAt: linked.tokens.expiresAt ? new Date(linked.tokens.expiresAt) : null } },

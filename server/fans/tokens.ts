@@ -4,13 +4,10 @@ import { VillageError } from '../errors.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
+import { SCOPES, type Scope } from '../platform/http.js';
 import { sha256 } from '../platform/ids.js';
 import { fanModel, type FanRecord, type TokenRecord } from './fan.model.js';
 import type { Fans } from './service.js';
-
-/** What a token may be allowed: read what its fan reads, follow, chat, moderate, organise. */
-export const SCOPES = ['read', 'follow', 'chat', 'moderate', 'organise'] as const;
-export type Scope = (typeof SCOPES)[number];
 
 const CACHE_MS = 5000;
 const MOST = 10_000;
@@ -22,7 +19,7 @@ const EACH = 100;
 /** Personal API tokens (DESIGN 7): shown once, stored hashed, in the document of their fan, so that one read answers who is asking. */
 export class ApiTokens {
   private readonly records: Model<FanRecord>;
-  private readonly reader: Batcher<FanRecord>;
+  private readonly reader: Batcher<{ fan: FanRecord; asOf: number }>;
   private readonly known = new Fresh<{ fan: string; scopes: string[] } | null>(CACHE_MS, MOST);
 
   constructor(
@@ -33,8 +30,9 @@ export class ApiTokens {
     this.records = fanModel(connection);
     this.reader = new Batcher(
       async (hashes) => {
+        const { asOf } = fans;
         const found = await this.records.collection.find<FanRecord>({ 'tokens.hash': { $in: hashes } }).toArray();
-        return new Map(found.flatMap((fan) => fan.tokens.map((one) => [one.hash, fan])));
+        return new Map(found.flatMap((fan) => fan.tokens.map((one) => [one.hash, { fan, asOf }])));
       },
       500,
       REST_MS,
@@ -54,10 +52,10 @@ export class ApiTokens {
   find(text: string): Promise<{ fan: string; scopes: string[] } | null> {
     const hash = sha256(text);
     return this.known.get(hash, async () => {
-      const fan = await this.reader.get(hash);
+      const { fan, asOf } = (await this.reader.get(hash)) ?? { fan: null, asOf: 0 };
       const token = fan?.tokens.find((one) => one.hash === hash);
       if (!fan || !token) return null;
-      this.fans.know(fan);
+      this.fans.know(fan, asOf);
       return { fan: fan._id, scopes: token.scopes };
     });
   }

@@ -1,42 +1,39 @@
-import type { Router, Request } from 'express';
+import type { Request, Response } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import { csrfCheck } from '../platform/guard.js';
-import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
-import type { Limits } from '../platform/limits.js';
+import type { ApiDoors, PageDoors, PageRule } from '../platform/doors.js';
+import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import { FollowBody } from './schema.js';
 import type { FollowAnswer, Follows } from './service.js';
 
 const statusOf = (answer: FollowAnswer): number => (answer.job ? 202 : 200);
 
 /** `POST` and `DELETE /api/v1/athletes/:slug/follow`, `POST /api/v1/follows/check`. */
-export function followsApi(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
+export function followsApi(router: ApiDoors, follows: Follows, athletes: Athletes): void {
   const act = async (req: Request, how: 'follow' | 'unfollow'): Promise<FollowAnswer> => {
-    const reader = requireScope(req, 'follow');
+    const reader = requireReader(req);
     const { network, turn } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
-    await limits.count('follow', reader.id);
     const athlete = await athletes.require(param(req, 'slug'));
     return follows[how](reader, athlete._id, network, { turn, language: req.lang });
   };
-  router.post('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => {
+  router.post('/athletes/:slug/follow', { who: 'fan', scope: 'follow', limit: 'follow' }, async (req, res) => {
     const answer = await act(req, 'follow');
     res.status(statusOf(answer)).json(answer);
   });
-  router.delete('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => {
+  router.delete('/athletes/:slug/follow', { who: 'fan', scope: 'follow', limit: 'follow' }, async (req, res) => {
     const answer = await act(req, 'unfollow');
     res.status(statusOf(answer)).json(answer);
   });
-  router.post('/follows/check', personal, csrfCheck, async (req, res) => {
-    const reader = requireScope(req, 'follow');
-    await limits.count('check', reader.id);
-    const [job, ...more] = await follows.checkAll(reader.id);
+  router.post('/follows/check', { who: 'fan', scope: 'follow', limit: 'check' }, async (req, res) => {
+    const [job, ...more] = await follows.checkAll(requireReader(req).id);
     if (!job) throw new VillageError('not_linked', { network: 'x' });
     res.status(202).json({ job, ...(more.length > 0 ? { jobs: [job, ...more] } : {}) });
   });
 }
 
 /** The same acts by form: 303 back to the athlete's accounts, with what came of it in the address. */
-export function followsPages(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
+export function followsPages(router: PageDoors, follows: Follows, athletes: Athletes): void {
+  const acts: PageRule = { who: 'fan', limit: 'follow' };
   const noticeOf = (answer: FollowAnswer): string =>
     answer.waitsUntil
       ? 'waits'
@@ -51,10 +48,9 @@ export function followsPages(router: Router, follows: Follows, athletes: Athlete
             : 'unknown';
   const act =
     (how: 'follow' | 'unfollow') =>
-    async (req: Request, res: Parameters<Parameters<typeof router.post>[1]>[1]): Promise<void> => {
+    async (req: Request, res: Response): Promise<void> => {
       const reader = requireReader(req);
       const { network, turn } = parse(FollowBody, req.body);
-      await limits.count('follow', reader.id);
       const athlete = await athletes.require(param(req, 'slug'));
       let notice: string;
       try {
@@ -66,12 +62,10 @@ export function followsPages(router: Router, follows: Follows, athletes: Athlete
       }
       seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${network}#accounts`);
     };
-  router.post('/athletes/:slug/follow', personal, csrfCheck, act('follow'));
-  router.post('/athletes/:slug/unfollow', personal, csrfCheck, act('unfollow'));
-  router.post('/me/check', personal, csrfCheck, async (req, res) => {
-    const reader = requireReader(req);
-    await limits.count('check', reader.id);
-    await follows.checkAll(reader.id);
+  router.post('/athletes/:slug/follow', acts, act('follow'));
+  router.post('/athletes/:slug/unfollow', acts, act('unfollow'));
+  router.post('/me/check', { who: 'fan', limit: 'check' }, async (req, res) => {
+    await follows.checkAll(requireReader(req).id);
     seeOther(res, `/${req.lang}/me?notice=checking`);
   });
 }

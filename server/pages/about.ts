@@ -1,12 +1,12 @@
-import { Router } from 'express';
+import type { PageDoors } from '../platform/doors.js';
 import type { Cards } from '../networks/cards.js';
 import { NETWORKS } from '../networks/network.js';
 import type { Words } from '../platform/i18n.js';
 import type { Points } from '../points/service.js';
 
 /** How points count, rules and appeals, accessibility, the directory's credits. */
-export function aboutPages(router: Router, points: Points, cards: Cards, words: Words): void {
-  router.get('/about/points', async (req) => {
+export function aboutPages(router: PageDoors, points: Points, cards: Cards, words: Words): void {
+  router.get('/about/points', { who: 'anyone' }, async (req) => {
     const [rules, modes] = await Promise.all([points.rules.read(), Promise.all(NETWORKS.map(async (network) => ({ network, card: await cards.of(network) })))]);
     await req.page(
       'pages/about-points',
@@ -21,7 +21,7 @@ export function aboutPages(router: Router, points: Points, cards: Cards, words: 
     );
   });
   for (const topic of ['rules', 'accessibility', 'credits'] as const) {
-    router.get(`/about/${topic}`, async (req) => {
+    router.get(`/about/${topic}`, { who: 'anyone' }, async (req) => {
       await req.page(
         'pages/about',
         { title: words.t(req.lang, `about.${topic}.title`) },

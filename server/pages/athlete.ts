@@ -1,4 +1,4 @@
-import type { Router } from 'express';
+import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import { cardOf } from '../athletes/present.js';
 import type { AthleteRecord, Athletes } from '../athletes/service.js';
 import type { Follows } from '../follows/service.js';
@@ -65,14 +65,13 @@ async function accountViews({ registry, follows }: AthletePageParts, athlete: At
 }
 
 /** `GET /api/v1/athletes/:slug`. */
-export function athleteApi(router: Router, parts: AthletePageParts): void {
+export function athleteApi(router: ApiDoors, parts: AthletePageParts): void {
   const { athletes, videos, chats, words } = parts;
-  router.get('/athletes/:slug', async (req, res) => {
+  router.get('/athletes/:slug', { who: 'anyone', scope: 'read' }, async (req, res) => {
     const athlete = await athletes.require(param(req, 'slug'));
     const reader = req.reader?.id ?? null;
     const [accounts, states, chat] = await Promise.all([accountViews(parts, athlete, reader), videos.about(reader, athlete._id), chats.nextOf(athlete._id)]);
     const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
-    if (reader) res.set('Cache-Control', 'no-store');
     res.json({
       slug: athlete.slugs[0],
       name: athlete.name,
@@ -125,9 +124,9 @@ function noticeKey(notice: string, network: NetworkId, here: boolean): string {
 }
 
 /** The athlete's page. An old slug is sent to the current one. */
-export function athletePage(router: Router, parts: AthletePageParts): void {
+export function athletePage(router: PageDoors, parts: AthletePageParts): void {
   const { athletes, videos, chats, posts, words } = parts;
-  router.get('/athletes/:slug', async (req, res) => {
+  router.get('/athletes/:slug', { who: 'anyone' }, async (req, res) => {
     const slug = param(req, 'slug');
     const athlete = await athletes.require(slug);
     if (athlete.slugs[0] !== slug) {

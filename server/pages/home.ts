@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { PageDoors } from '../platform/doors.js';
 import { cardOf } from '../athletes/present.js';
 import type { Athletes } from '../athletes/service.js';
 import type { Follows } from '../follows/service.js';
@@ -29,9 +29,9 @@ const MOST = 200;
 const SEEN_MS = 5000;
 
 /** Home: the next reward, what is live, whom to follow, the board, the video that is nearly open. */
-export function homePage(router: Router, { athletes, registry, follows, points, videos, chats, words }: HomeParts): void {
+export function homePage(router: PageDoors, { athletes, registry, follows, points, videos, chats, words }: HomeParts): void {
   const forVisitors = new Fresh<Awaited<ReturnType<typeof suggest>>>(SEEN_MS);
-  router.get('/', async (req, res) => {
+  router.get('/', { who: 'anyone' }, async (req) => {
     const reader = req.reader?.id ?? null;
     const [accounts, list, rules, head, board, states] = await Promise.all([
       registry.verified(),
@@ -51,7 +51,6 @@ export function homePage(router: Router, { athletes, registry, follows, points, 
     const nearly = states.filter((one) => !one.open && one.missing[0]?.kind === 'follow').sort((a, b) => gap(a) - gap(b))[0] ?? states.find((one) => one.open);
     const live = list.find((one) => one.state === 'live');
     const host = live && people.get(live.host);
-    if (reader) res.set('Cache-Control', 'no-store');
     await req.page(
       'pages/home',
       { title: words.t(req.lang, 'home.title'), section: 'home', ...(head ? { standing: head.after } : {}) },

@@ -1,10 +1,10 @@
-import { Router } from 'express';
+import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import type { Athletes } from '../athletes/service.js';
 import { isLost, type Fans } from '../fans/service.js';
 import type { Follows } from '../follows/service.js';
 import { isNetwork } from '../networks/network.js';
 import { nocOf } from '../platform/countries.js';
-import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
+import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
 import { BoardPageQuery, StatementQuery } from '../points/schema.js';
 import { medalsOf, type Entry, type Points } from '../points/service.js';
@@ -19,9 +19,9 @@ export interface MeParts {
 }
 
 /** `GET /api/v1/me`. */
-export function meApi(router: Router, { fans, points }: MeParts): void {
-  router.get('/me', personal, async (req, res) => {
-    const reader = requireScope(req, 'read');
+export function meApi(router: ApiDoors, { fans, points }: MeParts): void {
+  router.get('/me', { who: 'fan', scope: 'read' }, async (req, res) => {
+    const reader = requireReader(req);
     const [fan, head, identities] = await Promise.all([fans.require(reader.id), points.head(reader.id), fans.identities.of(reader.id)]);
     res.json({
       id: fan._id,
@@ -56,8 +56,8 @@ async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entrie
 }
 
 /** The fan's own pages: medals and points, the whole statement, the boards. */
-export function mePages(router: Router, { fans, points, athletes, follows, words }: MeParts): void {
-  router.get('/me', personal, async (req) => {
+export function mePages(router: PageDoors, { fans, points, athletes, follows, words }: MeParts): void {
+  router.get('/me', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const [head, rules, entries, progress, hub, identities] = await Promise.all([
       points.head(reader.id),
@@ -92,7 +92,7 @@ export function mePages(router: Router, { fans, points, athletes, follows, words
     );
   });
 
-  router.get('/me/ledger', personal, async (req) => {
+  router.get('/me/ledger', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const { cursor } = parse(StatementQuery, req.query);
     const found = await points.statement(reader.id, 41, cursor === undefined ? undefined : Number(cursor));
@@ -104,10 +104,10 @@ export function mePages(router: Router, { fans, points, athletes, follows, words
     );
   });
 
-  router.get('/boards', (req, res) => {
+  router.get('/boards', { who: 'anyone' }, (req, res) => {
     seeOther(res, `/${req.lang}/boards/hub`);
   });
-  router.get('/boards/:board', personal, async (req) => {
+  router.get('/boards/:board', { who: 'anyone', personal: true }, async (req) => {
     const board = param(req, 'board');
     const { page } = parse(BoardPageQuery, req.query);
     const me = req.reader?.id;

@@ -1,21 +1,24 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { csrfSync } from 'csrf-sync';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import cookie from 'cookie';
 import helmet, { type HelmetOptions } from 'helmet';
 import { VillageError } from '../errors.js';
 import { randomId } from './ids.js';
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Methods that change nothing (RFC 9110, 9.2.1). */
+export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Refuses unsafe requests that another site made the browser send (ASVS 3.5.1 to 3.5.3): `Sec-Fetch-Site` must say same-origin or
- * none, else `Origin` must be ours; a request with neither and a cookie is refused. Bearer requests carry no cookie's authority.
+ * none, else `Origin` must be ours; a request with neither and a cookie is refused. Under `/api/` a bearer token is the only authority,
+ * which no site can make a browser send.
  */
 export function sameOrigin(publicUrl: string): RequestHandler {
   const ours = new URL(publicUrl).origin;
   return (req: Request, _res: Response, next: NextFunction) => {
-    if (SAFE.has(req.method) || bearer(req) !== null) {
+    if (SAFE.has(req.method) || (req.path.startsWith('/api/') && bearer(req) !== null)) {
       next();
       return;
     }
@@ -38,27 +41,61 @@ export function bearer(req: Request): string | null {
   return match?.[1] ?? null;
 }
 
-const csrf = csrfSync({
-  getTokenFromRequest: (req) => (req.body as { csrf?: string } | undefined)?.csrf ?? req.get('x-csrf-token'),
-  getTokenFromState: (req) => req.session.csrfToken,
-  storeTokenInState: (req, token) => {
-    if (typeof token === 'string') req.session.csrfToken = token;
-  },
-  size: 32,
-});
+const SALT = 16;
+const MAC = 32;
 
-/** The token that forms of this session carry as `csrf` (ASVS 3.5.1); made at its first use. */
-export const csrfToken = (req: Request): string => csrf.generateToken(req);
+/**
+ * The tokens that forms carry as `csrf`, the second layer behind `sameOrigin` (ASVS 3.5.1). A token is a fresh salt and the HMAC of
+ * salt and owner, so nothing is stored for it, and no two pages hold the same one: compressed beside reflected input it gives nothing
+ * away (BREACH). Its owner is the session of whoever has proved who they are, else a random cookie that the browser gets with
+ * its first form (double submit, signed; `__Host-` under https, so that no sibling site can plant one).
+ */
+export class FormTokens {
+  private readonly key: Buffer;
+  private readonly cookieName: string;
+  private readonly secure: boolean;
 
-/** Second layer behind `sameOrigin`: an unsafe request with a cookie must carry the session's token. */
-export const csrfCheck: RequestHandler = (req, _res, next) => {
-  if (SAFE.has(req.method) || bearer(req) !== null) {
-    next();
-    return;
+  constructor(secret: string, publicUrl: string) {
+    const { protocol, port } = new URL(publicUrl);
+    this.secure = protocol === 'https:';
+    this.cookieName = this.secure ? '__Host-village-form' : `village-form-${port || '80'}`;
+    this.key = createHmac('sha256', secret).update('form tokens').digest();
   }
-  if (csrf.isRequestValid(req)) next();
-  else next(new VillageError('foreign_request'));
-};
+
+  private ownerOf(req: Request): string | null {
+    const session = req.session as Request['session'] | undefined;
+    if (session && (session.fan !== undefined || session.newcomer !== undefined)) return `session:${req.sessionID}`;
+    const kept = cookie.parse(req.get('cookie') ?? '')[this.cookieName];
+    return kept === undefined ? null : `visitor:${kept}`;
+  }
+
+  private mac(salt: Buffer, owner: string): Buffer {
+    return createHmac('sha256', this.key).update(salt).update(owner).digest();
+  }
+
+  /** A token for a form of this answer, whose head must not have been sent: a visitor without the cookie gets it along. */
+  make(req: Request): string {
+    let owner = this.ownerOf(req);
+    if (owner === null) {
+      const kept = randomBytes(18).toString('base64url');
+      owner = `visitor:${kept}`;
+      req.res?.cookie(this.cookieName, kept, { httpOnly: true, sameSite: 'lax', path: '/', secure: this.secure });
+      // The page is now this visitor's: a cache between us must not hand it to the next one.
+      if (req.res?.get('Cache-Control') === undefined) req.res?.set('Cache-Control', 'private, no-cache');
+    }
+    const salt = randomBytes(SALT);
+    return Buffer.concat([salt, this.mac(salt, owner)]).toString('base64url');
+  }
+
+  /** Whether this request carries a token, in its body or as `x-csrf-token`, that was made for who sends it. */
+  isValid(req: Request): boolean {
+    const sent = (req.body as { csrf?: unknown } | undefined)?.csrf ?? req.get('x-csrf-token');
+    const owner = this.ownerOf(req);
+    if (typeof sent !== 'string' || owner === null) return false;
+    const token = Buffer.from(sent, 'base64url');
+    return token.length === SALT + MAC && timingSafeEqual(token.subarray(SALT), this.mac(token.subarray(0, SALT), owner));
+  }
+}
 
 const NONCE = 'NONCE';
 

@@ -1,7 +1,11 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { InputError, VillageError, type FieldIssue } from '../errors.js';
 import { isLanguage, type Language } from './i18n.js';
+
+/** What a token may be allowed: read what its fan reads, follow, chat, moderate, organise. */
+export const SCOPES = ['read', 'follow', 'chat', 'moderate', 'organise'] as const;
+export type Scope = (typeof SCOPES)[number];
 
 /** Who sends this request: a signed-in fan, by cookie or token. */
 export interface Reader {
@@ -35,17 +39,10 @@ declare module 'express-serve-static-core' {
   }
 }
 
-/** The signed-in fan, or `not_signed_in`. */
+/** The signed-in fan, or `not_signed_in`. Whether they may be here the door has decided already (see `doors.ts`). */
 export function requireReader(req: Request): Reader {
   if (!req.reader) throw new VillageError('not_signed_in');
   return req.reader;
-}
-
-/** The signed-in fan whose token (if it is one) has this scope. */
-export function requireScope(req: Request, scope: string): Reader {
-  const reader = requireReader(req);
-  if (reader.scopes && !reader.scopes.includes(scope)) throw new VillageError('missing_scope', { scope });
-  return reader;
 }
 
 /** zod's issues as ours: where, and which kind. Texts are chosen by kind in the reader's language, never by zod's English. */
@@ -79,12 +76,6 @@ export function param(req: Request, name: string): string {
   if (typeof value !== 'string') throw new VillageError('not_found');
   return value;
 }
-
-/** Answers that belong to one person are kept by nobody (ASVS 14.3.2). */
-export const personal: RequestHandler = (_req, res, next) => {
-  res.set('Cache-Control', 'no-store');
-  next();
-};
 
 /** 303, the answer to every form that was taken (RFC 9110, 15.4.4). */
 export const seeOther = (res: Response, path: string): void => {

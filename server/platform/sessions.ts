@@ -1,7 +1,9 @@
-import session, { Store, type SessionData } from 'express-session';
+import session, { Store, type Session, type SessionData } from 'express-session';
 import { randomBytes } from 'node:crypto';
 import { Schema, type Connection, type Model } from 'mongoose';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { VillageError } from '../errors.js';
+import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
 import { sha256 } from './ids.js';
 import { model } from './mongo.js';
@@ -9,16 +11,16 @@ import type { RedisClients } from './redis.js';
 
 declare module 'express-session' {
   interface SessionData {
-    fan: string;
+    fan?: string;
     /** The fan's session version when this session began; a newer one in the fan's document ends it. */
-    version: number;
-    since: number;
+    version?: number;
+    since?: number;
     /** When the session was last used, to the hour; the store keeps it. */
-    seenAt: number;
+    seenAt?: number;
     /** Logins under way, by state (RFC 6749, 10.12): single use, ten minutes. */
-    logins: Record<string, { network: string; secret: Record<string, string>; at: number; returnTo: string; link: boolean }>;
+    logins?: Record<string, { network: string; secret: Record<string, string>; at: number; returnTo: string; link: boolean }>;
     /** A person who has proved an account and has not answered the first page yet; sealed, because it holds tokens. */
-    newcomer: { sealed: string; returnTo: string; at: number };
+    newcomer?: { sealed: string; returnTo: string; at: number };
   }
 }
 
@@ -38,15 +40,38 @@ const DAY = 86_400_000;
 const IDLE = 14 * DAY;
 const ABSOLUTE = 30 * DAY;
 const HOUR = 3_600_000;
+/** How long a login under way may take, and so a session of somebody who has proved nothing yet. */
+export const LOGIN_MS = 10 * 60_000;
+/** How long somebody who proved an account has for the first page. */
+export const NEWCOMER_MS = HOUR;
 /** How long the copy in Redis serves before MongoDB is asked again. */
 const CACHE_S = 600;
+/**
+ * How long after Redis was away its copies are passed over, in ms: longer than anybody's knowledge of a fan may be old, so that news lost
+ * meanwhile brings no session back that MongoDB has already said is over.
+ */
+const DOUBT_MS = 10_000;
+
+/** Whoever the sessions belong to; they know best which of theirs are over. Sessions are named by the hash of their id. */
+export interface SessionOwners {
+  stands(fan: string, version: number, session: string): Promise<boolean>;
+  ended(fan: string, session: string): Promise<void>;
+}
 
 /**
- * Sessions written through to MongoDB, Redis in front. Ids are stored hashed (ASVS 7.2.3). The cache key carries the run id of
- * Redis, so a Redis that comes back from an old file cannot bring back a session that was ended meanwhile.
+ * Sessions written through to MongoDB, Redis in front. Ids are stored hashed (ASVS 7.2.3). A session that ended never comes back: it
+ * is inserted once, under an id nobody had before, and after that only updated where it is; and its fan's document says
+ * that it is over, whatever an old copy in Redis still holds. The cache key carries the run id of Redis besides, so that one that comes
+ * back from an old file is not even asked. Only sessions of fans have copies: what a login under way needs is read from MongoDB.
  */
 export class SessionStore extends Store {
   private readonly records: Model<SessionRecord>;
+  private readonly reader: Batcher<SessionRecord>;
+  /** The sessions of requests under way that are in the store, or were. */
+  private readonly stored = new WeakSet<SessionData>();
+  private owners: SessionOwners | null = null;
+  /** When Redis was last found away, on the clock of the process. */
+  private awayAt = -Infinity;
 
   constructor(
     connection: Connection,
@@ -55,16 +80,28 @@ export class SessionStore extends Store {
   ) {
     super();
     this.records = model(connection, 'Session', schema, 'sessions');
+    this.reader = new Batcher(async (hashes) => {
+      const found = await this.records.collection.find<SessionRecord>({ _id: { $in: hashes as never[] } }).toArray();
+      return new Map(found.map((one) => [one._id, one]));
+    });
+  }
+
+  /** Names whom sessions belong to. */
+  belongTo(owners: SessionOwners): void {
+    this.owners = owners;
   }
 
   private async key(hash: string): Promise<string> {
     return `${this.redis.prefix}session:${await this.redis.runId()}:${hash}`;
   }
 
-  private async cached(hash: string): Promise<string | null> {
+  private async cached(hash: string): Promise<SessionData | null> {
+    if (performance.now() - this.awayAt < DOUBT_MS) return null;
     try {
-      return await this.redis.commands.get(await this.key(hash));
+      const text = await this.redis.commands.get(await this.key(hash));
+      return text === null ? null : (JSON.parse(text) as SessionData);
     } catch {
+      this.awayAt = performance.now();
       return null;
     }
   }
@@ -80,45 +117,66 @@ export class SessionStore extends Store {
     }
   }
 
-  /** The stored session of this id, or null. */
-  async read(sid: string): Promise<SessionData | null> {
-    const hash = sha256(sid);
-    const quick = await this.cached(hash);
-    if (quick !== null) return JSON.parse(quick) as SessionData;
-    const found = await this.records.findById(hash).lean();
+  private async kept(hash: string): Promise<SessionData | null> {
+    const found = await this.reader.get(hash);
     if (!found || found.expires <= this.clock.now()) return null;
     const data = { ...(JSON.parse(found.data) as SessionData), seenAt: found.seenAt.getTime() };
-    await this.cache(hash, data, found.expires);
+    if (found.fan !== null) await this.cache(hash, data, found.expires);
     return data;
   }
 
-  /** Two weeks after the last use, a month after the sign-in (ASVS 7.3.1, 7.3.2). */
-  private expiry(data: SessionData): Date {
-    const now = this.clock.now().getTime();
-    return new Date(Math.min(now + IDLE, (data.since ?? now) + ABSOLUTE));
+  /** The session of this id as long as it stands, else null. */
+  async read(sid: string): Promise<SessionData | null> {
+    const hash = sha256(sid);
+    const data = (await this.cached(hash)) ?? (await this.kept(hash));
+    if (data?.fan === undefined) return data;
+    return (await this.owners?.stands(data.fan, data.version ?? 0, hash)) === true ? data : null;
   }
 
+  /** When a session ends by itself: a fan's two weeks after its last use and a month after the sign-in (ASVS 7.3.1, 7.3.2). */
+  private expiry(data: SessionData): Date {
+    const now = this.clock.now().getTime();
+    if (data.fan !== undefined) return new Date(Math.min(now + IDLE, (data.since ?? now) + ABSOLUTE));
+    return new Date(data.newcomer ? data.newcomer.at + NEWCOMER_MS : now + LOGIN_MS);
+  }
+
+  /** Stores a session: a new one once, any other only where it still is. Throws `not_signed_in` when it ended meanwhile. */
   private async write(sid: string, data: SessionData): Promise<void> {
     const hash = sha256(sid);
     const now = this.clock.now();
     const expires = this.expiry(data);
-    await this.records.updateOne(
-      { _id: hash },
-      { $set: { fan: data.fan ?? null, data: JSON.stringify(data), seenAt: now, expires }, $setOnInsert: { createdAt: now } },
-      { upsert: true },
-    );
-    await this.cache(hash, { ...data, seenAt: now.getTime() }, expires);
+    const fan = data.fan ?? null;
+    const fields = { fan, data: JSON.stringify(data), seenAt: now, expires };
+    if (this.stored.has(data)) {
+      const { matchedCount } = await this.records.updateOne({ _id: hash }, { $set: fields });
+      if (matchedCount === 0) throw new VillageError('not_signed_in');
+    } else {
+      await this.records.create({ _id: hash, ...fields, createdAt: now });
+      this.stored.add(data);
+    }
+    if (fan !== null) await this.cache(hash, { ...data, seenAt: now.getTime() }, expires);
   }
 
+  /** Ends a session. Its fan's document says so before anything is removed: from then on no copy of it answers, wherever it may lie. */
   private async remove(sid: string): Promise<void> {
     const hash = sha256(sid);
+    const found = await this.records.findById(hash, { fan: 1 }).lean<Pick<SessionRecord, 'fan'>>();
+    const fan = found ? found.fan : ((await this.cached(hash))?.fan ?? null);
+    if (fan !== null) await this.owners?.ended(fan, hash);
     await this.records.deleteOne({ _id: hash });
-    await this.cache(hash, null);
+    if (fan !== null) await this.cache(hash, null);
   }
 
   /** Removes every session of a fan. Copies in Redis die with the fan's version, which the caller has raised. */
   async removeAllOf(fan: string): Promise<void> {
     await this.records.deleteMany({ fan });
+  }
+
+  /** The live session of a request; what was read is in the store. */
+  override createSession(req: Request, data: SessionData): Session & SessionData {
+    const live = super.createSession(req, data);
+    this.stored.add(live);
+    return live;
   }
 
   override get(sid: string, done: (error: unknown, session?: SessionData | null) => void): void {
@@ -146,10 +204,13 @@ export class SessionStore extends Store {
     );
   }
 
-  /** Prolongs a session at most once an hour: a write a page view would be too dear. What the session holds is not written, another request may just have. */
+  /**
+   * Prolongs a fan's session at most once an hour: a write a page view would be too dear. What the session holds is not written, another
+   * request may just have.
+   */
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const now = this.clock.now();
-    if (now.getTime() - (data.seenAt ?? 0) < HOUR) {
+    if (data.fan === undefined || now.getTime() - (data.seenAt ?? 0) < HOUR) {
       done?.();
       return;
     }
@@ -168,7 +229,7 @@ export function sessionCookie(publicUrl: string): { name: string; secure: boolea
   return protocol === 'https:' ? { name: '__Host-village', secure: true } : { name: `village-${port || '80'}`, secure: false };
 }
 
-/** The middleware that reads and writes sessions; nothing is stored for a visitor who has none. */
+/** The middleware that reads and writes sessions; nothing is stored for a visitor until a login is under way. */
 export function sessions(store: SessionStore, secret: string, publicUrl: string): RequestHandler {
   const { name, secure } = sessionCookie(publicUrl);
   return session({

@@ -1,25 +1,25 @@
-import { Router } from 'express';
 import { VillageError } from '../errors.js';
-import { param, parse, personal, requireScope } from '../platform/http.js';
+import type { ApiDoors } from '../platform/doors.js';
+import { param, parse, requireReader } from '../platform/http.js';
 import { presentBoard, presentEntry } from './present.js';
 import { BoardQuery, StatementQuery } from './schema.js';
 import { medalsOf, type Points } from './service.js';
 
 /** `/api/v1/me/ledger`, `/api/v1/me/medals`, `/api/v1/boards`. */
-export function pointsApi(router: Router, points: Points): void {
-  router.get('/me/ledger', personal, async (req, res) => {
-    const reader = requireScope(req, 'read');
+export function pointsApi(router: ApiDoors, points: Points): void {
+  router.get('/me/ledger', { who: 'fan', scope: 'read' }, async (req, res) => {
+    const reader = requireReader(req);
     const { cursor, limit } = parse(StatementQuery, req.query);
     const found = await points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor));
     const items = found.slice(0, limit);
     res.json({ items: items.map(presentEntry), nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null });
   });
-  router.get('/me/medals', personal, async (req, res) => {
-    const reader = requireScope(req, 'read');
+  router.get('/me/medals', { who: 'fan', scope: 'read' }, async (req, res) => {
+    const reader = requireReader(req);
     const [{ after }, rules] = await Promise.all([points.head(reader.id), points.rules.read()]);
     res.json({ items: medalsOf(after, rules) });
   });
-  router.get('/boards/:board', personal, async (req, res) => {
+  router.get('/boards/:board', { who: 'anyone', scope: 'read', personal: true }, async (req, res) => {
     const { around, cursor, limit } = parse(BoardQuery, req.query);
     const me = req.reader?.id;
     if (around && !me) throw new VillageError('not_signed_in');

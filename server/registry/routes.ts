@@ -1,13 +1,12 @@
-import { Router } from 'express';
+import type { Request } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { cardOf } from '../athletes/present.js';
 import type { Fans } from '../fans/service.js';
-import { mayModerate } from '../fans/service.js';
+import { MODERATORS } from '../fans/service.js';
 import { VillageError } from '../errors.js';
-import { csrfCheck } from '../platform/guard.js';
-import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
+import type { ApiDoors, PageDoors, PageRule } from '../platform/doors.js';
+import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
-import { addressKey, type Limits } from '../platform/limits.js';
 import { Decide, LookupQuery, Queue, Revoke, Submit } from './schema.js';
 import type { AccountRecord, Registry } from './service.js';
 
@@ -27,44 +26,32 @@ const presentCase = (one: AccountRecord) => ({
 });
 
 /** `/api/v1/registry`: looking up for everybody, deciding for moderators. */
-export function registryApi(router: Router, registry: Registry, limits: Limits): void {
-  router.get('/registry/lookup', async (req, res) => {
-    await limits.count('lookup', req.reader?.id ?? addressKey(req.ip));
+export function registryApi(router: ApiDoors, registry: Registry): void {
+  router.get('/registry/lookup', { who: 'anyone', scope: 'none', limit: 'lookup' }, async (req, res) => {
     res.json(await registry.lookup(parse(LookupQuery, req.query).account));
   });
-  router.get('/registry/cases', personal, async (req, res) => {
-    const { items, open } = await registry.queue(requireScope(req, 'moderate'), parse(Queue, req.query).state);
+  router.get('/registry/cases', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
+    const { items, open } = await registry.queue(requireReader(req), parse(Queue, req.query).state);
     res.json({ items: items.map(presentCase), open });
   });
-  router.post('/registry/cases', personal, csrfCheck, async (req, res) => {
-    const reader = requireScope(req, 'moderate');
-    await limits.count('submit', reader.id);
+  router.post('/registry/cases', { who: MODERATORS, scope: 'moderate', limit: 'submit' }, async (req, res) => {
     const { account, athlete } = parse(Submit, req.body);
-    res.status(201).json(presentCase(await registry.submit(reader, account, athlete)));
+    res.status(201).json(presentCase(await registry.submit(requireReader(req), account, athlete)));
   });
-  router.post('/registry/cases/:id/decision', personal, csrfCheck, async (req, res) => {
+  router.post('/registry/cases/:id/decision', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
     const { decision, reason } = parse(Decide, req.body);
-    res.json(
-      presentCase(await registry.decide(requireScope(req, 'moderate'), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })),
-    );
+    res.json(presentCase(await registry.decide(requireReader(req), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })));
   });
-  router.post('/registry/cases/:id/revocation', personal, csrfCheck, async (req, res) => {
-    res.json(presentCase(await registry.revoke(requireScope(req, 'moderate'), param(req, 'id'), parse(Revoke, req.body).reason)));
+  router.post('/registry/cases/:id/revocation', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
+    res.json(presentCase(await registry.revoke(requireReader(req), param(req, 'id'), parse(Revoke, req.body).reason)));
   });
 }
 
 /** The moderators' pages: the queue, a case, a new case. Nobody else is told that they exist. */
-export function registryPages(router: Router, registry: Registry, athletes: Athletes, fans: Fans, words: Words, limits: Limits): void {
-  router.use('/moderation', personal, (req, _res, next) => {
-    if (!mayModerate(requireReader(req).roles)) throw new VillageError('not_found');
-    next();
-  });
+export function registryPages(router: PageDoors, registry: Registry, athletes: Athletes, fans: Fans, words: Words): void {
+  const staff: PageRule = { who: MODERATORS, hidden: true };
 
-  const queue = async (
-    req: Parameters<Parameters<typeof router.get>[1]>[0],
-    status: number,
-    wrong: { text: string; account: string; athlete: string } | null,
-  ): Promise<void> => {
+  const queue = async (req: Request, status: number, wrong: { text: string; account: string; athlete: string } | null): Promise<void> => {
     const { state } = parse(Queue, { state: req.query['state'] });
     const { items, open } = await registry.queue(requireReader(req), state);
     const people = await athletes.byIds(items.map((one) => one.athlete));
@@ -87,13 +74,12 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
       },
     );
   };
-  router.get('/moderation', async (req) => {
+  router.get('/moderation', staff, async (req) => {
     await queue(req, 200, null);
   });
 
-  router.post('/moderation/cases', csrfCheck, async (req, res) => {
+  router.post('/moderation/cases', { ...staff, limit: 'submit' }, async (req, res) => {
     const reader = requireReader(req);
-    await limits.count('submit', reader.id);
     const given = Submit.safeParse(req.body);
     const typed = req.body as { account?: string; athlete?: string };
     const again = async (id: string, status = 400, params: Record<string, string> = {}): Promise<void> =>
@@ -119,7 +105,7 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
 
   /** A case; `typed` stays in the form it was refused in, and in no other: words for a grant must not stand ready for a revocation. */
   const showCase = async (
-    req: Parameters<Parameters<typeof router.get>[1]>[0],
+    req: Request,
     status: number,
     wrong: string | null,
     typed: { decision?: string; reason?: string; revocation?: string } = {},
@@ -165,11 +151,11 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
       },
     );
   };
-  router.get('/moderation/cases/:id', async (req) => {
+  router.get('/moderation/cases/:id', staff, async (req) => {
     await showCase(req, 200, null);
   });
 
-  router.post('/moderation/cases/:id/decision', csrfCheck, async (req, res) => {
+  router.post('/moderation/cases/:id/decision', staff, async (req, res) => {
     const given = Decide.safeParse(req.body);
     if (!given.success) {
       const { decision = '', reason = '' } = req.body as { decision?: string; reason?: string };
@@ -189,7 +175,7 @@ export function registryPages(router: Router, registry: Registry, athletes: Athl
     }
     seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
   });
-  router.post('/moderation/cases/:id/revocation', csrfCheck, async (req, res) => {
+  router.post('/moderation/cases/:id/revocation', staff, async (req, res) => {
     const given = Revoke.safeParse(req.body);
     if (!given.success) {
       await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'), { revocation: (req.body as { reason?: string }).reason ?? '' });

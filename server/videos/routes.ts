@@ -1,10 +1,11 @@
-import type { Router, Request, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
 import { athletesOf } from '../locks/service.js';
+import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import type { Downloads, Recipient } from '../platform/downloads.js';
 import { byteRange } from '../platform/files.js';
-import { param, personal } from '../platform/http.js';
+import { param } from '../platform/http.js';
 import { isLanguage, type Words } from '../platform/i18n.js';
 import { addressKey } from '../platform/limits.js';
 import { presentVideo, presentVideoItem } from './present.js';
@@ -41,25 +42,25 @@ async function send(
 }
 
 /** `/api/v1/videos`. */
-export function videosApi(router: Router, videos: Videos, downloads: Downloads, athletes: Athletes, words: Words): void {
-  router.get('/videos', personal, async (req, res) => {
+export function videosApi(router: ApiDoors, videos: Videos, downloads: Downloads, athletes: Athletes, words: Words): void {
+  router.get('/videos', { who: 'anyone', scope: 'read', personal: true }, async (req, res) => {
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
     res.json({ items: states.map((one) => presentVideoItem(words, req.lang, one, people)) });
   });
-  router.get('/videos/:slug', personal, async (req, res) => {
+  router.get('/videos/:slug', { who: 'anyone', scope: 'read', personal: true }, async (req, res) => {
     const state = await videos.get(req.reader?.id ?? null, param(req, 'slug'));
     res.json(presentVideoItem(words, req.lang, state, await peopleOf(athletes, [state])));
   });
   // The right is checked again at every request, each range of a playing video included (ASVS 8.2.2).
-  router.get('/videos/:slug/media', async (req, res) => {
+  router.get('/videos/:slug/media', { who: 'anyone', scope: 'read' }, async (req, res) => {
     const { media } = await videos.open(req.reader?.id ?? null, param(req, 'slug'));
     await send(req, res, videos, downloads, media, 'private, no-store', req.reader ? { fan: req.reader.id } : addressOf(req));
   });
-  router.get('/videos/:slug/poster', async (req, res) => {
+  router.get('/videos/:slug/poster', { who: 'anyone', scope: 'none' }, async (req, res) => {
     await send(req, res, videos, downloads, await videos.posterOf(param(req, 'slug')), 'public, max-age=300', addressOf(req));
   });
-  router.get('/videos/:slug/captions/:language', async (req, res) => {
+  router.get('/videos/:slug/captions/:language', { who: 'anyone', scope: 'read' }, async (req, res) => {
     const language = param(req, 'language').replace(/\.vtt$/, '');
     if (!isLanguage(language)) throw new VillageError('not_found');
     const video = await videos.open(req.reader?.id ?? null, param(req, 'slug'));
@@ -67,8 +68,8 @@ export function videosApi(router: Router, videos: Videos, downloads: Downloads, 
   });
 }
 
-export function videosPages(router: Router, videos: Videos, athletes: Athletes, words: Words): void {
-  router.get('/videos', personal, async (req) => {
+export function videosPages(router: PageDoors, videos: Videos, athletes: Athletes, words: Words): void {
+  router.get('/videos', { who: 'anyone', personal: true }, async (req) => {
     const states = await videos.list(req.reader?.id ?? null);
     const people = await peopleOf(athletes, states);
     const views = states.map((one) => presentVideo(words, req.lang, one, people));
@@ -78,7 +79,7 @@ export function videosPages(router: Router, videos: Videos, athletes: Athletes, 
       { open: views.filter((one) => one.open), closed: views.filter((one) => !one.open) },
     );
   });
-  router.get('/videos/:slug', personal, async (req) => {
+  router.get('/videos/:slug', { who: 'anyone', personal: true }, async (req) => {
     const state = await videos.get(req.reader?.id ?? null, param(req, 'slug'));
     const people = await peopleOf(athletes, [state]);
     const video = presentVideo(words, req.lang, state, people);

@@ -1,8 +1,8 @@
-import { Router } from 'express';
+import type { Request } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { cardOf } from '../athletes/present.js';
-import { csrfCheck } from '../platform/guard.js';
-import { param, parse, personal, requireReader, requireScope, seeOther } from '../platform/http.js';
+import type { ApiDoors, PageDoors } from '../platform/doors.js';
+import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import { randomId } from '../platform/ids.js';
 import type { Words } from '../platform/i18n.js';
 import type { Limits } from '../platform/limits.js';
@@ -29,27 +29,27 @@ const TURNS: Record<ChatRecord['state'], ('live' | 'paused' | 'ended')[]> = {
 };
 
 /** `/api/v1/chats`. */
-export function chatsApi(router: Router, chats: Chats, limits: Limits): void {
-  router.get('/chats', async (req, res) => {
+export function chatsApi(router: ApiDoors, chats: Chats, limits: Limits): void {
+  router.get('/chats', { who: 'anyone', scope: 'none' }, async (req, res) => {
     res.json({ items: (await chats.list()).map((one) => presentChat(req.lang, one)) });
   });
-  router.get('/chats/:slug', async (req, res) => {
+  router.get('/chats/:slug', { who: 'anyone', scope: 'none' }, async (req, res) => {
     res.json(presentChat(req.lang, await chats.require(param(req, 'slug'))));
   });
-  router.get('/chats/:slug/messages', personal, async (req, res) => {
+  router.get('/chats/:slug/messages', { who: 'anyone', scope: ['read', 'chat'], personal: true }, async (req, res) => {
     const { after, limit } = parse(Messages, req.query);
     res.json(await chats.items(param(req, 'slug'), req.reader?.id ?? null, after, limit));
   });
-  router.post('/chats/:slug/messages', personal, csrfCheck, async (req, res) => {
-    const reader = requireScope(req, 'chat');
+  router.post('/chats/:slug/messages', { who: 'fan', scope: 'chat' }, async (req, res) => {
+    const reader = requireReader(req);
     const { text, clientId } = parse(Say.omit({ chat: true }), req.body);
     await limits.count('say', reader.id);
     res.status(201).json(await chats.say(reader, param(req, 'slug'), text, clientId));
   });
 }
 
-export function chatsPages(router: Router, chats: Chats, athletes: Athletes, words: Words, limits: Limits): void {
-  router.get('/chats', async (req) => {
+export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, words: Words, limits: Limits): void {
+  router.get('/chats', { who: 'anyone' }, async (req) => {
     const list = await chats.list();
     const people = await athletes.byIds(list.map((one) => one.host));
     const views = list.map((one) => {
@@ -67,7 +67,7 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
     );
   });
 
-  const room = async (req: Parameters<Parameters<typeof router.get>[1]>[0], status: number, typed: string, wrong: string | null): Promise<void> => {
+  const room = async (req: Request, status: number, typed: string, wrong: string | null): Promise<void> => {
     const chat = await chats.require(param(req, 'slug'));
     const { items, last } = await chats.items(chat._id, req.reader?.id ?? null, undefined);
     const host = (await athletes.byIds([chat.host])).get(chat.host);
@@ -109,14 +109,14 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
       },
     );
   };
-  router.get('/chats/:slug', personal, async (req) => {
+  router.get('/chats/:slug', { who: 'anyone', personal: true }, async (req) => {
     await room(req, 200, '', null);
   });
   // A link from the room to its own end would only scroll: by this way round the browser reads it anew.
-  router.get('/chats/:slug/latest', personal, (req, res) => {
+  router.get('/chats/:slug/latest', { who: 'anyone', personal: true }, (req, res) => {
     seeOther(res, `/${req.lang}/chats/${encodeURIComponent(param(req, 'slug'))}#end`);
   });
-  router.post('/chats/:slug/say', personal, csrfCheck, async (req, res) => {
+  router.post('/chats/:slug/say', { who: 'fan' }, async (req, res) => {
     const reader = requireReader(req);
     const given = SayForm.safeParse(req.body);
     if (!given.success) {
@@ -127,7 +127,7 @@ export function chatsPages(router: Router, chats: Chats, athletes: Athletes, wor
     await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });
-  router.post('/chats/:slug/state', personal, csrfCheck, async (req, res) => {
+  router.post('/chats/:slug/state', { who: 'fan' }, async (req, res) => {
     await chats.setState(requireReader(req), param(req, 'slug'), parse(StateForm, req.body).state);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });
