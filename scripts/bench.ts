@@ -1,5 +1,5 @@
 /** `npm run bench`: each scenario of DESIGN 8 against real services, beside the bare limit of the same run. Writes build/bench.json. */
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
 import { end, freePort, onPath, startedService, startServer, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
+import { spawnTied } from './tie.mjs';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const FANS = setting('fans', 1_000_000);
@@ -23,11 +24,13 @@ const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice(
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
 function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
-  const child = fork(join(root, 'build', file), args, {
+  const options = [...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])];
+  const child = spawnTied(process.execPath, [...options, join(root, 'build', file), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])],
+    detached: true,
   });
+  children.push(child);
   return new Promise((resolve, reject) => {
     child.once('message', (message: { url?: string }) => {
       resolve({ child, message, ms: performance.now() - begun });
@@ -132,6 +135,17 @@ async function search(hub: BenchHub): Promise<void> {
 const dir = mkdtempSync(join(tmpdir(), 'village-bench-'));
 const services: Service[] = [];
 const children: ChildProcess[] = [];
+const stopped = new AbortController();
+const stop = async (): Promise<void> => {
+  stopped.abort();
+  await Promise.all(children.map((child) => end(child.pid ?? 0)));
+  await Promise.all(services.map((one) => one.stop()));
+  rmSync(dir, { recursive: true, force: true });
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    void stop().finally(() => process.exit(1));
+  });
 try {
   const rust = onPath('secantusd-rs');
   if (!process.env['MONGODB_URI'] && rust && !onPath('mongod')) {
@@ -141,10 +155,11 @@ try {
       args: ['--port', String(port), '--storage-path', join(dir, 'rs'), '--log-level', 'ERROR', '--sync-on-commit'],
       port,
       log: join(dir, 'rs.log'),
+      signal: stopped.signal,
     });
     services.push(startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'secantusd-rs', child));
-  } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }));
-  services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }));
+  } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'], signal: stopped.signal }));
+  services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'], signal: stopped.signal }));
   say(
     `store: ${services[0]?.kind ?? ''}, load before: ${loadavg()
       .map((one) => one.toFixed(2))
@@ -154,7 +169,6 @@ try {
   await hub.context.points.heal();
   const bare = await program('scripts/bench/bare.js', [], {});
   let web = await program('server/main.js', ['web'], hub.env);
-  children.push(bare.child, web.child);
   const bareUrl = bare.message.url ?? '';
   const pid = web.child.pid ?? 0;
   if (wanted('start')) row('cold start of web, stores up', `${(web.ms / 1000).toFixed(2)} s`, `bare express ${(bare.ms / 1000).toFixed(2)} s`, '3 / 1.5 s');
@@ -166,7 +180,6 @@ try {
     await storm(hub, setting('sockets', 5000), bareUrl, async () => {
       await end(web.child.pid ?? 0);
       web = await program('server/main.js', ['web'], hub.env);
-      children.push(web.child);
     });
   if (wanted('search')) await search(hub);
   if (wanted('boards')) await boards(hub);
@@ -182,7 +195,5 @@ try {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
-await Promise.all(children.map((child) => end(child.pid ?? 0)));
-await Promise.all(services.map((one) => one.stop()));
-rmSync(dir, { recursive: true, force: true });
+await stop();
 process.exit();

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunFile } from '../../scripts/env.js';
 import { root } from '../../scripts/root.js';
 import { freePort } from '../../scripts/services/process.js';
+import { spawnTied } from '../../scripts/tie.mjs';
 
 /** What a program said, and how it ended. */
 export interface Ran {
@@ -21,10 +22,10 @@ export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 }
 
 function start(args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess; ran: Ran; ended: Promise<Ran> } {
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnTied(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ran: Ran = { code: null, out: '', errors: '' };
-  child.stdout.on('data', (part: Buffer) => (ran.out += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (ran.errors += part.toString()));
+  child.stdout?.on('data', (part: Buffer) => (ran.out += part.toString()));
+  child.stderr?.on('data', (part: Buffer) => (ran.errors += part.toString()));
   const ended = new Promise<Ran>((resolve) => {
     child.once('close', (code) => {
       ran.code = code;
