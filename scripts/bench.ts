@@ -10,6 +10,7 @@ import { closed, open, type Shot } from './bench/load.js';
 import { chats } from './bench/rooms.js';
 import { storm } from './bench/storm.js';
 import { cpu, row, rows, say, setting, text } from './bench/table.js';
+import { weighable } from './bench/weight.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
@@ -24,7 +25,7 @@ const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice(
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
 function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
-  const options = [...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])];
+  const options = [...weighable, ...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])];
   const child = spawnTied(process.execPath, [...options, join(root, 'build', file), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -175,7 +176,7 @@ try {
   if (wanted('awards')) await awards(hub, bareUrl);
   if (wanted('link')) await firstLink(hub);
   if (wanted('pages')) await pages(hub, bareUrl, pid);
-  if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, pid);
+  if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, web.child);
   if (wanted('storm'))
     await storm(hub, setting('sockets', 5000), bareUrl, async () => {
       await end(web.child.pid ?? 0);

@@ -33,7 +33,7 @@ describe('a program that is interrupted', function () {
         if (npm.exitCode !== null) throw new Error(`npm run ${args.join(' ')} ended with ${npm.exitCode}`);
         return needed.every((call) => find(call) > 0);
       });
-      process.kill(whom === 'npm' ? (npm.pid ?? 0) : find(/scripts\/run\.mjs/), signal);
+      process.kill(whom === 'npm' ? (npm.pid ?? 0) : find(/^node scripts\/run\.mjs/), signal);
       await until(() => left().length === 0);
     } finally {
       for (const { pid } of left()) process.kill(pid, 'SIGKILL');
