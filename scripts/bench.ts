@@ -1,5 +1,5 @@
 /** `npm run bench`: each scenario of DESIGN 8 against real services, beside the bare limit of the same run. Writes build/bench.json. */
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +11,13 @@ import { chats } from './bench/rooms.js';
 import { soak } from './bench/soak.js';
 import { storm } from './bench/storm.js';
 import { cpu, row, rows, say, setting, text } from './bench/table.js';
+import { weighable } from './bench/weight.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
 import { end, freePort, onPath, startedService, startServer, type Service } from './services/process.js';
 import { startRedis } from './services/redis.js';
+import { spawnTied } from './tie.mjs';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const FANS = setting('fans', 1_000_000);
@@ -24,11 +26,13 @@ const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice(
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
 function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
-  const child = fork(join(root, 'build', file), args, {
+  const options = [...weighable, ...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])];
+  const child = spawnTied(process.execPath, [...options, join(root, 'build', file), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])],
+    detached: true,
   });
+  children.push(child);
   return new Promise((resolve, reject) => {
     child.once('message', (message: { url?: string }) => {
       resolve({ child, message, ms: performance.now() - begun });
@@ -133,6 +137,17 @@ async function search(hub: BenchHub): Promise<void> {
 const dir = mkdtempSync(join(tmpdir(), 'village-bench-'));
 const services: Service[] = [];
 const children: ChildProcess[] = [];
+const stopped = new AbortController();
+const stop = async (): Promise<void> => {
+  stopped.abort();
+  await Promise.all(children.map((child) => end(child.pid ?? 0)));
+  await Promise.all(services.map((one) => one.stop()));
+  rmSync(dir, { recursive: true, force: true });
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    void stop().finally(() => process.exit(1));
+  });
 try {
   const rust = onPath('secantusd-rs');
   if (!process.env['MONGODB_URI'] && rust && !onPath('mongod')) {
@@ -142,10 +157,11 @@ try {
       args: ['--port', String(port), '--storage-path', join(dir, 'rs'), '--log-level', 'ERROR', '--sync-on-commit'],
       port,
       log: join(dir, 'rs.log'),
+      signal: stopped.signal,
     });
     services.push(startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'secantusd-rs', child));
-  } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }));
-  services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }));
+  } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'], signal: stopped.signal }));
+  services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'], signal: stopped.signal }));
   say(
     `store: ${services[0]?.kind ?? ''}, load before: ${loadavg()
       .map((one) => one.toFixed(2))
@@ -155,19 +171,17 @@ try {
   await hub.context.points.heal();
   const bare = await program('scripts/bench/bare.js', [], {});
   let web = await program('server/main.js', ['web'], hub.env);
-  children.push(bare.child, web.child);
   const bareUrl = bare.message.url ?? '';
   const pid = web.child.pid ?? 0;
   if (wanted('start')) row('cold start of web, stores up', `${(web.ms / 1000).toFixed(2)} s`, `bare express ${(bare.ms / 1000).toFixed(2)} s`, '3 / 1.5 s');
   if (wanted('awards')) await awards(hub, bareUrl);
   if (wanted('link')) await firstLink(hub);
   if (wanted('pages')) await pages(hub, bareUrl, pid);
-  if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, pid);
+  if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, web.child);
   if (wanted('storm'))
     await storm(hub, setting('sockets', 5000), bareUrl, async () => {
       await end(web.child.pid ?? 0);
       web = await program('server/main.js', ['web'], hub.env);
-      children.push(web.child);
     });
   // An hour: only when it is asked for by name.
   if (only.includes('soak')) {
@@ -189,7 +203,5 @@ try {
   process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
-await Promise.all(children.map((child) => end(child.pid ?? 0)));
-await Promise.all(services.map((one) => one.stop()));
-rmSync(dir, { recursive: true, force: true });
+await stop();
 process.exit();

@@ -1,27 +1,60 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { ConfigError, Port } from '../server/config.js';
 import { root } from './root.js';
 
 /** What runs, for programs and people beside the hub (`DATA_DIR/run.json`). */
-export interface RunFile {
-  web: { url: string; pid: number };
-  worker: { pid: number };
-  mongodb: { uri: string; kind: string };
-  redis: { url: string; kind: string };
-  sandbox: { url: string; token: string; networks: Record<string, string> } | null;
-}
+const RunFile = z.object({
+  web: z.object({ url: z.string(), pid: z.number() }),
+  worker: z.object({ pid: z.number() }),
+  mongodb: z.object({ uri: z.string(), kind: z.string() }),
+  redis: z.object({ url: z.string(), kind: z.string() }),
+  sandbox: z.object({ url: z.string(), token: z.string(), networks: z.record(z.string(), z.string()) }).nullable(),
+});
+export type RunFile = z.infer<typeof RunFile>;
 
-export interface Secrets {
-  SESSION_SECRET: string;
-  TOKEN_KEYS: string;
-  SIGNING_KEY: string;
-  METRICS_TOKEN: string;
-  sandboxToken: string;
-  clients: { x: { id: string; secret: string }; facebook: { id: string; secret: string } };
-}
+const client = z.object({ id: z.string().min(1), secret: z.string().min(1) });
+const Secrets = z.object({
+  SESSION_SECRET: z.string().min(1),
+  TOKEN_KEYS: z.string().min(1),
+  SIGNING_KEY: z.string().min(1),
+  METRICS_TOKEN: z.string().min(1),
+  sandboxToken: z.string().min(1),
+  clients: z.object({ x: client, facebook: client }),
+});
+export type Secrets = z.infer<typeof Secrets>;
 
-export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] ?? '.data');
+export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] || '.data');
+
+/** The sandbox networks: control plane at SANDBOX_PORT, X and Facebook's two on the ports after it. */
+export const SANDBOX_PORTS = 4;
+
+/** PORT and SANDBOX_PORT (with the ports after it). Throws a ConfigError that names each which is none, or where they overlap. */
+export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: number } {
+  const problems: string[] = [];
+  const read = (name: string, normal: number, schema: z.ZodType<number, string>): number => {
+    const text = env[name];
+    if (text === undefined) return normal;
+    const { success, data, error } = schema.safeParse(text);
+    if (!success) problems.push(`${name}: ${error.issues[0]?.message ?? ''}`);
+    return data ?? normal;
+  };
+  const last = 65_536 - SANDBOX_PORTS;
+  const port = read('PORT', 3000, Port);
+  const sandboxPort = read(
+    'SANDBOX_PORT',
+    4100,
+    Port.refine((at) => at >= 1 && at <= last, { error: ({ input }) => `"${String(input)}" is not from 1 to ${last}` }),
+  );
+  if (problems.length === 0 && port >= sandboxPort && port < sandboxPort + SANDBOX_PORTS)
+    problems.push(
+      `PORT ${port} is one of the sandbox networks' ports (SANDBOX_PORT ${sandboxPort} to ${sandboxPort + SANDBOX_PORTS - 1}). Set one of the two elsewhere.`,
+    );
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { port, sandboxPort };
+}
 
 /**
  * How node runs a role of the hub; `Procfile` says the same. Requests under way survive fewer collections in a larger nursery: an eighth
@@ -30,19 +63,47 @@ export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] ?? '.
  */
 export const nodeOptions = (role: string | undefined): string[] => (role === 'web' ? ['--max-semi-space-size=64', '--v8-pool-size=1'] : []);
 
-/** Writes a file whole or not at all. */
+/** Writes a file whole or not at all, also where the machine loses its power. */
 export function writeWhole(file: string, text: string, mode = 0o644): void {
-  writeFileSync(`${file}.new`, text, { mode });
+  const open = openSync(`${file}.new`, 'w', mode);
+  try {
+    writeFileSync(open, text);
+    fsyncSync(open);
+  } finally {
+    closeSync(open);
+  }
   renameSync(`${file}.new`, file);
 }
 
+/** A JSON file of ours. Throws an Error that says in one line what is wrong with it, and `remedy`. */
+function readOurs<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
+  const text = readFileSync(file, 'utf8');
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new Error(`${file} ${text.trim() === '' ? 'is empty' : 'is broken'}. ${remedy}`);
+  }
+  const { success, data } = schema.safeParse(found);
+  if (!success) throw new Error(`${file} is not complete. ${remedy}`);
+  return data;
+}
+
+/** What `DATA_DIR/run.json` tells of the hub that runs on this folder. Throws an Error of one line when it cannot be read. */
+export const runFileOf = (dir: string): RunFile =>
+  readOurs(join(dir, 'run.json'), RunFile, 'Stop the hub that runs there and start it again: it writes the file anew.');
+
 const random = (bytes: number): string => randomBytes(bytes).toString('base64');
 
-/** The secrets of a hub that was started by `npm start`: made once, kept in DATA_DIR, readable by its owner only. */
+/**
+ * The secrets of a hub that was started by `npm start`: made once, kept in DATA_DIR, readable by its owner only. For who holds the lock of the
+ * folder, or finds a hub running there. Throws an Error of one line when the file cannot be read: what they sealed must not be lost by a guess.
+ */
 export function secretsOf(dir: string): Secrets {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, 'secrets.json');
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
+  if (existsSync(file))
+    return readOurs(file, Secrets, 'Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.');
   const fresh: Secrets = {
     SESSION_SECRET: random(48),
     TOKEN_KEYS: `k1:${random(32)}`,

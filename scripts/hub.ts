@@ -1,6 +1,5 @@
 /** `npm run hub -- <command>`: for people who run a hub. Speaks to the running one, or to the stores of the settings. */
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { ConfigError, readConfig } from '../server/config.js';
 import { createContext, type Context } from '../server/context.js';
@@ -9,9 +8,10 @@ import { ROLES, type Role } from '../server/fans/fan.model.js';
 import type { NetworkId } from '../server/networks/network.js';
 import { seedDemo } from './demo/seed.js';
 import { demoFan } from './demo/sign-in.js';
-import { dataDir, demoEnv, secretsOf, type RunFile } from './env.js';
-import { pause, runs, type Service } from './services/process.js';
-import { startStores } from './services/stores.js';
+import { dataDir, demoEnv, portsOf, runFileOf, secretsOf } from './env.js';
+import { takeFolder } from './folder.js';
+import { pause, type Service } from './services/process.js';
+import { endLeftOver, startStores } from './services/stores.js';
 
 class Usage extends Error {}
 const print = (line: string): void => {
@@ -166,48 +166,36 @@ async function boardsRebuild(context: Context): Promise<number> {
   return done ? 0 : 1;
 }
 
-/** Waits while a hub on this DATA_DIR is still starting: its stores are open already, and only one may have them open. */
-async function started(dir: string): Promise<void> {
-  for (let tries = 0; tries < 240; tries += 1) {
-    const starting = existsSync(join(dir, 'stores.json')) && !existsSync(join(dir, 'run.json'));
-    const starter = starting ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number }).starter : 0;
-    if (!starting || starter === Number(process.env['VILLAGE_STARTER']) || !runs(starter, 'run.mjs')) return;
-    if (tries === 4) note('A hub is starting here; waiting for it …');
-    await pause(250);
+/** The settings of the hub that runs on DATA_DIR; of its stores, started for this command, when none does; or of the environment. */
+async function settings(command: string, services: Service[], signal: AbortSignal): Promise<NodeJS.ProcessEnv> {
+  if (process.env['SESSION_SECRET'] && process.env['MONGODB_URI']) return process.env;
+  const { port, sandboxPort } = portsOf(process.env);
+  const dir = dataDir();
+  mkdirSync(dir, { recursive: true });
+  let waited = '';
+  // The lock goes with this process: what it started has ended by then.
+  const lock = await takeFolder(dir, { pid: process.pid, what: `npm run hub -- ${command}`, stays: false, state: 'open' }, (holder) => {
+    if (holder.stays && holder.state === 'open') return 'leave';
+    const why = holder.stays ? `A hub is ${holder.state} here` : `"${holder.what}" (process ${holder.pid}) is at work here`;
+    if (why !== waited) note(`${why}; waiting for it …`);
+    waited = why;
+    return 'wait';
+  });
+  if (!lock) {
+    const { web, mongodb, redis, sandbox } = runFileOf(dir);
+    return { ...process.env, ...demoSettings(dir, port, sandbox ? Number(new URL(sandbox.url).port) : sandboxPort, web.url, mongodb.uri, redis.url) };
   }
+  await endLeftOver(dir);
+  // A file that cannot be read is told before stores are started for nothing.
+  secretsOf(dir);
+  const { mongodb, redis } = await startStores(dir, note, signal);
+  services.push(mongodb, redis);
+  return { ...process.env, ...demoSettings(dir, port, sandboxPort, process.env['PUBLIC_URL'] || `http://127.0.0.1:${port}`, mongodb.url, redis.url) };
 }
 
-/** The settings of the hub that runs on DATA_DIR; of its stores, started for this command, when it does not run; or of the environment. */
-async function settings(): Promise<{ env: NodeJS.ProcessEnv; services: Service[] }> {
-  const given = process.env['SESSION_SECRET'] && process.env['MONGODB_URI'];
-  if (given) return { env: process.env, services: [] };
-  const dir = dataDir();
-  const file = join(dir, 'run.json');
-  await started(dir);
-  const run = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunFile) : null;
-  const alive = run && runs(run.web.pid, 'server/main.js');
-  const services: Service[] = [];
-  let mongodb = run?.mongodb.uri ?? '';
-  let redis = run?.redis.url ?? '';
-  if (!alive) {
-    const stores = await startStores(dir, note);
-    services.push(stores.mongodb, stores.redis);
-    mongodb = stores.mongodb.url;
-    redis = stores.redis.url;
-  }
-  const port = Number(process.env['PORT'] ?? 3000);
-  const sandboxPort = alive && run.sandbox ? Number(new URL(run.sandbox.url).port) : Number(process.env['SANDBOX_PORT'] ?? 4100);
+function demoSettings(dir: string, port: number, sandboxPort: number, publicUrl: string, mongodb: string, redis: string): NodeJS.ProcessEnv {
   const at = (offset: number): string => `http://127.0.0.1:${sandboxPort + offset}`;
-  const env = demoEnv({
-    dir,
-    secrets: secretsOf(dir),
-    port,
-    publicUrl: run?.web.url ?? `http://127.0.0.1:${port}`,
-    mongodb,
-    redis,
-    networks: { x: at(1), facebook: at(2), facebookGraph: at(3) },
-  });
-  return { env: { ...process.env, ...env }, services };
+  return demoEnv({ dir, secrets: secretsOf(dir), port, publicUrl, mongodb, redis, networks: { x: at(1), facebook: at(2), facebookGraph: at(3) } });
 }
 
 function help(): void {
@@ -228,12 +216,20 @@ if (args.includes('--help')) {
 }
 
 let code = 1;
-let services: Service[] = [];
+const services: Service[] = [];
+const stopped = new AbortController();
+const stop = async (): Promise<void> => {
+  stopped.abort();
+  await Promise.all(services.map((one) => one.stop()));
+};
 process.once('disconnect', () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    void stop().finally(() => process.exit(1));
+  });
 try {
-  const found = await settings();
-  services = found.services;
-  const context = await createContext(readConfig({ ...found.env, LOG_LEVEL: 'error' }), 'hub', { search: false });
+  const env = await settings(name, services, stopped.signal);
+  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'hub', { search: false });
   if (services.length > 0 || !process.env['VILLAGE_IMPORT_MARK']) await context.release();
   code = await command.run(context, args.slice(name.split(' ').length));
   await context.points.settled();
@@ -243,5 +239,5 @@ try {
   else
     for (const line of error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]) note(`village hub: ${line}`);
 }
-await Promise.all(services.map((one) => one.stop()));
+await stop();
 process.exit(code);

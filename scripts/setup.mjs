@@ -1,9 +1,11 @@
 /** What must be there before anything of ours can run: a fit Node, a writable folder, the packages, the build. */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lockAlone, lockName } from './lock.mjs';
+import { spawnTied } from './tie.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const say = (line) => process.stderr.write(`village: ${line}\n`);
@@ -25,20 +27,23 @@ function checkFolder() {
   }
 }
 
+/** What both the set-up and the built programs use. */
+const SHARED = ['lock.mjs', 'tie.mjs'];
 const digest = (text) => createHash('sha256').update(text).digest('hex');
 
 /** Installs the locked packages when they are missing or the lockfile has changed since. */
-function installPackages() {
+async function installPackages() {
   const stamp = join(root, 'node_modules', '.village-lock');
   const wanted = digest(readFileSync(join(root, 'package-lock.json'))) + process.versions.modules;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (npm ci), about half a minute the first time …');
-  const ran = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const ran = spawnTied('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     env: { ...process.env, NODE_ENV: 'development' },
   });
-  if (ran.status !== 0) {
+  const [status] = await once(ran, 'exit').catch(() => [1]);
+  if (status !== 0) {
     throw new Error('npm ci failed (see above). If there is no network, make a package registry reachable, then run this again.');
   }
   writeFileSync(stamp, wanted);
@@ -53,14 +58,14 @@ function filesBelow(folder) {
 /** Turns TypeScript into JavaScript under build/, and CSS and client modules into hashed assets. */
 async function build() {
   const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter((file) => file.endsWith('.ts'));
-  const inputs = [...sources, ...filesBelow('public'), join(root, 'package-lock.json')].sort();
+  const inputs = [...sources, ...filesBelow('public'), ...SHARED.map((file) => join(root, 'scripts', file)), join(root, 'package-lock.json')].sort();
   const stamp = join(root, 'build', '.stamp');
   const hash = createHash('sha256');
   for (const file of inputs) hash.update(file.slice(root.length)).update(readFileSync(file));
   const wanted = hash.digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const esbuild = await import('esbuild');
-  // Built aside and swapped in, so that a second hub starting beside this one never meets half a build.
+  // Built aside and swapped in, so that a hub that runs here never meets half a build.
   const aside = join(root, 'build', `.new-${process.pid}`);
   await esbuild.build({
     entryPoints: sources,
@@ -72,6 +77,7 @@ async function build() {
     sourcemap: 'linked',
     logLevel: 'warning',
   });
+  for (const file of SHARED) copyFileSync(join(root, 'scripts', file), join(aside, 'scripts', file));
   for (const part of ['server', 'scripts']) {
     rmSync(join(root, 'build', part), { recursive: true, force: true });
     renameSync(join(aside, part), join(root, 'build', part));
@@ -86,6 +92,12 @@ async function build() {
 export async function getReady() {
   checkNode();
   checkFolder();
-  installPackages();
-  await build();
+  // Two would write into each other's packages and build.
+  const lock = await lockAlone(lockName('setup', root), () => say('another process sets this folder up; waiting for it …'));
+  try {
+    await installPackages();
+    await build();
+  } finally {
+    await lock.release();
+  }
 }

@@ -1,27 +1,26 @@
 /** `npm start`: finds or starts the stores, seeds the demo once, starts sandbox, web and worker, and keeps them running. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, appendFileSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, appendFileSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, readConfig } from '../server/config.js';
+import { ConfigError, readConfig, type Config } from '../server/config.js';
 import { createContext } from '../server/context.js';
 import { seedDemo } from './demo/seed.js';
-import { dataDir, demoEnv, nodeOptions, secretsOf, writeWhole, type RunFile } from './env.js';
+import { dataDir, demoEnv, nodeOptions, portsOf, SANDBOX_PORTS, secretsOf, writeWhole, type RunFile } from './env.js';
+import { takeFolder, type Holder } from './folder.js';
+import type { Lock } from './lock.mjs';
 import { root } from './root.js';
-import { end, listens, runs, type Service } from './services/process.js';
-import { keepStores, startStores } from './services/stores.js';
+import { end, freePort, listens, type Service } from './services/process.js';
+import { endLeftOver, keepStores, startStores } from './services/stores.js';
+import { spawnTied } from './tie.mjs';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
 };
 class Plain extends Error {}
 const OLYMPIANS = join(root, 'scripts', 'data', 'olympians.csv.gz');
-const NETWORK_PORTS = 3;
 
 const dir = dataDir();
-const port = Number(process.env['PORT'] ?? 3000);
-const sandboxPort = Number(process.env['SANDBOX_PORT'] ?? 4100);
-const publicUrl = process.env['PUBLIC_URL'] ?? `http://127.0.0.1:${port}`;
 const production = process.env['NODE_ENV'] === 'production';
 
 interface Kept {
@@ -35,10 +34,20 @@ interface Kept {
 }
 const kept: Kept[] = [];
 const services: Service[] = [];
-let stopping = false;
-/** Whether DATA_DIR is ours: a start that was refused must not touch the files of the hub that runs there. */
-let ours = false;
+/** Aborted once everything is being stopped. */
+const stopped = new AbortController();
+const stopping = (): boolean => stopped.signal.aborted;
+/** The lock of DATA_DIR while it is ours: a start that was refused must not touch the files of the hub that runs there. */
+let lock: Lock | null = null;
+const me: Holder = { pid: process.pid, what: 'npm start', stays: true, state: 'starting' };
+/** The stores while they start, and then while they are kept running. */
+let storesAtWork: Promise<unknown> = Promise.resolve();
 let run: RunFile | null = null;
+
+function tell(state: Holder['state']): void {
+  me.state = state;
+  lock?.tell(me);
+}
 
 function writeRun(): void {
   if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
@@ -50,8 +59,7 @@ function writeStores(): void {
 
 function replaceStore(old: Service, now: Service): void {
   services.splice(services.indexOf(old), 1, now);
-  if (stopping) void now.stop();
-  else writeStores();
+  writeStores();
 }
 
 /** Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it first said when ready. */
@@ -64,7 +72,7 @@ function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv
 function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
   const log = join(dir, 'logs', `${one.name}.log`);
   const out = openSync(log, 'a');
-  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeOptions(one.args[0]), join(root, 'build', one.file), ...one.args], {
+  const child = spawnTied(process.execPath, ['--enable-source-maps', ...nodeOptions(one.args[0]), join(root, 'build', one.file), ...one.args], {
     stdio: ['ignore', out, out, 'ipc'],
     env: one.env,
     detached: true,
@@ -87,7 +95,7 @@ function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       one.child = null;
-      if (stopping) return;
+      if (stopping()) return;
       if (!said && first) {
         reject(new Plain(`${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`));
         return;
@@ -96,57 +104,75 @@ function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
       one.wait = Date.now() - begun > 10_000 ? 250 : Math.min(10_000, one.wait * 2);
       say(`${one.name} ended (${signal ?? code ?? '?'}), starting it again`);
       setTimeout(() => {
-        if (!stopping) launch(one, false).catch(() => undefined);
+        if (!stopping()) launch(one, false).catch(() => undefined);
       }, one.wait);
     });
   });
 }
 
-async function checks(): Promise<void> {
+/** Makes DATA_DIR ours. Throws a Plain when it cannot be had. */
+async function takeDataDir(url: string): Promise<void> {
+  me.url = url;
   try {
-    mkdirSync(join(dir, 'logs'), { recursive: true });
+    mkdirSync(dir, { recursive: true });
     accessSync(dir, constants.W_OK);
   } catch {
     throw new Plain(`cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`);
   }
-  const before = existsSync(join(dir, 'stores.json'))
-    ? (JSON.parse(readFileSync(join(dir, 'stores.json'), 'utf8')) as { starter: number; pids: number[] })
-    : null;
-  if (before && runs(before.starter, 'run.mjs') && before.starter !== process.pid) {
-    const url = existsSync(join(dir, 'run.json')) ? (JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8')) as RunFile).web.url : '';
-    throw new Plain(`a hub runs on ${dir} already${url ? ` (${url})` : ''}. Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`);
-  }
-  // What a start that crashed left running is ours by its arguments, and ends before we begin.
-  for (const pid of before?.pids ?? []) if (runs(pid, dir)) await end(pid);
-  for (const [at, name] of [[port, 'PORT'], ...(production ? [] : Array.from({ length: NETWORK_PORTS + 1 }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT']))] as [
-    number,
-    string,
-  ][]) {
+  let waited = false;
+  lock = await takeFolder(dir, me, (holder) => {
+    if (holder.stays && holder.state !== 'stopping') {
+      const where = [holder.url, `process ${holder.pid}`, holder.state === 'starting' ? 'still starting' : ''].filter(Boolean).join(', ');
+      throw new Plain(`a hub runs on ${dir} already (${where}). Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`);
+    }
+    if (!waited) say(`${holder.what} (process ${holder.pid}) has ${dir}${holder.stays ? ' and is stopping' : ''}; waiting for its end …`);
+    waited = true;
+    return 'wait';
+  });
+  mkdirSync(join(dir, 'logs'), { recursive: true });
+  // What they told ended with who wrote them.
+  for (const file of ['run.json', 'stores.json']) rmSync(join(dir, file), { force: true });
+  const left = await endLeftOver(dir);
+  if (left.length > 0) say(`ended what an earlier start had left running (process ${left.join(', ')}).`);
+}
+
+async function portsAreFree(port: number, sandboxPort: number): Promise<void> {
+  const sandbox = production ? [] : Array.from({ length: SANDBOX_PORTS }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT'] as const);
+  for (const [at, name] of [[port, 'PORT'] as const, ...sandbox]) {
     for (let tries = 0; await listens(at); tries += 1) {
-      if (tries > 20) throw new Plain(`port ${at} is taken. Free it, or set ${name} to another one (${name}=${at + 1000} npm start).`);
+      if (tries > 20)
+        throw new Plain(`port ${at} is taken. Free it, or set ${name} to another one (${name}=${at > 64_000 ? at - 1000 : at + 1000} npm start).`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 }
 
 async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  if (!ours) return;
+  if (stopping()) return;
+  stopped.abort();
+  if (!lock) return;
+  tell('stopping');
   say('stopping …');
   await Promise.all([...kept].reverse().flatMap((one) => (one.child?.pid ? [end(one.child.pid, 12_000)] : [])));
+  // What was being started is one of the services now, or has ended.
+  await storesAtWork.catch(() => undefined);
   await Promise.all(services.map((one) => one.stop()));
   rmSync(join(dir, 'run.json'), { force: true });
   rmSync(join(dir, 'stores.json'), { force: true });
+  await lock.release();
 }
 
-async function demo(): Promise<void> {
+async function demo(port: number, sandboxPort: number, publicUrl: string): Promise<void> {
   const secrets = secretsOf(dir);
   const begun = Date.now();
-  const { mongodb, redis } = await startStores(dir, say);
-  services.push(mongodb, redis);
+  const starting = startStores(dir, say, stopped.signal).then((both) => {
+    services.push(both.mongodb, both.redis);
+    return both;
+  });
+  storesAtWork = starting;
+  const { mongodb, redis } = await starting;
   writeStores();
-  keepStores(dir, { mongodb, redis }, { say, stopping: () => stopping, replaced: replaceStore });
+  storesAtWork = keepStores(dir, { mongodb, redis }, { say, signal: stopped.signal, replaced: replaceStore });
   say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
 
   const networks = {
@@ -181,6 +207,7 @@ async function demo(): Promise<void> {
   };
   await Promise.all([keep('web', 'server/main.js', ['web'], env), keep('worker', 'server/main.js', ['worker'], env)]);
   writeRun();
+  tell('open');
   process.stdout.write(`
 Village is open: ${publicUrl}
 
@@ -200,7 +227,7 @@ Logs: ${join(dir, 'logs')}   Ctrl-C stops everything; the data stays in ${dir}
 
 /** The directory fills in the background; its page tells how far it is. */
 function background(env: NodeJS.ProcessEnv, digest: string): void {
-  const child = spawn(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], {
+  const child = spawnTied(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: { ...env, VILLAGE_IMPORT_MARK: digest },
     detached: true,
@@ -210,12 +237,11 @@ function background(env: NodeJS.ProcessEnv, digest: string): void {
     appendFileSync(join(dir, 'logs', 'import.log'), part);
   });
   child.once('exit', (code) => {
-    if (!stopping) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.');
+    if (!stopping()) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.');
   });
 }
 
-async function live(): Promise<void> {
-  const config = readConfig(process.env);
+async function live(config: Config): Promise<void> {
   const context = await createContext(config, 'start', { search: false });
   await context.release();
   await context.close();
@@ -227,6 +253,8 @@ async function live(): Promise<void> {
     sandbox: null,
   };
   await Promise.all([keep('web', 'server/main.js', ['web'], process.env), keep('worker', 'server/main.js', ['worker'], process.env)]);
+  writeRun();
+  tell('open');
   say(`open: ${config.publicUrl}`);
 }
 
@@ -235,9 +263,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     void stop().finally(() => process.exit(0));
   });
 try {
-  await checks();
-  ours = true;
-  await (production ? live() : demo());
+  // Settings that are wrong are told before anything is touched.
+  const config = production ? readConfig(process.env) : null;
+  const ports = config ? { port: config.port, sandboxPort: 0 } : portsOf(process.env);
+  const port = ports.port || (await freePort());
+  const publicUrl = process.env['PUBLIC_URL'] || `http://127.0.0.1:${port}`;
+  await takeDataDir(publicUrl);
+  await portsAreFree(port, ports.sandboxPort);
+  await (config ? live(config) : demo(port, ports.sandboxPort, publicUrl));
 } catch (error) {
   const lines = error instanceof ConfigError ? error.problems : (error instanceof Error ? error.message : String(error)).split('\n');
   for (const line of lines) process.stderr.write(`village: ${line}\n`);

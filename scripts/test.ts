@@ -1,11 +1,12 @@
 /** `npm test`: starts the stores of the tests, runs mocha over them, and prints the plain closing line. */
-import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './root.js';
-import type { Service } from './services/process.js';
+import { end, type Service } from './services/process.js';
 import { startStores } from './services/stores.js';
+import { spawnTied } from './tie.mjs';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
@@ -13,21 +14,29 @@ const say = (line: string): void => {
 const dir = mkdtempSync(join(tmpdir(), 'village-test-'));
 const services: Service[] = [];
 let code = 1;
+let tests: ChildProcess | null = null;
+const stopped = new AbortController();
 const stop = async (): Promise<void> => {
+  stopped.abort();
+  if (tests?.pid) await end(tests.pid);
   await Promise.all(services.map((one) => one.stop()));
   rmSync(dir, { recursive: true, force: true });
 };
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     void stop().finally(() => process.exit(1));
   });
 
 try {
-  const { mongodb, redis } = await startStores(dir, say);
+  const { mongodb, redis } = await startStores(dir, say, stopped.signal);
   services.push(mongodb, redis);
-  say(`tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}`);
+  const carried = JSON.parse(readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8')) as { version: string };
+  // The browser as test/support/chromium.ts takes it.
+  say(`tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}, browser: ${process.env['VILLAGE_BROWSER'] || `carried ${carried.version}`}`);
   const args = process.argv.slice(2);
-  const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+  // Not by its bin, which would start mocha as a process of its own that nothing ties to us.
+  const mocha = join(root, 'node_modules', 'mocha', 'lib', 'cli', 'cli.js');
+  const options = (JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as { 'node-option': string[] })['node-option'].map((one) => `--${one}`);
   const report = join(dir, 'report.json');
   const coverage = args.includes('--coverage');
   const rest = args.filter((arg) => arg !== '--coverage');
@@ -44,11 +53,12 @@ try {
         '90',
         '--check-coverage',
         process.execPath,
+        ...options,
         mocha,
       ]
-    : [mocha];
+    : [...options, mocha];
   code = await new Promise<number>((resolve) => {
-    const child = spawn(
+    tests = spawnTied(
       process.execPath,
       [
         ...command,
@@ -64,7 +74,8 @@ try {
         env: { ...process.env, MONGODB_URI: mongodb.url, REDIS_URL: redis.url, NODE_ENV: 'test' },
       },
     );
-    child.once('exit', (exit) => {
+    tests.once('exit', (exit) => {
+      tests = null;
       resolve(exit ?? 1);
     });
   });

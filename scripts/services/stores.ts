@@ -1,16 +1,18 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startMongodb } from './mongodb.js';
-import { pause, type Service } from './process.js';
+import { filesOf, startMongodb } from './mongodb.js';
+import { end, pause, type Service } from './process.js';
 import { startRedis } from './redis.js';
+import { hasRoom, refuses } from './refusal.js';
 
 /**
  * Finds or starts both stores side by side, their files below `dir`. When one cannot be had, the other is stopped again and the Error says
- * a line for each that is missing.
+ * a line for each that is missing. A `signal` ends what is still starting.
  */
-export async function startStores(dir: string, say: (line: string) => void): Promise<{ mongodb: Service; redis: Service }> {
+export async function startStores(dir: string, say: (line: string) => void, signal?: AbortSignal): Promise<{ mongodb: Service; redis: Service }> {
   const [mongodb, redis] = await Promise.allSettled([
-    startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'] }),
-    startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'] }),
+    startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'], signal }),
+    startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'], signal }),
   ]);
   if (mongodb.status === 'fulfilled' && redis.status === 'fulfilled') return { mongodb: mongodb.value, redis: redis.value };
   const both = [mongodb, redis];
@@ -19,37 +21,94 @@ export async function startStores(dir: string, say: (line: string) => void): Pro
   throw new Error(reasons.join('\n'));
 }
 
+/**
+ * Ends the stores that still have the files of `dir` open, and answers their ids. Only for who holds the lock of the folder: then they are what a
+ * start left running on a machine that could not tie them (scripts/tie.mjs). They are known by their arguments, which nothing can lose or falsify.
+ */
+export async function endLeftOver(dir: string): Promise<number[]> {
+  const left = readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      const follows = (option: string, value: string): boolean => args.some((arg, at) => arg === option && args[at + 1] === value);
+      return (
+        follows('--storage-path', filesOf(join(dir, 'mongodb'))) || follows('--dbpath', filesOf(join(dir, 'mongodb'))) || follows('--dir', join(dir, 'redis'))
+      );
+    } catch {
+      return false;
+    }
+  });
+  await Promise.all(left.map((pid) => end(Number(pid))));
+  return left.map(Number);
+}
+
 /** What keeps a store running. */
 export interface StoreKeeper {
   say: (line: string) => void;
-  /** Whether everything is being stopped: then nothing is started again. */
-  stopping: () => boolean;
+  /** Aborted when everything is being stopped: then nothing is started again, and what is starting ends. */
+  signal: AbortSignal;
   /** Hears of every store that was started in the place of another. */
   replaced: (old: Service, now: Service) => void;
+  /** How often MongoDB is asked to write something, in ms. */
+  beatMs?: number;
+  /** Whether the disk below `dir` takes files. */
+  room?: (dir: string) => boolean;
 }
 
+/** So many beats in a row must be refused before a store is given up: a slow moment is none. */
+const REFUSALS = 3;
+
 /**
- * Starts our stores again, on their ports and with their files, whenever one ends by itself: the hub finds it where it was. One that
- * fails again and again is tried at most every ten seconds.
+ * Starts our stores again, on their ports and with their files, whenever one ends by itself: the hub finds it where it was. One that fails again
+ * and again is tried at most every ten seconds. A MongoDB that lives and writes nothing more though its disk has room (WiredTiger never recovers
+ * from a disk that was full) is ended for that. Resolves when `signal` was aborted and nothing is being started any more.
  */
-export function keepStores(dir: string, stores: { mongodb: Service; redis: Service }, keeper: StoreKeeper): void {
-  const keep = async (name: string, first: Service, start: (port: number) => Promise<Service>): Promise<void> => {
+export async function keepStores(dir: string, stores: { mongodb: Service; redis: Service }, keeper: StoreKeeper): Promise<void> {
+  const { signal, say } = keeper;
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  const keep = async (name: string, first: Service, start: (port: number) => Promise<Service>, watch: (now: Service) => Promise<void>): Promise<void> => {
+    if (!first.ended) return;
     const port = Number(new URL(first.url).port);
     let [current, begun, wait] = [first, Date.now(), 0];
+    void watch(current);
     for (;;) {
-      await current.ended;
-      if (keeper.stopping()) return;
+      await Promise.race([current.ended, stopped]);
+      if (signal.aborted) return;
       wait = Date.now() - begun > 10_000 ? 0 : Math.min(10_000, Math.max(250, wait * 2));
-      keeper.say(`${name} ended, starting it again`);
-      await pause(wait);
+      say(`${name} ended, starting it again`);
+      await Promise.race([pause(wait), stopped]);
       begun = Date.now();
-      const now = keeper.stopping() ? null : await start(port).catch(() => null);
-      if (now) keeper.replaced(current, now);
-      current = now ?? current;
+      const now = signal.aborted ? null : await start(port).catch(() => null);
+      if (!now) continue;
+      keeper.replaced(current, now);
+      current = now;
+      void watch(now);
     }
   };
+  const beat = async (mongodb: Service): Promise<void> => {
+    let gone = false;
+    void mongodb.ended?.then(() => (gone = true));
+    for (let refused = 0; refused < REFUSALS;) {
+      await Promise.race([pause(keeper.beatMs ?? 5000), mongodb.ended, stopped]);
+      if (gone || signal.aborted) return;
+      // On a full disk a new one would not fare better: it is waited for.
+      refused = (await refuses(mongodb.url)) && (keeper.room ?? hasRoom)(dir) ? refused + 1 : 0;
+    }
+    if (gone || signal.aborted) return;
+    say('MongoDB refuses to write though the disk has room: it is started anew');
+    await end(mongodb.pid ?? 0, 3000);
+  };
   const silent = (): undefined => undefined;
-  const { mongodb, redis } = stores;
-  if (mongodb.ended) void keep('MongoDB', mongodb, (port) => startMongodb(join(dir, 'mongodb'), silent, { port }));
-  if (redis.ended) void keep('Redis', redis, (port) => startRedis(join(dir, 'redis'), silent, { port }));
+  await Promise.all([
+    keep('MongoDB', stores.mongodb, (port) => startMongodb(join(dir, 'mongodb'), silent, { port, signal }), beat),
+    keep(
+      'Redis',
+      stores.redis,
+      (port) => startRedis(join(dir, 'redis'), silent, { port, signal }),
+      () => Promise.resolve(),
+    ),
+  ]);
 }

@@ -1,6 +1,13 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { chromium, type Browser } from 'playwright-core';
-import { onPath } from '../../scripts/services/process.js';
+import { root } from '../../scripts/root.js';
 
+const ran = promisify(execFile);
+
+/** No sandbox, because CI runs as root; the rest keeps it from calling home where nothing answers. Nothing that weakens what pages may do. */
 const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
@@ -11,10 +18,58 @@ const QUIET = [
   '--disable-sync',
 ];
 
-/** Chromium from PATH, else the one that the npm package @sparticuz/chromium carries. */
+/** Which browser the tests run in, and with what around it. */
+export interface TestBrowser {
+  kind: 'carried' | 'set';
+  program: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+}
+
+/**
+ * The browser that the npm package @sparticuz/chromium carries, unpacked once into `.services`; another one only when VILLAGE_BROWSER names its
+ * program. The package's own arguments are not used: they put every page into one process, which ends with the first context, and switch
+ * cross-origin rules off.
+ */
+export async function testBrowser(env: NodeJS.ProcessEnv = process.env): Promise<TestBrowser> {
+  const set = env['VILLAGE_BROWSER'];
+  if (set) {
+    if (!existsSync(set)) throw new Error(`VILLAGE_BROWSER names ${set}, and there is no such program.`);
+    return { kind: 'set', program: set, args: QUIET, env: {} };
+  }
+  const folder = await unpacked();
+  const program = join(folder, 'chromium');
+  // Its libraries come along for machines that have none, and would stand before newer ones of the machine's own.
+  const linked = await ran('ldd', [program]).then(
+    ({ stdout }) => !stdout.includes('not found'),
+    () => false,
+  );
+  const libraries = linked ? {} : { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib') };
+  return { kind: 'carried', program, args: QUIET, env: { ...libraries, FONTCONFIG_FILE: join(folder, 'fonts.conf') } };
+}
+
+/** Unpacks aside and swaps in, so that a run that was cut, or one beside it, never leaves half a browser. */
+async function unpacked(): Promise<string> {
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8')) as { version: string };
+  const folder = join(root, '.services', `browser-${version}`);
+  if (existsSync(folder)) return folder;
+  const aside = `${folder}.new-${process.pid}`;
+  mkdirSync(aside, { recursive: true });
+  // The package unpacks into the temporary folder, and its libraries only where it believes to be on the machines it was made for.
+  const env = { ...process.env, TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x', NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
+  await ran(process.execPath, ['--input-type=module', '-e', "await (await import('@sparticuz/chromium')).default.executablePath()"], { cwd: root, env });
+  writeFileSync(join(aside, 'fonts.conf'), `<fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir></fontconfig>\n`);
+  try {
+    renameSync(aside, folder);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
+
+/** Starts it; it ends with this process, because it hangs on a pipe of it. */
 export async function launch(): Promise<Browser> {
-  const found = onPath('chromium') ?? onPath('chromium-browser') ?? onPath('google-chrome');
-  if (found && !process.env['VILLAGE_CARRIED_BROWSER']) return chromium.launch({ executablePath: found, args: QUIET });
-  const { default: carried } = await import('@sparticuz/chromium');
-  return chromium.launch({ executablePath: await carried.executablePath(), args: [...carried.args.filter((arg) => !arg.startsWith('--headless')), ...QUIET] });
+  const { program, args, env } = await testBrowser();
+  return chromium.launch({ executablePath: program, args, env: { ...process.env, ...env } });
 }

@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../../scripts/root.js';
+import { spawnTied } from '../../scripts/tie.mjs';
 
 /** A process of the built hub, as `npm start` runs it. */
 export interface HubProcess {
@@ -11,7 +12,7 @@ export interface HubProcess {
 
 /** Starts `web` or `worker` and waits until it says that it is ready. */
 export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv): Promise<HubProcess> {
-  const child = spawn(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
+  const child = spawnTied(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Coverage is told from the sources: a built process would be counted by other lines.
     env: { ...process.env, ...env, NODE_V8_COVERAGE: '' },

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunFile } from '../../scripts/env.js';
 import { root } from '../../scripts/root.js';
 import { freePort } from '../../scripts/services/process.js';
+import { spawnTied } from '../../scripts/tie.mjs';
 
 /** What a program said, and how it ended. */
 export interface Ran {
@@ -21,10 +22,10 @@ export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 }
 
 function start(args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess; ran: Ran; ended: Promise<Ran> } {
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnTied(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ran: Ran = { code: null, out: '', errors: '' };
-  child.stdout.on('data', (part: Buffer) => (ran.out += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (ran.errors += part.toString()));
+  child.stdout?.on('data', (part: Buffer) => (ran.out += part.toString()));
+  child.stderr?.on('data', (part: Buffer) => (ran.errors += part.toString()));
   const ended = new Promise<Ran>((resolve) => {
     child.once('close', (code) => {
       ran.code = code;
@@ -89,4 +90,16 @@ export class StartedHub {
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** The processes that were given this environment variable, or inherited it, with how each was called: what a program has left running. */
+export function marked(name: string, value: string): { pid: number; call: string }[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`)) return [];
+      return [{ pid: Number(pid), call: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+    } catch {
+      return [];
+    }
+  });
 }
