@@ -130,24 +130,29 @@ describe('live chat', () => {
     await until(async () => (await crowd())[0] === 'one,two,three');
   });
 
-  it('counts who is in a room, here at once and elsewhere as it is told, and forgets who has left', async () => {
+  it('counts the fans in a room, each once on however many tabs and processes, here at once and elsewhere as it is told, and forgets who has left', async () => {
     await world.room('counted');
-    const enter = async (name: string): Promise<{ socket: TestSocket; count: number }> => {
-      const socket = world.socket((await world.fan(name)).token);
+    const enter = async (name: string): Promise<{ socket: TestSocket; count: number; fan: string }> => {
+      const { token, fan } = await world.fan(name);
+      const socket = world.socket(token);
       const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
-      return { socket, count: 'data' in answer ? answer.data.count : -1 };
+      return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
     };
-    const [first, second] = [await enter('ann'), await enter('ben')];
-    expect([first.count, second.count]).to.deep.equal([1, 2]);
-    await other.chats.tellHere('counted', 5);
-    await until(async () => (await world.context.chats.count('counted', 2)) === 7);
-    // As the hub tells every five seconds.
-    await world.context.chats.tellHere('counted', 2);
-    await until(async () => (await other.chats.count('counted')) === 7);
-    for (const { socket } of [first, second]) socket.disconnect();
-    await until(async () => (await other.chats.count('counted')) === 5);
-    await other.chats.tellHere('counted', 0);
-    await until(async () => (await other.chats.count('counted')) === 0);
+    const entered = [await enter('ann'), await enter('ben'), await enter('ben'), await enter('ben')];
+    expect(entered.map((one) => one.count)).to.deep.equal([1, 2, 2, 2]);
+    const [here, far] = [world.context.chats.presence, other.chats.presence];
+    for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
+    await Promise.all([here.tell('counted'), far.tell('counted')]);
+    // Ann is on both.
+    await until(async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4);
+    for (const { socket } of entered.slice(0, 3)) socket.disconnect();
+    await here.tell('counted');
+    await until(async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4);
+    entered[3]?.socket.disconnect();
+    await until(async () => (await far.count('counted')) === 3);
+    far.left('counted', 'far1');
+    await far.tell('counted');
+    await until(async () => (await here.count('counted')) === 2);
   });
 
   it('shows the host as host and a moderator as moderator', async () => {
