@@ -305,18 +305,44 @@ describe('live chat', () => {
 });
 
 describe('chat limits', () => {
-  it('let five messages through in five seconds and say how long to wait', async () => {
-    const world = await startWorld({ limitScale: 1 });
+  let world: World;
+  before(async () => {
+    world = await startWorld({ limitScale: 1 });
     await world.athletes();
     await world.room('r');
+  });
+  after(() => world.close());
+  const say = (token: string, clientId: string) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId } });
+
+  it('let five messages through in five seconds and say how long to wait', async () => {
     const { token } = await world.fan('fast');
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_x, n) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId: `client-${n}-abcdef` } })),
-    );
-    await world.close();
+    const answers = await Promise.all(Array.from({ length: 8 }, (_x, n) => say(token, `client-${n}-abcdef`)));
     expect(answers.filter((one) => one.status === 201)).to.have.length(5);
     const refused = answers.find((one) => one.status === 429);
     expect(refused?.body).to.include({ id: 'rate_limited' });
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
+  });
+
+  it('are not used up by repeats of what was said, on the page, by the API or by a socket', async () => {
+    const { token, fan } = await world.fan('patient');
+    const first = await say(token, 'client-again-0001');
+    const again = await Promise.all(Array.from({ length: 20 }, () => say(token, 'client-again-0001')));
+    expect(again.map((one) => one.status)).to.deep.equal(again.map(() => 201));
+    expect(new Set(again.map((one) => JSON.stringify(one.body['item'])))).to.deep.equal(new Set([JSON.stringify(first.body['item'])]));
+    const left = await world.context.redis.commands.get(`${world.context.redis.prefix}limit:say:${fan._id}`);
+    expect(Number(left ?? 1)).to.equal(1);
+  });
+
+  it('hold for who says everything twice, and for who repeats one thing without an end', async () => {
+    const { token, fan } = await world.fan('sly');
+    const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
+    for (let round = 0; round < 2; round += 1) await Promise.all(said.map((clientId) => say(token, clientId)));
+    // At most five each time, and none because it was refused before.
+    const stored = await world.context.connection.collection('chat_items').countDocuments({ chat: 'r', fan: fan._id });
+    expect(stored).to.be.within(5, 10);
+    const { token: stubborn } = await world.fan('stubborn');
+    const answers = [];
+    for (let part = 0; part < 5; part += 1) answers.push(...(await Promise.all(Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')))));
+    expect(answers.some((one) => one.status === 429)).to.equal(true);
   });
 });
