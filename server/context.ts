@@ -137,7 +137,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, sessions, audit, bus, clock);
-  const tokens = new ApiTokens(connection, fans, clock);
+  const tokens = new ApiTokens(connection, fans, clock, bus);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
   const points = new Points({
     connection,

@@ -29,6 +29,7 @@ export const ERRORS = {
   account_taken: 409,
   too_many_tokens: 409,
   chat_closed: 409,
+  chat_turn: 409,
   too_large: 413,
   unsupported_media: 415,
   bad_range: 416,

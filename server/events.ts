@@ -18,6 +18,10 @@ export interface News {
   'videos:changed': { slug: string };
   /** The sessions of a fan ended: their sockets are closed. */
   'fans:signed_out': { fan: string; session: string | null };
+  /** A personal token ended, named by its hash. */
+  'fans:token_ended': { fan: string; token: string };
+  /** A fan has more sockets than allowed: these, each `process:socket`, go. */
+  'sockets:crowded': { fan: string; seats: string[] };
 }
 
 export type Topic = keyof News;

@@ -5,57 +5,44 @@ import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Context } from './context.js';
 import { InputError, VillageError } from './errors.js';
-import type { News } from './events.js';
-import { readerOfSession, readerOfToken } from './fans/reader.js';
+import { readerOfSession, readerOfToken, type SessionClaim } from './fans/reader.js';
+import { Connections, ENTRY_MS, type Connection } from './platform/connections.js';
 import type { Reader } from './platform/http.js';
-import { LANGUAGES } from './platform/i18n.js';
 import { sha256 } from './platform/ids.js';
 import { addressKey } from './platform/limits.js';
 import { isStoreAway } from './platform/mongo.js';
+import { addressOf } from './platform/server.js';
 import { sessionCookie } from './platform/sessions.js';
-import { presentForRoom } from './village/present.js';
-import { chatEvents, chatRoom, type VillageSocket } from './village/socket.js';
-import { CLIENT_EVENTS, type ClientEvents, type ServerEvents } from './wire.js';
+import { claimsOf, setClaims } from './sockets/claims.js';
+import { Footing } from './sockets/footing.js';
+import { Seats } from './sockets/seats.js';
+import { Tell } from './sockets/tell.js';
 import type { ItemRecord } from './village/chat.model.js';
+import { presentForRoom } from './village/present.js';
+import { chatEvents, chatOf, chatRoom, type VillageSocket } from './village/socket.js';
+import { SENT_WITH, type ClientEvents, type ServerEvents } from './wire.js';
 
-const PRESENCE_MS = 5000;
-/** Bytes that a client may leave unread before it is cut (RELIABILITY F14), and how often that is looked at. */
-const UNSENT_LIMIT = 1_048_576;
-const LOOK_MS = 1000;
-/** How long a connection that we have closed may take to say goodbye. */
-const GOODBYE_MS = 5000;
+const PATH = '/socket.io/';
+const PULSE_MS = 5000;
 
-/** What engine.io keeps a connection: packets wait here while the websocket is still sending earlier ones. */
-interface Connection {
-  transport: { socket: { bufferedAmount: number; terminate(): void } };
-  writeBuffer: { data?: string | Buffer }[];
-  once(event: 'close', hear: () => void): void;
-}
-const sizeOf = (packets: Connection['writeBuffer']): number => packets.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
-
-interface Claims {
-  session: string | null;
-  fan: string | null;
-  version: number;
-  token: string | null;
-  lang: 'fr' | 'en';
-}
-const claimsOf = (socket: VillageSocket): Claims => (socket.data as { claims: Claims }).claims;
+const connectionOf = (socket: VillageSocket): Connection => socket.conn as unknown as Connection;
 
 /** The sockets of this process: who may connect, what they may say, and what they are told. */
 export function createSockets(context: Context, http: HttpServer): { io: Server<ClientEvents, ServerEvents>; close(): Promise<void> } {
   const { config, bus, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
   const origin = new URL(config.publicUrl).origin;
   const io = new Server<ClientEvents, ServerEvents>(http, {
-    path: '/socket.io',
+    path: PATH,
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: 16_384,
-    connectTimeout: 10_000,
+    connectTimeout: ENTRY_MS,
     pingInterval: 20_000,
     pingTimeout: 20_000,
     cleanupEmptyChildNamespaces: true,
     perMessageDeflate: false,
+    // `Connections` ends upgrades to elsewhere.
+    destroyUpgrade: false,
     adapter: createAdapter(redis.blocking(), { streamName: `${redis.prefix}sockets`, maxLen: 10_000, sessionKeyPrefix: `${redis.prefix}sio:` }),
     // `cors` does not cover the websocket transport: the origin is checked here (ASVS 4.4.2). Programs send a token and no origin.
     allowRequest: (req, decide) => {
@@ -65,7 +52,7 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
         decide('origin', false);
         return;
       }
-      limits.count('handshake', addressKey(req.socket.remoteAddress)).then(
+      limits.count('handshake', addressKey(addressOf(req))).then(
         () => {
           decide(null, true);
         },
@@ -75,46 +62,66 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
       );
     },
   });
+  const connections = new Connections(http, io.engine, PATH, (why) => {
+    metrics.cuts.inc({ why });
+  });
+  // Nobody has business in the namespace that socket.io always has.
+  io.use((_socket, next) => {
+    next(new Error('Invalid namespace'));
+  });
   const village = io.of('/village');
   const { name: cookieName } = sessionCookie(config.publicUrl);
+  const socketsOf = (fan: string): VillageSocket[] => [...seats.of(fan)].flatMap((id) => village.sockets.get(id) ?? []);
+  const seats = new Seats(redis, bus, (id) => village.sockets.get(id)?.disconnect(true));
+  const footing = new Footing(fans, sessions, log);
+  const tell = new Tell(socketsOf, videos);
 
-  const sessionOf = async (header: string | undefined): Promise<{ id: string; fan: string; version: number } | null> => {
+  const sessionOf = async (header: string | undefined): Promise<SessionClaim | null> => {
     const signed = cookie.parse(header ?? '')[cookieName];
     const id = signed?.startsWith('s:') ? signature.unsign(signed.slice(2), config.sessionSecret) : false;
     const data = id ? await sessions.read(id) : null;
-    return id && data?.fan ? { id: sha256(id), fan: data.fan, version: data.version ?? 0 } : null;
+    return id && data?.fan ? { session: sha256(id), fan: data.fan, version: data.version ?? 0 } : null;
   };
   const reader = async (socket: VillageSocket): Promise<Reader | null> => {
-    const claims = claimsOf(socket);
-    return claims.token
-      ? readerOfToken(fans, tokens, claims.token)
-      : readerOfSession(fans, { fan: claims.fan ?? '', version: claims.version, session: claims.session ?? '' });
+    const { token, fan, version, session } = claimsOf(socket);
+    return token === null ? readerOfSession(fans, { fan, version, session: session ?? '' }) : readerOfToken(fans, tokens, token);
   };
 
+  /** Finds out who asks for entry, by token or session. Throws `bad_token`, `not_signed_in`, `rate_limited`. */
+  const admit = async (socket: VillageSocket, cookies: string | undefined): Promise<void> => {
+    const { token, lang } = socket.handshake.auth as { token?: unknown; lang?: unknown };
+    const text = typeof token === 'string' ? token : null;
+    const session = text === null ? await sessionOf(cookies) : null;
+    const who = text === null ? session && (await readerOfSession(fans, session)) : await readerOfToken(fans, tokens, text);
+    if (!who) throw new VillageError(text === null ? 'not_signed_in' : 'bad_token');
+    await limits.count('connect', who.id);
+    setClaims(socket, {
+      fan: who.id,
+      session: session?.session ?? null,
+      version: session?.version ?? 0,
+      token: text,
+      scopes: who.scopes,
+      lang: lang === 'en' ? 'en' : 'fr',
+    });
+  };
   village.use((socket, next) => {
-    void (async () => {
-      const { token, lang } = socket.handshake.auth as { token?: unknown; lang?: unknown };
-      const session = typeof token === 'string' ? null : await sessionOf(socket.handshake.headers.cookie);
-      (socket.data as { claims: Claims }).claims = {
-        session: session?.id ?? null,
-        fan: session?.fan ?? null,
-        version: session?.version ?? 0,
-        token: typeof token === 'string' ? token : null,
-        lang: lang === 'en' ? 'en' : 'fr',
-      };
-      const who = await reader(socket);
-      if (!who) throw new VillageError(typeof token === 'string' ? 'bad_token' : 'not_signed_in');
-      await socket.join(`fan:${who.id}`);
-    })().then(
+    const asked = connections.ask(connectionOf(socket));
+    if (!asked) {
+      next(new Error('twice'));
+      return;
+    }
+    admit(socket, asked.cookie).then(
       () => {
         next();
       },
       (error: unknown) => {
-        next(
-          Object.assign(new Error(error instanceof VillageError ? error.id : 'unavailable'), {
-            data: { id: error instanceof VillageError ? error.id : 'unavailable' },
-          }),
-        );
+        const id = error instanceof VillageError ? error.id : 'unavailable';
+        if (id === 'unavailable') {
+          log[isStoreAway(error) ? 'debug' : 'error']({ err: error }, 'a socket was not let in');
+          // A client takes an error as final and gives up; one whose connection ends tries again by itself.
+          connections.left(connectionOf(socket));
+        }
+        next(Object.assign(new Error(id), { data: { id } }));
       },
     );
   });
@@ -127,17 +134,22 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   };
 
   village.on('connection', (socket) => {
+    const { fan } = claimsOf(socket);
+    const connection = connectionOf(socket);
     metrics.sockets.inc();
     socket.once('disconnect', () => {
       metrics.sockets.dec();
+      footing.remove(socket);
+      seats.free(fan, socket.id);
+      connections.left(connection);
     });
-    // The first request is kept a socket's whole life unless dropped.
-    (socket.conn as unknown as { request: { _query?: unknown } | null }).request = { _query: {} };
+    connections.entered(connection);
+    footing.add(socket);
+    void seats.take(fan, socket.id);
     socket.use(([event, ...rest], next) => {
       const args: unknown[] = rest;
-      const known = (CLIENT_EVENTS as readonly string[]).includes(event);
       const ack = args.at(-1);
-      if (known && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) {
+      if (Object.hasOwn(SENT_WITH, event) && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) {
         next();
         return;
       }
@@ -146,18 +158,22 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     chatEvents(socket, { chats, limits, reader, refusal });
   });
 
-  /** A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
-  const tellFan = async ({ fan, seq, items, points, medal }: News['points:moved']['moves'][number]): Promise<void> => {
-    const sockets = village.adapter.rooms.get(`fan:${fan}`);
-    if (!sockets || sockets.size === 0) return;
-    const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
-    for (const lang of LANGUAGES) {
-      const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
-      if (theirs.length === 0) continue;
-      const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
-      for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
-    }
+  const fanOf = (id: string): string | undefined => {
+    const socket = village.sockets.get(id);
+    return socket && claimsOf(socket).fan;
   };
+  village.adapter.on('join-room', (room: string, id: string) => {
+    const [chat, fan] = [chatOf(room), fanOf(id)];
+    if (chat !== null && fan !== undefined) chats.presence.entered(chat, fan);
+  });
+  village.adapter.on('leave-room', (room: string, id: string) => {
+    const [chat, fan] = [chatOf(room), fanOf(id)];
+    if (chat !== null && fan !== undefined) chats.presence.left(chat, fan);
+  });
+  village.adapter.on('delete-room', (room: string) => {
+    const chat = chatOf(room);
+    if (chat !== null) void chats.emptied(chat);
+  });
 
   const off = [
     bus.on('chat:items', ({ chat, event, items }) => {
@@ -165,53 +181,36 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
       village.local.to(chatRoom(chat)).emit(event as 'chat:said', { chat, items: shown, last: shown.at(-1)?.n ?? 0 });
     }),
     bus.on('points:moved', async ({ moves }) => {
-      await Promise.all(moves.map(tellFan));
+      await Promise.all(moves.map((move) => tell.points(move)));
     }),
-    bus.on('follows:progress', ({ fan, ...progress }) => {
-      village.local.to(`fan:${fan}`).emit('follows:progress', progress);
+    bus.on('follows:progress', (news) => {
+      tell.progress(news);
     }),
-    bus.on('fans:signed_out', async ({ fan, session }) => {
-      for (const socket of await village.local.in(`fan:${fan}`).fetchSockets()) {
-        if (session === null || (socket.data as { claims: Claims }).claims.session === session) socket.disconnect(true);
-      }
+    bus.on('fans:signed_out', ({ fan }) => footing.check(socketsOf(fan))),
+    bus.on('fans:token_ended', ({ fan }) => footing.check(socketsOf(fan))),
+    bus.on('sockets:crowded', ({ seats: given }) => {
+      seats.crowded(given);
     }),
   ];
 
-  const open = new Set<Connection>();
-  io.engine.on('connection', (conn: Connection) => {
-    const { socket } = conn.transport;
-    open.add(conn);
-    conn.once('close', () => {
-      open.delete(conn);
-      setTimeout(() => {
-        socket.terminate();
-      }, GOODBYE_MS).unref();
-    });
-  });
-  const cut = setInterval(() => {
-    for (const { transport, writeBuffer } of open) if (transport.socket.bufferedAmount + sizeOf(writeBuffer) > UNSENT_LIMIT) transport.socket.terminate();
-  }, LOOK_MS);
+  const pulse = async (chat: string): Promise<void> => {
+    const { count, last } = await chats.pulse(chat);
+    village.local.to(chatRoom(chat)).volatile.emit('chat:presence', { chat, count, last });
+  };
   const tick = setInterval(() => {
-    for (const room of village.adapter.rooms.keys()) {
-      if (!room.startsWith('chat:')) continue;
-      const chat = room.slice('chat:'.length);
-      void (async () => {
-        const here = village.adapter.rooms.get(room)?.size ?? 0;
-        const [count, last] = await Promise.all([chats.tellHere(chat, here).then(() => chats.count(chat, here)), chats.last(chat)]);
-        village.local.to(room).volatile.emit('chat:presence', { chat, count, last });
-      })().catch(() => undefined);
+    for (const chat of chats.presence.chats) {
+      pulse(chat).catch((error: unknown) => {
+        log.debug({ err: error, chat }, 'a room was not told how many are in it');
+      });
     }
-  }, PRESENCE_MS);
-
-  village.adapter.on('delete-room', (room: string) => {
-    if (room.startsWith('chat:')) void chats.tellHere(room.slice('chat:'.length), 0);
-  });
+  }, PULSE_MS);
 
   return {
     io,
     close: async () => {
       clearInterval(tick);
-      clearInterval(cut);
+      footing.stop();
+      connections.stop();
       for (const end of off) end();
       await io.close();
     },

@@ -41,4 +41,22 @@ export interface ServerEvents {
   'follows:progress': (news: { network: string; done: number; total: number; awarded: number }) => void;
 }
 
-export const CLIENT_EVENTS = ['chat:join', 'chat:leave', 'chat:say'] as const satisfies readonly (keyof ClientEvents)[];
+/** Every event of a client, and the scopes of which a token must have one to send it. A room is read by whoever reads or speaks. */
+export const SENT_WITH = {
+  'chat:join': ['read', 'chat'],
+  'chat:leave': ['read', 'chat'],
+  'chat:say': ['chat'],
+} as const satisfies Record<keyof ClientEvents, readonly string[]>;
+
+/** Every event of the server, and the scopes of which a token must have one to hear it. */
+export const HEARD_WITH = {
+  'chat:said': ['read', 'chat'],
+  'chat:state': ['read', 'chat'],
+  'chat:presence': ['read', 'chat'],
+  'points:awarded': ['read'],
+  'follows:progress': ['read'],
+} as const satisfies Record<keyof ServerEvents, readonly string[]>;
+
+/** Whether these scopes are enough; null, a session's, always are. */
+export const allowed = (needed: readonly string[], scopes: readonly string[] | null): boolean =>
+  scopes === null || needed.some((scope) => scopes.includes(scope));

@@ -20,3 +20,6 @@ export const cpu = (pid: number): number => {
   const parts = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(parts[11]) + Number(parts[12])) / 100;
 };
+
+/** Memory of a process that is resident, in KB. */
+export const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import { Batcher } from '../platform/batcher.js';
+import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { SCOPES, type Scope } from '../platform/http.js';
@@ -26,7 +27,11 @@ export class ApiTokens {
     connection: Connection,
     private readonly fans: Fans,
     private readonly clock: Clock,
+    private readonly bus: Bus,
   ) {
+    bus.on('fans:token_ended', ({ token }) => {
+      this.known.forget(token);
+    });
     this.records = fanModel(connection);
     this.reader = new Batcher(
       async (hashes) => {
@@ -66,10 +71,11 @@ export class ApiTokens {
     return [...(found?.tokens ?? [])].reverse();
   }
 
-  /** Ends a token of this fan by its hash; answers whether there was one. */
+  /** Ends a token of this fan by its hash, and what was opened with it; answers whether there was one. */
   async end(fan: string, hash: string): Promise<boolean> {
     const { modifiedCount } = await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash } } });
     this.known.forget(hash);
+    this.bus.tell('fans:token_ended', { fan, token: hash });
     return modifiedCount === 1;
   }
 }

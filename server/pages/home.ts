@@ -67,7 +67,7 @@ export function homePage(router: PageDoors, { athletes, registry, follows, point
               title: live.title[req.lang],
               fromVillage: live.fromVillage,
               athlete: host ? cardOf(words, req.lang, host) : null,
-              count: await chats.count(live._id),
+              count: await chats.presence.count(live._id),
             }
           : null,
         soon: list

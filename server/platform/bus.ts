@@ -26,8 +26,12 @@ export class Bus {
   async start(): Promise<void> {
     this.redis.listener.on('message', (channel: string, text: string) => {
       if (channel !== this.channel) return;
-      const { from, topic, news } = JSON.parse(text) as { from: string; topic: Topic; news: News[Topic] };
-      if (from !== this.process) this.hear(topic, news);
+      try {
+        const { from, topic, news } = JSON.parse(text) as { from: string; topic: Topic; news: News[Topic] };
+        if (from !== this.process) this.hear(topic, news);
+      } catch (error) {
+        this.log.warn({ err: error }, 'bus: what was heard is not understood');
+      }
     });
     await this.redis.listener.subscribe(this.channel);
   }

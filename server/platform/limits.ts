@@ -13,8 +13,15 @@ const LIMITS = {
   submit: { points: 120, duration: 600 },
   say: { points: 5, duration: 5 },
   join: { points: 60, duration: 60 },
+  /** Repeats of what was counted already; beyond these they count like anything new. */
+  repeat: { points: 60, duration: 60 },
+  /** Sockets that a fan opens. */
+  connect: { points: 120, duration: 60 },
   handshake: { points: 12_000, duration: 60 },
 } as const;
+
+/** How long what was counted once is known by its name, in seconds. */
+const REMEMBERED_S = 60;
 
 export type LimitName = keyof typeof LIMITS;
 
@@ -22,7 +29,10 @@ export type LimitName = keyof typeof LIMITS;
 export class Limits {
   private readonly limiters = new Map<LimitName, RateLimiterAbstract>();
 
-  constructor(redis: RedisClients, scale = 1) {
+  constructor(
+    private readonly redis: RedisClients,
+    scale = 1,
+  ) {
     for (const [name, { points, duration }] of Object.entries(LIMITS)) {
       const options = { points: points * scale, duration, keyPrefix: `${redis.prefix}limit:${name}` };
       this.limiters.set(
@@ -46,6 +56,26 @@ export class Limits {
       if (!(error instanceof RateLimiterRes)) throw error;
       throw new VillageError('rate_limited', { seconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)) });
     }
+  }
+
+  /**
+   * Counts an act that has a name of its own (`id`, unique for `who`) once: whoever only repeats it, because no answer came, is not counted
+   * again for a minute. Only what was let through is remembered, so that what was refused is counted each time; and repeats have a limit
+   * too, beyond which they count. Throws `rate_limited` with the seconds to wait. While Redis is away each try counts.
+   */
+  async countNew(name: LimitName, who: string, id: string): Promise<void> {
+    const key = `${this.redis.prefix}counted:${name}:${who}:${id}`;
+    const before = await this.redis.commands.exists(key).catch(() => 0);
+    if (before === 1 && (await this.isLeft('repeat', who))) return;
+    await this.count(name, who);
+    if (before === 0) this.redis.commands.set(key, '', 'EX', REMEMBERED_S).catch(() => undefined);
+  }
+
+  private async isLeft(name: LimitName, who: string): Promise<boolean> {
+    return this.count(name, who).then(
+      () => true,
+      () => false,
+    );
   }
 }
 

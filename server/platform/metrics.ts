@@ -19,6 +19,14 @@ export class Metrics {
   });
   readonly sockets = new client.Gauge({ name: 'village_sockets', help: 'Open sockets', registers: [this.registry] });
 
+  readonly cuts = new client.Counter({ name: 'village_sockets_cut_total', help: 'Sockets that were cut', labelNames: ['why'], registers: [this.registry] });
+  readonly faults = new client.Counter({
+    name: 'village_faults_total',
+    help: 'Errors that nobody caught (RELIABILITY F19): each one is a mistake of ours',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+
   private readonly kinds = new Map<string, client.Histogram.Internal<'method' | 'status'>>();
 
   constructor() {

@@ -32,3 +32,9 @@ export function createAppServer(): { server: Server; serve(app: Express): void }
     },
   };
 }
+
+/**
+ * The address a request came from, as express finds it under `trust proxy` (TRUST_PROXY). An upgrade never passes the app, but it was born
+ * with the app's prototype like every request of this server.
+ */
+export const addressOf = (req: IncomingMessage): string | undefined => (req as Request).ip;

@@ -12,9 +12,24 @@ export interface ChatRecord {
   startsAt: Date;
   endsAt: Date;
   fromVillage: boolean;
+  /**
+   * The item that tells of the state, until it is stored (a transactional outbox): written with the state in one update, so that neither is
+   * without the other, whatever ends in between. No further change of state before it is delivered.
+   */
+  outbox?: Omit<ItemRecord, 'n'> | null;
 }
 const both = { fr: String, en: String };
-const chat = new Schema<ChatRecord>({ _id: String, title: both, about: both, host: String, state: String, startsAt: Date, endsAt: Date, fromVillage: Boolean });
+const chat = new Schema<ChatRecord>({
+  _id: String,
+  title: both,
+  about: both,
+  host: String,
+  state: String,
+  startsAt: Date,
+  endsAt: Date,
+  fromVillage: Boolean,
+  outbox: Schema.Types.Mixed,
+});
 chat.index({ state: 1, startsAt: 1 });
 chat.index({ host: 1 });
 export const chatModel = (connection: Connection): Model<ChatRecord> => model(connection, 'Chat', chat, 'chats');

@@ -1,5 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
+import { within } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import { itemModel, type ItemRecord } from './chat.model.js';
@@ -22,10 +23,24 @@ interface Room {
 
 const BATCH = 100;
 const QUEUE_LIMIT = 5000;
+/** How long somebody waits for an answer, and a batch for the store, in ms (DESIGN 9: 503 within two seconds). */
 const PATIENCE_MS = 2000;
 /** How old a read may be where the news of another process was lost, in ms, and how many different ones are kept. */
 const READ_MS = 500;
 const READS = 64;
+
+/** Still waited for: whoever has waited longer was told `unavailable`, and tries again under the same client id. */
+const isWaiting = (one: Waiting): boolean => performance.now() - one.since < PATIENCE_MS;
+
+/** What the store answers, if it answers in time; else `unavailable`. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const answer = await within(
+    work.then((value) => ({ value })),
+    PATIENCE_MS,
+  );
+  if (!answer) throw new VillageError('unavailable', { seconds: 2 });
+  return answer.value;
+}
 
 /**
  * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a process; what arrives meanwhile is the
@@ -53,16 +68,21 @@ export class Delivery {
     return room;
   }
 
-  /** Stores an item and answers it with its number. A repeat of (chat, fan, clientId) answers the first one, and speaks it again. */
+  /**
+   * Stores an item and answers it with its number. A repeat of (chat, fan, clientId) answers the first one, and speaks it again. Throws
+   * `unavailable` after two seconds: whether it was stored is then not known, and a repeat finds out.
+   */
   add(draft: Draft): Promise<ItemRecord> {
     const room = this.room(draft.chat);
+    if (room.waiting.length >= QUEUE_LIMIT) room.waiting = room.waiting.filter(isWaiting);
     if (room.waiting.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
-    return new Promise((resolve, reject) => {
-      room.waiting.push({ draft, since: Date.now(), resolve, reject });
-      room.flushing ??= this.run(draft.chat, room).finally(() => {
-        room.flushing = null;
-      });
+    const stored = new Promise<ItemRecord>((resolve, reject) => {
+      room.waiting.push({ draft, since: performance.now(), resolve, reject });
     });
+    room.flushing ??= this.run(draft.chat, room).finally(() => {
+      room.flushing = null;
+    });
+    return inTime(stored);
   }
 
   /** Items were numbered up to this one, here or by another process. */
@@ -101,19 +121,16 @@ export class Delivery {
     // Whatever arrives in this turn of the event loop is one batch.
     await new Promise((resolve) => setImmediate(resolve));
     while (room.waiting.length > 0) {
-      const batch = room.waiting.splice(0, BATCH);
+      // Whoever was told that it cannot be done now has not said it.
+      const batch = room.waiting.splice(0, BATCH).filter(isWaiting);
       try {
         await this.flush(chat, room, batch);
       } catch (error) {
         room.last = null;
-        const late = Date.now() - PATIENCE_MS;
-        const open = batch.filter((one) => one.since >= late);
-        for (const one of batch)
-          if (one.since < late || !isStoreAway(error)) one.reject(isStoreAway(error) ? new VillageError('unavailable', { seconds: 2 }) : error);
-        if (isStoreAway(error) && open.length > 0) {
-          room.waiting.unshift(...open);
+        if (isStoreAway(error)) {
+          room.waiting.unshift(...batch);
           await new Promise((resolve) => setTimeout(resolve, 50));
-        }
+        } else for (const one of batch) one.reject(error);
       }
     }
   }
@@ -136,26 +153,31 @@ export class Delivery {
       for (const one of twins.get(`${item.fan}\0${item.clientId}`) ?? []) one.resolve(item);
     };
     while (open.length > 0) {
-      const first = (room.last ?? (await this.last(chat))) + 1;
+      const first = (room.last ?? (await inTime(this.last(chat)))) + 1;
       const items = open.map((one, at): ItemRecord => ({ ...one.draft, n: first + at }));
-      const stored = await this.insert(items);
-      const good = items.slice(0, stored);
-      if (good.length > 0) {
-        room.last = Math.max(room.last ?? 0, first + good.length - 1);
-        room.edition = this.editions += 1;
-        this.spoken(chat, good);
-        for (const item of good) answer(item);
-        open = open.slice(stored);
-      }
+      const insert = this.insert(items).then((count) => {
+        const good = items.slice(0, count);
+        if (good.length > 0) {
+          room.last = Math.max(room.last ?? 0, first + good.length - 1);
+          room.edition = this.editions += 1;
+          // Also what the store took so long to take that nobody waits any more: it is there, so it is spoken.
+          this.spoken(chat, good);
+          for (const item of good) answer(item);
+        }
+        return good.length;
+      });
+      open = open.slice(await inTime(insert));
       if (open.length === 0) return;
-      const found = await this.records.find({ $or: open.map(({ draft }) => ({ chat, fan: draft.fan, clientId: draft.clientId })) }).lean<ItemRecord[]>();
+      const same = { $or: open.map(({ draft }) => ({ chat, fan: draft.fan, clientId: draft.clientId })) };
+      const found = await inTime(this.records.find(same).lean<ItemRecord[]>().exec());
       if (found.length > 0) {
         found.sort((a, b) => a.n - b.n);
         this.spoken(chat, found);
         for (const item of found) answer(item);
         open = open.filter(({ draft }) => !found.some((item) => item.fan === draft.fan && item.clientId === draft.clientId));
       }
-      await this.last(chat);
+      open = open.filter(isWaiting);
+      await inTime(this.last(chat));
     }
   }
 

@@ -6,6 +6,7 @@ import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import { randomId } from '../platform/ids.js';
 import type { Words } from '../platform/i18n.js';
 import type { Limits } from '../platform/limits.js';
+import { TURNS } from './policy.js';
 import { Messages, Say, SayForm, StateForm } from './schema.js';
 import type { ChatRecord, Chats } from './service.js';
 
@@ -19,14 +20,6 @@ const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
   host: chat.host,
   fromVillage: chat.fromVillage,
 });
-
-/** What a room may become, from what it is. */
-const TURNS: Record<ChatRecord['state'], ('live' | 'paused' | 'ended')[]> = {
-  soon: ['live'],
-  live: ['paused', 'ended'],
-  paused: ['live', 'ended'],
-  ended: ['live'],
-};
 
 /** `/api/v1/chats`. */
 export function chatsApi(router: ApiDoors, chats: Chats, limits: Limits): void {
@@ -43,7 +36,7 @@ export function chatsApi(router: ApiDoors, chats: Chats, limits: Limits): void {
   router.post('/chats/:slug/messages', { who: 'fan', scope: 'chat' }, async (req, res) => {
     const reader = requireReader(req);
     const { text, clientId } = parse(Say.omit({ chat: true }), req.body);
-    await limits.count('say', reader.id);
+    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${clientId}`);
     res.status(201).json(await chats.say(reader, param(req, 'slug'), text, clientId));
   });
 }
@@ -123,7 +116,7 @@ export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, 
       await room(req, 400, (req.body as { text?: string }).text?.slice(0, 2000) ?? '', words.t(req.lang, 'village.wrong'));
       return;
     }
-    await limits.count('say', reader.id);
+    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${given.data.clientId}`);
     await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });

@@ -10,7 +10,9 @@ import type { RedisClients } from '../platform/redis.js';
 import type { Registry } from '../registry/service.js';
 import type { ChatItem } from '../wire.js';
 import { chatModel, type ChatRecord, type ChatState, type ItemRecord } from './chat.model.js';
-import { Delivery } from './delivery.js';
+import { Delivery, type Draft } from './delivery.js';
+import { mayTurn } from './policy.js';
+import { Presence } from './presence.js';
 import { presentItem } from './present.js';
 
 export type { ChatRecord, ChatState } from './chat.model.js';
@@ -22,8 +24,6 @@ export interface Speaker {
 
 const FRESH_MS = 2000;
 const HISTORY = 100;
-const PRESENCE_S = 15;
-const COUNT_MS = 1000;
 /** A visitor for whom items are shown. */
 export type Viewer = string | null;
 
@@ -33,18 +33,20 @@ export class Chats {
   private readonly delivery: Delivery;
   private readonly lists = new Fresh<ChatRecord[]>(FRESH_MS);
   private readonly cache = new Fresh<ChatRecord | null>(FRESH_MS);
-  private readonly counts = new Fresh<Record<string, string>>(COUNT_MS);
+  /** Who is in which room. */
+  readonly presence: Presence;
 
   constructor(
     connection: Connection,
     private readonly fans: Fans,
     private readonly registry: Registry,
-    private readonly redis: RedisClients,
+    redis: RedisClients,
     private readonly audit: Audit,
-    private readonly bus: Bus,
+    bus: Bus,
     private readonly clock: Clock,
   ) {
     this.records = chatModel(connection);
+    this.presence = new Presence(redis, bus);
     this.delivery = new Delivery(connection, (chat, items) => {
       for (const event of ['said', 'state'] as const) {
         const part = items.filter((item) => item.kind === event);
@@ -57,8 +59,13 @@ export class Chats {
     });
   }
 
+  /** A chat as it is known here. An item of its state that was left undelivered, by whomever, is delivered by whoever finds it. */
   private get(slug: string): Promise<ChatRecord | null> {
-    return this.cache.get(slug, () => this.records.findById(slug).lean<ChatRecord>().exec());
+    return this.cache.get(slug, async () => {
+      const chat = await this.records.findById(slug).lean<ChatRecord>().exec();
+      if (chat?.outbox) this.deliver(chat.outbox).catch(() => undefined);
+      return chat;
+    });
   }
 
   private forget(slug: string): void {
@@ -100,15 +107,33 @@ export class Chats {
     await this.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
   }
 
-  /** Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns it. Its host or an organiser. */
+  /**
+   * Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns it. Its host or an organiser. Once this
+   * resolves the chat has that state and its item is stored; to ask again for the state it has delivers what a first try left behind, and
+   * changes nothing else. Throws `not_allowed`, and `chat_turn` where the chat cannot go there from where it is.
+   */
   async setState(actor: Speaker, slug: string, state: ChatState): Promise<void> {
-    const chat = await this.require(slug);
+    const chat = await this.records.findById(slug).lean<ChatRecord>();
+    if (!chat) throw new VillageError('chat_not_found', { slug });
     if (!(await this.mayLead(actor, chat))) throw new VillageError('not_allowed');
-    const done = await this.records.updateOne({ _id: slug, state: chat.state }, { $set: { state } });
+    if (chat.outbox) await this.deliver(chat.outbox);
+    if (chat.state === state) return;
+    if (!mayTurn(chat.state, state)) throw new VillageError('chat_turn', { from: chat.state, to: state });
+    const outbox = await this.draft(actor, chat, 'state', state, randomId(), 'host');
+    // `null` is matched by an absent one too.
+    const done = await this.records.updateOne({ _id: slug, state: chat.state, outbox: null }, { $set: { state, outbox } });
     this.forget(slug);
-    if (done.modifiedCount === 0) return;
-    await this.delivery.add(await this.draft(actor, chat, 'state', state, randomId(), 'host'));
-    await this.audit.add({ by: actor.id, act: `chat.${state}`, on: `chat:${slug}` });
+    // Somebody else was quicker: what is asked for is judged anew, from where the chat is now.
+    if (done.modifiedCount === 0) return this.setState(actor, slug, state);
+    await this.deliver(outbox);
+  }
+
+  /** Gives the item of a state its number, once however often and by however many, and then lets the next change of state through. */
+  private async deliver(outbox: Draft): Promise<void> {
+    const item = await this.delivery.add(outbox);
+    const done = await this.records.updateOne({ _id: outbox.chat, 'outbox._id': item._id }, { $set: { outbox: null } });
+    this.forget(outbox.chat);
+    if (done.modifiedCount === 1) await this.audit.add({ by: outbox.fan, act: `chat.${outbox.text}`, on: `chat:${outbox.chat}` });
   }
 
   /** Whether somebody may start, pause and end a chat. */
@@ -133,7 +158,7 @@ export class Chats {
     text: string,
     clientId: string,
     role: ItemRecord['by']['role'],
-  ): Promise<Omit<ItemRecord, 'n'>> {
+  ): Promise<Draft> {
     // A host speaks under the athlete's own name, which the room knows.
     const name = role === 'host' ? ((await this.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name) : speaker.name;
     return {
@@ -171,34 +196,16 @@ export class Chats {
     return this.delivery.last(slug).catch(() => this.delivery.known(slug));
   }
 
-  /** Tells how many are in a room on this process: an absolute count, that of a dead process fades. Nobody left: the room is forgotten here. */
-  async tellHere(slug: string, here: number): Promise<void> {
-    if (here === 0) this.delivery.leave(slug);
-    const key = this.presenceKey(slug);
-    await this.redis.commands
-      .multi()
-      .hset(key, this.bus.process, `${here}:${Math.floor(Date.now() / 1000)}`)
-      .expire(key, 60)
-      .exec()
-      .catch(() => null);
+  /** What a room is told every few seconds, and what else is due then: the other processes learn who is here, and a state left half told is told. */
+  async pulse(slug: string): Promise<{ count: number; last: number }> {
+    await Promise.all([this.presence.tell(slug), this.get(slug).catch(() => null)]);
+    const [count, last] = await Promise.all([this.presence.count(slug), this.last(slug)]);
+    return { count, last };
   }
 
-  /**
-   * How many are in a room everywhere: what other processes told, at most a second late, and those here, if given, as they are now. While Redis is
-   * away, those here.
-   */
-  async count(slug: string, here?: number): Promise<number> {
-    const since = Math.floor(Date.now() / 1000) - PRESENCE_S;
-    const told = await this.counts.get(slug, () => this.redis.commands.hgetall(this.presenceKey(slug))).catch(() => ({}));
-    let sum = here ?? 0;
-    for (const [process, text] of Object.entries(told)) {
-      const [count = 0, at = 0] = text.split(':').map(Number);
-      if (at > since && (here === undefined || process !== this.bus.process)) sum += count;
-    }
-    return sum;
-  }
-
-  private presenceKey(slug: string): string {
-    return `${this.redis.prefix}presence:${slug}`;
+  /** Nobody is in a room on this process any more: the others learn it, and what is known of the room is forgotten here. */
+  async emptied(slug: string): Promise<void> {
+    this.delivery.leave(slug);
+    await this.presence.tell(slug);
   }
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { InputError, VillageError } from '../errors.js';
 import { fieldIssues, type Reader } from '../platform/http.js';
 import type { Limits } from '../platform/limits.js';
-import type { Ack, ClientEvents, ServerEvents } from '../wire.js';
+import { allowed, SENT_WITH, type Ack, type ClientEvents, type ServerEvents } from '../wire.js';
 import { Join, Leave, Say } from './schema.js';
 import type { Chats } from './service.js';
 
@@ -17,21 +17,25 @@ export interface ChatSocketParts {
   refusal: (error: unknown, socket: VillageSocket) => { error: { id: string; message: string } };
 }
 
-export const chatRoom = (slug: string): string => `chat:${slug}`;
+const ROOM = 'chat:';
+/** The room of a chat, as socket.io's adapter names it, and back: null where the name is of no chat. */
+export const chatRoom = (slug: string): string => `${ROOM}${slug}`;
+export const chatOf = (room: string): string | null => (room.startsWith(ROOM) ? room.slice(ROOM.length) : null);
 
 /** The events of a chat. Each one parses, allows, asks the door and answers, whatever was sent. */
 export function chatEvents(socket: VillageSocket, { chats, limits, reader, refusal }: ChatSocketParts): void {
-  const on =
-    <S extends z.ZodType, T>(schema: S, act: (input: z.output<S>, who: Reader) => Promise<T>) =>
-    (input: unknown, ack?: Ack<T>): void => {
+  const on = <S extends z.ZodType, T>(event: keyof ClientEvents, schema: S, act: (input: z.output<S>, who: Reader) => Promise<T>): void => {
+    const take = async (input: unknown): Promise<T> => {
+      const who = await reader(socket);
+      if (!who) throw new VillageError('not_signed_in');
+      if (!allowed(SENT_WITH[event], who.scopes)) throw new VillageError('missing_scope', { scope: SENT_WITH[event][0] });
+      const parsed = schema.safeParse(input);
+      if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
+      return act(parsed.data, who);
+    };
+    const hear = (input: unknown, ack?: Ack<T>): void => {
       const answer = typeof ack === 'function' ? ack : () => undefined;
-      void (async () => {
-        const who = await reader(socket);
-        if (!who) throw new VillageError('not_signed_in');
-        const parsed = schema.safeParse(input);
-        if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
-        return act(parsed.data, who);
-      })().then(
+      take(input).then(
         (data) => {
           answer({ data });
         },
@@ -40,32 +44,24 @@ export function chatEvents(socket: VillageSocket, { chats, limits, reader, refus
         },
       );
     };
+    socket.on(event, hear as never);
+  };
 
-  socket.on(
-    'chat:join',
-    on(Join, async ({ chat, after }, who) => {
-      await limits.count('join', who.id);
-      const found = await chats.require(chat);
-      // In the room before history is read: what is said meanwhile arrives twice at worst, and is known by its number.
-      await socket.join(chatRoom(chat));
-      if (socket.disconnected) await socket.leave(chatRoom(chat));
-      const { items, last } = await chats.items(chat, who.id, after, 200);
-      return { chat, state: found.state, items, last, count: await chats.count(chat, socket.nsp.adapter.rooms.get(chatRoom(chat))?.size ?? 0) };
-    }),
-  );
-  socket.on(
-    'chat:leave',
-    on(Leave, async ({ chat }) => {
-      await socket.leave(chatRoom(chat));
-      return { chat };
-    }),
-  );
-  socket.on(
-    'chat:say',
-    on(Say, async ({ chat, text, clientId }, who) => {
-      if (who.scopes && !who.scopes.includes('chat')) throw new VillageError('missing_scope', { scope: 'chat' });
-      await limits.count('say', who.id);
-      return chats.say(who, chat, text, clientId);
-    }),
-  );
+  on('chat:join', Join, async ({ chat, after }, who) => {
+    await limits.count('join', who.id);
+    const found = await chats.require(chat);
+    // In the room before history is read: what is said meanwhile arrives twice at worst, and is known by its number.
+    await socket.join(chatRoom(chat));
+    if (socket.disconnected) await socket.leave(chatRoom(chat));
+    const { items, last } = await chats.items(chat, who.id, after, 200);
+    return { chat, state: found.state, items, last, count: await chats.presence.count(chat) };
+  });
+  on('chat:leave', Leave, async ({ chat }) => {
+    await socket.leave(chatRoom(chat));
+    return { chat };
+  });
+  on('chat:say', Say, async ({ chat, text, clientId }, who) => {
+    await limits.countNew('say', who.id, `${chat}:${clientId}`);
+    return chats.say(who, chat, text, clientId);
+  });
 }

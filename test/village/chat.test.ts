@@ -130,24 +130,29 @@ describe('live chat', () => {
     await until(async () => (await crowd())[0] === 'one,two,three');
   });
 
-  it('counts who is in a room, here at once and elsewhere as it is told, and forgets who has left', async () => {
+  it('counts the fans in a room, each once on however many tabs and processes, here at once and elsewhere as it is told, and forgets who has left', async () => {
     await world.room('counted');
-    const enter = async (name: string): Promise<{ socket: TestSocket; count: number }> => {
-      const socket = world.socket((await world.fan(name)).token);
+    const enter = async (name: string): Promise<{ socket: TestSocket; count: number; fan: string }> => {
+      const { token, fan } = await world.fan(name);
+      const socket = world.socket(token);
       const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
-      return { socket, count: 'data' in answer ? answer.data.count : -1 };
+      return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
     };
-    const [first, second] = [await enter('ann'), await enter('ben')];
-    expect([first.count, second.count]).to.deep.equal([1, 2]);
-    await other.chats.tellHere('counted', 5);
-    await until(async () => (await world.context.chats.count('counted', 2)) === 7);
-    // As the hub tells every five seconds.
-    await world.context.chats.tellHere('counted', 2);
-    await until(async () => (await other.chats.count('counted')) === 7);
-    for (const { socket } of [first, second]) socket.disconnect();
-    await until(async () => (await other.chats.count('counted')) === 5);
-    await other.chats.tellHere('counted', 0);
-    await until(async () => (await other.chats.count('counted')) === 0);
+    const entered = [await enter('ann'), await enter('ben'), await enter('ben'), await enter('ben')];
+    expect(entered.map((one) => one.count)).to.deep.equal([1, 2, 2, 2]);
+    const [here, far] = [world.context.chats.presence, other.chats.presence];
+    for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
+    await Promise.all([here.tell('counted'), far.tell('counted')]);
+    // Ann is on both.
+    await until(async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4);
+    for (const { socket } of entered.slice(0, 3)) socket.disconnect();
+    await here.tell('counted');
+    await until(async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4);
+    entered[3]?.socket.disconnect();
+    await until(async () => (await far.count('counted')) === 3);
+    far.left('counted', 'far1');
+    await far.tell('counted');
+    await until(async () => (await here.count('counted')) === 2);
   });
 
   it('shows the host as host and a moderator as moderator', async () => {
@@ -300,18 +305,44 @@ describe('live chat', () => {
 });
 
 describe('chat limits', () => {
-  it('let five messages through in five seconds and say how long to wait', async () => {
-    const world = await startWorld({ limitScale: 1 });
+  let world: World;
+  before(async () => {
+    world = await startWorld({ limitScale: 1 });
     await world.athletes();
     await world.room('r');
+  });
+  after(() => world.close());
+  const say = (token: string, clientId: string) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId } });
+
+  it('let five messages through in five seconds and say how long to wait', async () => {
     const { token } = await world.fan('fast');
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_x, n) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: 'go', clientId: `client-${n}-abcdef` } })),
-    );
-    await world.close();
+    const answers = await Promise.all(Array.from({ length: 8 }, (_x, n) => say(token, `client-${n}-abcdef`)));
     expect(answers.filter((one) => one.status === 201)).to.have.length(5);
     const refused = answers.find((one) => one.status === 429);
     expect(refused?.body).to.include({ id: 'rate_limited' });
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
+  });
+
+  it('are not used up by repeats of what was said, on the page, by the API or by a socket', async () => {
+    const { token, fan } = await world.fan('patient');
+    const first = await say(token, 'client-again-0001');
+    const again = await Promise.all(Array.from({ length: 20 }, () => say(token, 'client-again-0001')));
+    expect(again.map((one) => one.status)).to.deep.equal(again.map(() => 201));
+    expect(new Set(again.map((one) => JSON.stringify(one.body['item'])))).to.deep.equal(new Set([JSON.stringify(first.body['item'])]));
+    const left = await world.context.redis.commands.get(`${world.context.redis.prefix}limit:say:${fan._id}`);
+    expect(Number(left ?? 1)).to.equal(1);
+  });
+
+  it('hold for who says everything twice, and for who repeats one thing without an end', async () => {
+    const { token, fan } = await world.fan('sly');
+    const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
+    for (let round = 0; round < 2; round += 1) await Promise.all(said.map((clientId) => say(token, clientId)));
+    // At most five each time, and none because it was refused before.
+    const stored = await world.context.connection.collection('chat_items').countDocuments({ chat: 'r', fan: fan._id });
+    expect(stored).to.be.within(5, 10);
+    const { token: stubborn } = await world.fan('stubborn');
+    const answers = [];
+    for (let part = 0; part < 5; part += 1) answers.push(...(await Promise.all(Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')))));
+    expect(answers.some((one) => one.status === 429)).to.equal(true);
   });
 });

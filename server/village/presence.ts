@@ -1,0 +1,83 @@
+import type { Bus } from '../platform/bus.js';
+import { Fresh } from '../platform/fresh.js';
+import type { RedisClients } from '../platform/redis.js';
+
+/** What a process told serves so long, in seconds: that of a dead one fades. */
+const TOLD_S = 15;
+/** How old what other processes told may be, in ms. */
+const COUNT_MS = 1000;
+
+/** How many of all who are told of are on other processes and not on this one as it told. Keys: the list of processes, then this one's own set. */
+const ELSEWHERE = `
+local sets = {KEYS[2]}
+for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) do sets[#sets + 1] = KEYS[1] .. ':' .. process end
+return #redis.call('SUNION', unpack(sets)) - redis.call('SCARD', KEYS[2])`;
+
+/**
+ * Who is in a room: fans, not sockets, each counted once however many tabs, devices and processes they are on. This process is counted as it
+ * is; it tells the others its fans as a whole set, so that nothing told is ever added to something old. While Redis is away, those here are
+ * counted.
+ */
+export class Presence {
+  /** Per chat, the fans here and how many sockets each has in it. */
+  private readonly rooms = new Map<string, Map<string, number>>();
+  private readonly others = new Fresh<number>(COUNT_MS);
+
+  constructor(
+    private readonly redis: RedisClients,
+    private readonly bus: Bus,
+  ) {}
+
+  /** A socket of a fan entered a room on this process. */
+  entered(chat: string, fan: string): void {
+    const fans = this.rooms.get(chat) ?? new Map<string, number>();
+    this.rooms.set(chat, fans.set(fan, (fans.get(fan) ?? 0) + 1));
+  }
+
+  /** A socket of a fan left a room on this process. */
+  left(chat: string, fan: string): void {
+    const fans = this.rooms.get(chat);
+    const sockets = fans?.get(fan) ?? 0;
+    if (sockets > 1) fans?.set(fan, sockets - 1);
+    else fans?.delete(fan);
+    if (fans?.size === 0) this.rooms.delete(chat);
+  }
+
+  /** The rooms somebody on this process is in. */
+  get chats(): string[] {
+    return [...this.rooms.keys()];
+  }
+
+  private keys(chat: string): [processes: string, own: string] {
+    // Braces keep a room's keys together in a cluster.
+    const processes = `${this.redis.prefix}presence:{${chat}}`;
+    return [processes, `${processes}:${this.bus.process}`];
+  }
+
+  /** Tells the other processes who is in a room here. Never throws. */
+  async tell(chat: string): Promise<void> {
+    const [processes, own] = this.keys(chat);
+    const fans = [...(this.rooms.get(chat)?.keys() ?? [])];
+    const now = Math.floor(Date.now() / 1000);
+    const all = this.redis.commands
+      .multi()
+      .del(own)
+      .zremrangebyscore(processes, '-inf', now - TOLD_S);
+    if (fans.length === 0) all.zrem(processes, this.bus.process);
+    else
+      all
+        .sadd(own, ...fans)
+        .expire(own, TOLD_S)
+        .zadd(processes, now, this.bus.process)
+        .expire(processes, TOLD_S * 4);
+    await all.exec().catch(() => null);
+  }
+
+  /** How many fans are in a room everywhere: those here as they are now, those elsewhere as they were told, at most a second late. */
+  async count(chat: string): Promise<number> {
+    const [processes, own] = this.keys(chat);
+    const since = Math.floor(Date.now() / 1000) - TOLD_S;
+    const elsewhere = await this.others.get(chat, async () => Number(await this.redis.commands.eval(ELSEWHERE, 2, processes, own, since))).catch(() => 0);
+    return (this.rooms.get(chat)?.size ?? 0) + elsewhere;
+  }
+}
