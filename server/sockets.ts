@@ -5,7 +5,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Context } from './context.js';
 import { InputError, VillageError } from './errors.js';
-import type { News } from './events.js';
+import type { Award } from './events.js';
 import { readerOfSession, readerOfToken } from './fans/reader.js';
 import type { Reader } from './platform/http.js';
 import { LANGUAGES } from './platform/i18n.js';
@@ -145,14 +145,15 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   });
 
   /** A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
-  const tellFan = async ({ fan, seq, items, points, medal }: News['points:moved']['moves'][number]): Promise<void> => {
+  const tellFan = async (award: Award): Promise<void> => {
+    const { fan, seq, items, points, medals } = award;
     const sockets = village.adapter.rooms.get(`fan:${fan}`);
     if (!sockets || sockets.size === 0) return;
-    const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
+    const medal = (items.at(-1)?.delta ?? 0) > 0 ? medals.after['hub'] : undefined;
     for (const lang of LANGUAGES) {
       const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
       if (theirs.length === 0) continue;
-      const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
+      const unlocked = await videos.openedBy(award, lang).catch(() => []);
       for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
     }
   };

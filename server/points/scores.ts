@@ -40,7 +40,10 @@ export class Scores {
     return new Map(found.map((one) => [one._id, one]));
   }
 
-  /** Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set on `seq`. */
+  /**
+   * Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set
+   * on `seq`. The standing of a score that is there is left alone: `restand` alone changes it, and knows which is newer.
+   */
   async write(scores: ScoreRecord[]): Promise<void> {
     const fresh = scores.filter((one) => one.seq === 1);
     const moved = new Set(scores.filter((one) => one.seq !== 1));
@@ -51,7 +54,7 @@ export class Scores {
     const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({
       updateOne: {
         filter: { _id: one._id, seq: { $lte: one.seq } },
-        update: { $set: { seq: one.seq, after: one.after, standing: one.standing } },
+        update: { $set: { seq: one.seq, after: one.after }, $setOnInsert: { standing: one.standing } },
         upsert: true,
       },
     }));
@@ -63,11 +66,13 @@ export class Scores {
     }
   }
 
-  /** Scores whose standing is older than this one get it. */
-  async restand(fan: string, standing: FanStanding): Promise<ScoreRecord | null> {
-    return this.records
-      .findOneAndUpdate({ _id: fan, 'standing.revision': { $lt: standing.revision } }, { $set: { standing } }, { returnDocument: 'after' })
-      .lean<ScoreRecord>();
+  /** Scores whose standing is older than these get them. */
+  async restand(standings: ReadonlyMap<string, FanStanding>): Promise<void> {
+    if (standings.size === 0) return;
+    const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...standings].map(([_id, standing]) => ({
+      updateOne: { filter: { _id, 'standing.revision': { $lt: standing.revision } }, update: { $set: { standing } } },
+    }));
+    await this.records.collection.bulkWrite(operations as never[], { ordered: false });
   }
 
   /** Every score, as a stream. Whole records: with a projection SecantusDB holds all million of them before it answers the first. */
