@@ -1,5 +1,5 @@
-import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
-import { insertAll, isDuplicate, model } from '../platform/mongo.js';
+import { Schema, type Connection, type Model } from 'mongoose';
+import { insertAll, model, updateAll } from '../platform/mongo.js';
 import type { After } from './entry.js';
 import type { FanStanding } from './needs.js';
 
@@ -51,28 +51,24 @@ export class Scores {
       for (const at of await insertAll(this.records, fresh, false)) moved.add(fresh[at] as ScoreRecord);
     }
     if (moved.size === 0) return;
-    const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({
-      updateOne: {
-        filter: { _id: one._id, seq: { $lte: one.seq } },
-        update: { $set: { seq: one.seq, after: one.after }, $setOnInsert: { standing: one.standing } },
+    // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
+    await updateAll(
+      this.records,
+      [...moved].map(({ _id, seq, after, standing }) => ({
+        q: { _id, seq: { $lte: seq } },
+        u: { $set: { seq, after }, $setOnInsert: { standing } },
         upsert: true,
-      },
-    }));
-    try {
-      await this.records.collection.bulkWrite(operations as never[], { ordered: false });
-    } catch (error) {
-      // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
-      if (!isDuplicate(error)) throw error;
-    }
+      })),
+    );
   }
 
   /** Scores whose standing is older than these get them. */
   async restand(standings: ReadonlyMap<string, FanStanding>): Promise<void> {
     if (standings.size === 0) return;
-    const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...standings].map(([_id, standing]) => ({
-      updateOne: { filter: { _id, 'standing.revision': { $lt: standing.revision } }, update: { $set: { standing } } },
-    }));
-    await this.records.collection.bulkWrite(operations as never[], { ordered: false });
+    await updateAll(
+      this.records,
+      [...standings].map(([_id, standing]) => ({ q: { _id, 'standing.revision': { $lt: standing.revision } }, u: { $set: { standing } } })),
+    );
   }
 
   /** Every score, as a stream. Whole records: with a projection SecantusDB holds all million of them before it answers the first. */
