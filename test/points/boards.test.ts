@@ -100,16 +100,13 @@ describe('boards', () => {
     /** Keys of boards that no board names as its own. */
     const orphans = async (): Promise<string[]> => {
       const keys = await redis.commands.keys(`${redis.prefix}{board:*`);
-      const named = await Promise.all(
-        keys
-          .filter((key) => key.endsWith('}'))
-          .map(async (key) =>
-            [key, ...['z', 'g'].map((kind) => `${key}:${kind}:`)].map(async (one, at) =>
-              at === 0 ? one : `${one}${String(await redis.commands.hget(key, 'gen'))}`,
-            ),
-          ),
-      );
-      const own = new Set(await Promise.all(named.flat()));
+      const named = keys
+        .filter((key) => key.endsWith('}'))
+        .map(async (key) => {
+          const gen = String(await redis.commands.hget(key, 'gen'));
+          return [key, `${key}:z:${gen}`, `${key}:g:${gen}`];
+        });
+      const own = new Set((await Promise.all(named)).flat());
       return keys.filter((key) => !own.has(key));
     };
     for (const lost of [true, false]) {
