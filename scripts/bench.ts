@@ -5,6 +5,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { awards, firstLink, STARS } from './bench/follows.js';
+import { hundredth } from './bench/hundredth.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
 import { closed, open, type Shot } from './bench/load.js';
 import { chats } from './bench/rooms.js';
@@ -175,6 +176,7 @@ try {
   const pid = web.child.pid ?? 0;
   if (wanted('start')) row('cold start of web, stores up', `${(web.ms / 1000).toFixed(2)} s`, `bare express ${(bare.ms / 1000).toFixed(2)} s`, '3 / 1.5 s');
   if (wanted('awards')) await awards(hub, bareUrl);
+  if (wanted('hundredth')) await hundredth(hub);
   if (wanted('link')) await firstLink(hub);
   if (wanted('pages')) await pages(hub, bareUrl, pid);
   if (wanted('chat')) await chats(hub, bareUrl, bare.child.pid ?? 0, web.child);

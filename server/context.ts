@@ -136,7 +136,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
-  const fans = new Fans(connection, identities, sessions, audit, bus, clock);
+  const fans = new Fans(connection, identities, sessions, audit, bus, clock, settings);
   const tokens = new ApiTokens(connection, fans, clock, bus);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
   const points = new Points({
@@ -147,9 +147,14 @@ export async function createContext(config: Config, name: string, overrides: Ove
     leases,
     log,
     metrics,
+    settings,
     standing: fans,
     timezone: config.timezone,
     boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)],
+  });
+  await points.check().catch(async (error: unknown) => {
+    await Promise.allSettled([redis.close(), connection.close()]);
+    throw error;
   });
   const registry = new Registry(connection, networks, athletes, audit, bus, changes, clock);
   const posts = new Posts(connection, networks, registry, clock);
@@ -168,9 +173,10 @@ export async function createContext(config: Config, name: string, overrides: Ove
   });
   const locks = new Locks({
     followed: (fan, people) => follows.followed(fan, people),
+    around: (asked) => follows.around(asked),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
-  const videos = new Videos(connection, new Files(connection), locks, follows, audit, bus, clock);
+  const videos = new Videos(connection, new Files(connection), locks, changes, audit, bus, clock);
   const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
 
   fans.onLinked(follows);
@@ -210,7 +216,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     release: async () => {
       await ensureIndexes(connection);
       await cards.seed();
-      await points.rules.seed();
+      await points.release();
     },
     close: async () => {
       pulse.stop();

@@ -1,3 +1,12 @@
+/** What entries of one fan, one behind the other up to `seq`, moved; and the fan's medals by scope before them and after. */
+export interface Award {
+  fan: string;
+  seq: number;
+  items: { deed: string; athlete: string; delta: number }[];
+  points: number;
+  medals: { before: Record<string, string>; after: Record<string, string> };
+}
+
 /** Every topic of the bus: a closed list. News may be lost, so each listener also catches up from the truth (DESIGN 3). */
 export interface News {
   /** Athletes changed up to this revision of the directory. */
@@ -9,7 +18,7 @@ export interface News {
   /** A card was signed. */
   'cards:changed': { network: string };
   /** Points of these fans moved: told to their open pages. */
-  'points:moved': { moves: { fan: string; seq: number; items: { deed: string; athlete: string; delta: number }[]; points: number; medal: string | null }[] };
+  'points:moved': { moves: Award[] };
   /** A long asking of a network went on. */
   'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
   /** Items were added to a chat. */

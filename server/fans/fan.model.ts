@@ -25,6 +25,8 @@ export interface FanRecord {
   version: number;
   /** Grows with whatever boards show of the fan. */
   revision: number;
+  /** The number of the last change in the count of all fans' changes; absent until the first one. */
+  changed?: number;
   state: 'active' | 'banned';
   consent: { version: string; at: Date };
   demo: boolean;
@@ -43,6 +45,7 @@ const fan = new Schema<FanRecord>({
   roles: [String],
   version: Number,
   revision: Number,
+  changed: Number,
   state: String,
   consent: { version: String, at: Date },
   demo: Boolean,
@@ -50,6 +53,7 @@ const fan = new Schema<FanRecord>({
   ended: [String],
   createdAt: Date,
 });
+fan.index({ changed: 1 }, { sparse: true });
 fan.index({ 'tokens.hash': 1 }, { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } });
 export const fanModel = (connection: Connection): Model<FanRecord> => model(connection, 'Fan', fan, 'fans');
 

@@ -8,6 +8,7 @@ import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import { randomId } from '../platform/ids.js';
 import type { SessionOwners, SessionStore } from '../platform/sessions.js';
+import type { Settings } from '../platform/settings.js';
 import { isOfAge } from './digital-age.js';
 import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
@@ -22,6 +23,8 @@ export interface Answers {
 }
 
 const CONSENT = '2026-11';
+/** The count of changes of fans: each change bears its number, so that whoever missed the news finds it. */
+const CHANGED = 'fans.changed';
 const CACHE_MS = 5000;
 const MOST = 50_000;
 const STAFF: readonly Role[] = ['moderator', 'organiser', 'admin'];
@@ -54,6 +57,7 @@ export class Fans implements SessionOwners {
     private readonly audit: Audit,
     private readonly bus: Bus,
     private readonly clock: Clock,
+    private readonly settings: Settings,
   ) {
     this.records = fanModel(connection);
     this.reader = new Batcher(async (ids) => {
@@ -115,6 +119,14 @@ export class Fans implements SessionOwners {
     return new Map(found.map((fan) => [fan._id, { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision }]));
   }
 
+  /** Fans changed behind a number of the count of changes (satisfies `Standing` of points). */
+  async changedSince(from: number): Promise<{ fans: string[]; to: number }> {
+    // The count first: what is numbered after it is found by the next look.
+    const to = (await this.settings.get<number>(CHANGED)) ?? 0;
+    const found = to > from ? await this.records.find({ changed: { $gt: from } }, { _id: 1 }).lean<{ _id: string }[]>() : [];
+    return { fans: found.map((one) => one._id), to };
+  }
+
   /**
    * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then; a second
    * answer at the same time finds the fan that the first made.
@@ -171,7 +183,8 @@ export class Fans implements SessionOwners {
   }
 
   private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
-    const fan = await this.records.findOneAndUpdate({ _id: id }, update, { returnDocument: 'after' }).lean<FanRecord>();
+    const $set = { ...(update['$set'] as object | undefined), changed: await this.settings.next(CHANGED) };
+    const fan = await this.records.findOneAndUpdate({ _id: id }, { ...update, $set }, { returnDocument: 'after' }).lean<FanRecord>();
     if (!fan) throw new VillageError('fan_not_found');
     this.forget(id);
     this.bus.tell('fans:changed', { fan: id });

@@ -1,10 +1,12 @@
+import type { Award } from '../events.js';
+
 /** A video that an award has just opened. */
 export interface Unlocked {
   slug: string;
   title: string;
 }
 
-/** What follows needs from above to tell what an award opened. `gained` are the deeds that were given. */
+/** What follows needs from above to tell what an award opened. */
 export interface Unlocks {
-  openedBy(fan: string, gained: string[], language: string): Promise<Unlocked[]>;
+  openedBy(award: Award, language: string): Promise<Unlocked[]>;
 }

@@ -1,11 +1,12 @@
 import { VillageError } from '../errors.js';
+import type { Award } from '../events.js';
 import { isLost } from '../fans/service.js';
 import type { Card } from '../networks/cards.js';
 import type { NetworkId, Verdict } from '../networks/network.js';
 import type { Bus } from '../platform/bus.js';
 import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
-import type { Cause, DeedState, Outcome } from '../points/service.js';
+import { awardOf, type Cause, type DeedState, type Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
 import { Asking, cardText, deedOf, heldUnder, noAnswer, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';
@@ -164,14 +165,15 @@ export class Follows {
   }
 
   private async answer(verdict: Verdict, outcome: Outcome, language: string): Promise<FollowAnswer> {
-    const gave = outcome.entry !== null && outcome.entry.delta > 0;
+    const { entry, before } = outcome;
+    const gave = entry !== null && entry.delta > 0;
     return {
       verdict,
       awarded: gave ? 1 : 0,
       turn: outcome.turn,
       points: outcome.head.after.points,
       medal: outcome.head.after.medals['hub']?.[0] ?? null,
-      unlocked: gave && outcome.entry ? ((await this.unlocks?.openedBy(outcome.entry.fan, [outcome.entry.deed], language)) ?? []) : [],
+      unlocked: gave ? ((await this.unlocks?.openedBy(awardOf([{ entry, before }]), language)) ?? []) : [],
       ...(outcome.limited ? { waitsUntil: outcome.limited } : {}),
     };
   }
@@ -302,31 +304,39 @@ export class Follows {
     return states;
   }
 
-  /** Which accounts of these athletes a fan follows now, as `athlete:network`. Satisfies `FactSource` of locks, with the medals beside it. */
-  async followed(fan: string, athletes: string[]): Promise<Set<string>> {
+  /** Verified accounts of these athletes, as locks name them, with their deeds. */
+  private async deedsOf(athletes: string[]): Promise<{ deed: string; name: string }[]> {
     const accounts = (await Promise.all([...new Set(athletes)].map((one) => this.parts.registry.verifiedOf(one)))).flat();
-    const states = await this.states(fan, accounts);
-    return new Set(accounts.filter((one) => states.get(one.id)?.held).map((one) => `${one.athlete.id}:${one.network}`));
+    return accounts.map((one) => ({ deed: deedOf(this.asking.kind(one.network), one), name: `${one.athlete.id}:${one.network}` }));
   }
 
-  /** How facts stood before a fan gained these deeds, for telling what they opened. The medal before is the one of a point less each. */
-  async before<F extends { followed: ReadonlySet<string>; medals: ReadonlyMap<string, string> }>(fan: string, facts: F, gained: string[]): Promise<F> {
-    const followed = new Set(facts.followed);
-    const medals = new Map(facts.medals);
-    for (const deed of gained) {
-      const [, network = '', accountId = ''] = deed.split(':');
-      const account = await this.parts.registry.verifiedAccount(network, accountId);
-      if (account) followed.delete(`${account.athlete.id}:${network}`);
-    }
-    if (medals.size > 0) {
-      const previous = (await this.parts.points.statement(fan, 1 + gained.length))[gained.length];
-      for (const scope of medals.keys()) {
-        const held = previous?.after.medals[scope]?.[0];
-        if (held) medals.set(scope, held);
-        else medals.delete(scope);
-      }
-    }
-    return { ...facts, followed, medals };
+  /** Which accounts of these athletes a fan follows now, as `athlete:network`. Satisfies `FactSource` of locks, with `around` and the medals beside it. */
+  async followed(fan: string, athletes: string[]): Promise<Set<string>> {
+    const deeds = await this.deedsOf(athletes);
+    const turns = await this.parts.points.turns(
+      fan,
+      deeds.map((one) => one.deed),
+    );
+    return new Set(deeds.filter(({ deed }) => (turns.get(deed)?.turn ?? 0) % 2 === 1).map((one) => one.name));
+  }
+
+  /** The same before awards and after them, for many fans in one read; what an award says itself is not read. */
+  async around(asked: { award: Award; athletes: string[] }[]): Promise<{ before: Set<string>; after: Set<string> }[]> {
+    const named = await Promise.all(asked.map(({ athletes }) => this.deedsOf(athletes)));
+    const held = await this.parts.points.heldAt(
+      asked.map(({ award: { fan, seq, items, points } }, at) => {
+        // Whose only points are these holds nothing else.
+        const others = points === items.reduce((sum, { delta }) => sum + delta, 0) ? [] : (named[at] ?? []);
+        return { fan, seq, deeds: others.map(({ deed }) => deed).filter((deed) => !items.some((one) => one.deed === deed)) };
+      }),
+    );
+    return asked.map(({ award: { items } }, at) => {
+      const names = (moved: number): Set<string> => {
+        const deeds = new Set([...(held[at] ?? []), ...items.filter(({ delta }) => delta === moved).map(({ deed }) => deed)]);
+        return new Set((named[at] ?? []).filter(({ deed }) => deeds.has(deed)).map(({ name }) => name));
+      };
+      return { before: names(-1), after: names(1) };
+    });
   }
 
   /** How far the long askings of a fan are, a network each. */

@@ -12,7 +12,10 @@ interface BeatRecord {
   beat: Date;
 }
 const schema = new Schema<BeatRecord>({ _id: String, settledTo: Date, beat: Date });
+/** A process is dead when its beat has stood still for so long before our eyes: clocks that are set mislead nobody then. */
 const DEAD_MS = 10_000;
+/** A beat so old is nobody's, even if a clock was set by an hour. */
+const OLD_MS = 3_600_000 + DEAD_MS;
 /** How far back a dead process's entries are looked for behind its mark: clocks of processes differ, inserts take time. */
 const MARGIN_MS = 15 * 60_000;
 const PART = 5000;
@@ -24,6 +27,11 @@ export class Beats {
   private readonly records: Model<BeatRecord>;
   private readonly entries: Model<Entry>;
   private timer: NodeJS.Timeout | null = null;
+  /** What we last told as settled, and the telling under way. */
+  private told = -Infinity;
+  private telling: Promise<unknown> = Promise.resolve();
+  /** The last beat seen of each other process, and when it was new to us. */
+  private readonly watched = new Map<string, { beat: number; since: number }>();
 
   constructor(
     connection: Connection,
@@ -32,6 +40,8 @@ export class Beats {
     private readonly clearTo: () => number,
     private readonly clock: Clock,
     private readonly log: Log,
+    /** A clock that is never set, in ms. */
+    private readonly steady: () => number = () => performance.now(),
   ) {
     this.records = model(connection, 'Beat', schema, 'beats');
     this.entries = entryModel(connection);
@@ -65,15 +75,42 @@ export class Beats {
     if (this.projector.clear) await this.records.deleteOne({ _id: this.process }).catch(() => undefined);
   }
 
-  async beat(): Promise<void> {
-    const now = this.clock.now();
-    const settledTo = new Date(Math.min(this.projector.settledTo, this.clearTo()));
-    await this.records.updateOne({ _id: this.process }, { $set: { beat: now }, $max: { settledTo } }, { upsert: true });
+  /** Tells up to when all is settled. One telling at a time, so that an earlier one never comes after a later one. */
+  beat(): Promise<void> {
+    const next = this.telling.then(async () => {
+      const settledTo = Math.min(this.projector.settledTo, this.clearTo());
+      this.told = Math.max(this.told, settledTo);
+      await this.records.updateOne({ _id: this.process }, { $set: { beat: this.clock.now(), settledTo: new Date(settledTo) } }, { upsert: true });
+      this.told = settledTo;
+    });
+    this.telling = next.catch(() => undefined);
+    return next;
+  }
+
+  /**
+   * To be awaited before an entry is written at this instant: a clock that was set back makes it earlier than what we have told as
+   * settled, so that is taken back first. Else whoever settles after our death would not look for it.
+   */
+  async ready(at: number): Promise<void> {
+    if (at < this.told) await this.beat();
+  }
+
+  /** Processes that have stopped beating. */
+  private async dead(): Promise<BeatRecord[]> {
+    const found = await this.records.find({ _id: { $ne: this.process } }).lean();
+    const [now, old] = [this.steady(), this.clock.now().getTime() - OLD_MS];
+    for (const id of this.watched.keys()) if (!found.some((one) => one._id === id)) this.watched.delete(id);
+    return found.filter(({ _id, beat }) => {
+      const known = this.watched.get(_id);
+      if (known?.beat !== beat.getTime()) this.watched.set(_id, { beat: beat.getTime(), since: now });
+      else if (now - known.since >= DEAD_MS) return true;
+      return beat.getTime() < old;
+    });
   }
 
   /** Settles what dead processes left; the worker calls this every few seconds. Answers how many fans. */
   async sweep(): Promise<number> {
-    const dead = await this.records.find({ beat: { $lt: new Date(this.clock.now().getTime() - DEAD_MS) }, _id: { $ne: this.process } }).lean();
+    const dead = await this.dead();
     let settled = 0;
     for (const one of dead) {
       const since = new Date(one.settledTo.getTime() - MARGIN_MS);

@@ -76,6 +76,33 @@ for i = 4, #ARGV, 5 do
 end
 return refused`;
 
+/**
+ * Opens a generation and frees, in the same step, what a rebuild that died left half made, and places of another run of Redis: no keys
+ * are ever left that nothing names.
+ */
+const BEGIN = `
+local meta = redis.call('HMGET', KEYS[1], 'gen', 'run', 'building')
+local function free(gen) redis.call('UNLINK', KEYS[1] .. ':z:' .. gen, KEYS[1] .. ':g:' .. gen) end
+if meta[3] then free(meta[3]) end
+if meta[1] and meta[2] ~= ARGV[1] then
+  redis.call('HDEL', KEYS[1], 'gen')
+  free(meta[1])
+end
+redis.call('HSET', KEYS[1], 'building', ARGV[2], 'run', ARGV[1])`;
+
+/** Ends a generation that is being built: shows it and frees the one before (`show`), or frees it. */
+const END = `
+local meta = redis.call('HMGET', KEYS[1], 'gen', 'building')
+if meta[2] ~= ARGV[1] then return 0 end
+local old = meta[2]
+if ARGV[2] == 'show' then
+  redis.call('HSET', KEYS[1], 'gen', meta[2])
+  old = meta[1]
+end
+redis.call('HDEL', KEYS[1], 'building')
+if old then redis.call('UNLINK', KEYS[1] .. ':z:' .. old, KEYS[1] .. ':g:' .. old) end
+return 1`;
+
 /** A page of a board: by place, behind a cursor, or around a fan; who is on it, and the fan's own rank. One round trip. */
 const PAGE = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run')
@@ -113,6 +140,8 @@ return {'ok', from, first, total, rows, mine or '', mrank, mnext, mtied, prev[2]
 
 type Scripted = Redis & {
   boardMove(key: string, ...args: (string | number)[]): Promise<string[]>;
+  boardBegin(key: string, run: string, generation: string): Promise<unknown>;
+  boardEnd(key: string, generation: string, how: 'show' | 'free'): Promise<number>;
   boardPage(key: string, ...args: (string | number)[]): Promise<unknown[]>;
 };
 
@@ -122,6 +151,8 @@ export class Boards {
 
   constructor(private readonly clients: RedisClients) {
     clients.commands.defineCommand('boardMove', { numberOfKeys: 1, lua: MOVE });
+    clients.commands.defineCommand('boardBegin', { numberOfKeys: 1, lua: BEGIN });
+    clients.commands.defineCommand('boardEnd', { numberOfKeys: 1, lua: END });
     clients.commands.defineCommand('boardPage', { numberOfKeys: 1, lua: PAGE });
     this.redis = clients.commands as Scripted;
   }
@@ -158,32 +189,31 @@ export class Boards {
     return answers.some(([state]) => state !== 'ok') ? null : answers.flatMap(([, ...older]) => older);
   }
 
-  /** Which of these boards Redis has lost, or holds from an earlier run of itself. */
-  async lost(boards: string[]): Promise<string[]> {
+  /** Which of these boards Redis has lost, or holds from an earlier run of itself; and the generations that are being built. */
+  async look(boards: string[]): Promise<{ lost: string[]; building: { board: string; generation: string }[] }> {
     const run = await this.mark();
-    const found = await Promise.all(boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run')));
-    return boards.filter((_board, at) => !found[at]?.[0] || found[at][1] !== run);
+    const found = await Promise.all(boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run', 'building')));
+    return {
+      lost: boards.filter((_board, at) => !found[at]?.[0] || found[at][1] !== run),
+      building: boards.flatMap((board, at) => (found[at]?.[2] ? [{ board, generation: found[at][2] }] : [])),
+    };
   }
 
   /** Opens a new generation; moves go to it from now on, beside the old one if that is still of this run. */
   async begin(board: string): Promise<string> {
     const generation = randomId();
-    const key = this.key(board);
-    const run = await this.mark();
-    const [old, of] = await this.redis.hmget(key, 'gen', 'run');
-    if (old && of !== run) await this.redis.multi().hdel(key, 'gen').unlink(`${key}:z:${old}`, `${key}:g:${old}`).exec();
-    await this.redis.hset(key, { building: generation, run });
+    await this.redis.boardBegin(this.key(board), await this.mark(), generation);
     return generation;
   }
 
   /** Shows the new generation, in one step, and frees the old one. Answers false when another rebuild has begun meanwhile. */
   async finish(board: string, generation: string): Promise<boolean> {
-    const key = this.key(board);
-    const [building, old] = await this.redis.hmget(key, 'building', 'gen');
-    if (building !== generation) return false;
-    await this.redis.multi().hset(key, { gen: generation }).hdel(key, 'building').exec();
-    if (old) await this.redis.unlink(`${key}:z:${old}`, `${key}:g:${old}`);
-    return true;
+    return (await this.redis.boardEnd(this.key(board), generation, 'show')) === 1;
+  }
+
+  /** Frees a generation that nobody builds any more. */
+  async abandon(board: string, generation: string): Promise<void> {
+    await this.redis.boardEnd(this.key(board), generation, 'free');
   }
 
   /** A page, or null while the board is being counted. Throws when Redis is away. */

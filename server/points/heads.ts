@@ -2,6 +2,7 @@ import type { Connection, Model } from 'mongoose';
 import { NO_HEAD, headOf, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Scores } from './scores.js';
+import { anyOf, inParts } from './turns.js';
 
 const LIMIT = 200_000;
 
@@ -20,36 +21,53 @@ export class Heads {
     this.records = entryModel(connection);
   }
 
-  /** Heads of these fans, cached ones unproved. */
-  async of(fans: string[]): Promise<Map<string, Head>> {
+  /** What is remembered of these fans: a hint, unproved; the others are absent. */
+  hints(fans: string[]): Map<string, Head> {
     const found = new Map<string, Head>();
-    const missing: string[] = [];
     for (const fan of fans) {
       const head = this.known.get(fan);
       if (head) found.set(fan, head);
-      else missing.push(fan);
     }
-    if (missing.length > 0)
-      for (const [fan, head] of await this.fresh(missing)) {
-        this.put(fan, head);
-        found.set(fan, head);
-      }
+    return found;
+  }
+
+  /** Heads as the store has them now, remembered. */
+  async read(fans: string[]): Promise<Map<string, Head>> {
+    if (fans.length === 0) return new Map();
+    const found = await this.fresh(fans);
+    for (const [fan, head] of found) this.put(fan, head);
+    return found;
+  }
+
+  /** Those of these heads that are not the last ones any more, as they are in the store now; remembered. */
+  async newer(heads: ReadonlyMap<string, Head>): Promise<Map<string, Head>> {
+    const found = await this.tail([...heads].map(([fan, { seq }]) => ({ fan, seq: { $gt: seq } })));
+    for (const [fan, head] of found) this.put(fan, head);
     return found;
   }
 
   /** Heads as the store has them now. */
   async fresh(fans: string[]): Promise<Map<string, Head>> {
     const scores = await this.scores.seqs(fans);
-    const found = new Map<string, Head>(fans.map((fan) => [fan, NO_HEAD]));
     // Fans without a score have a few entries at most, found by one list; the others are read from where their score ends.
     const scored = fans.filter((fan) => scores.has(fan)).map((fan) => ({ fan, seq: { $gte: scores.get(fan) as number } }));
     const unscored = fans.filter((fan) => !scores.has(fan));
-    const parts: object[] = [...scored, ...(unscored.length > 0 ? [{ fan: { $in: unscored } }] : [])];
-    const tail = this.records.collection.find<Entry>(parts.length === 1 ? (parts[0] as object) : { $or: parts }, {
-      projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
-      readConcern: { level: 'majority' },
-    });
-    for await (const entry of tail) if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
+    const found = await this.tail([...scored, ...(unscored.length > 0 ? [{ fan: { $in: unscored } }] : [])]);
+    return new Map(fans.map((fan) => [fan, found.get(fan) ?? NO_HEAD]));
+  }
+
+  /** The last entry a fan among those that any of these conditions finds. */
+  private async tail(conditions: object[]): Promise<Map<string, Head>> {
+    const found = new Map<string, Head>();
+    await Promise.all(
+      inParts(conditions).map(async (part) => {
+        const tail = this.records.collection.find<Entry>(anyOf(part), {
+          projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
+          readConcern: { level: 'majority' },
+        });
+        for await (const entry of tail) if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
+      }),
+    );
     return found;
   }
 

@@ -2,13 +2,15 @@ import { Types, type Connection, type Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
+import type { Written } from './award.js';
 import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
 import { newestRule, type Rules, type RuleSet } from './rules.js';
+import { turnKey, Turns } from './turns.js';
 import { nextDay, windowKeys } from './windows.js';
-import { lastOf, type Attempt, type LastTurn, type Part, type Single, type Waiting } from './waiting.js';
-import { stillStands, type Outcome, type Wish } from './wish.js';
+import { earliest, open, TURN_FIELDS, type Attempt, type DeedTurns, type Part, type Single, type Waiting } from './waiting.js';
+import { nextTurn, stillStands, type Outcome, type Wish } from './wish.js';
 
 const PATIENCE_MS = 2000;
 /**
@@ -30,6 +32,7 @@ const GIVES_A_DAY = 3;
  */
 export class Ledger {
   private readonly records: Model<Entry>;
+  private readonly turns: Turns;
   private queue: Waiting[] = [];
   private oldest = Infinity;
   private begun = -Infinity;
@@ -41,12 +44,17 @@ export class Ledger {
     private readonly rules: Rules,
     private readonly clock: Clock,
     private readonly zone: string,
-    /** Hears every acknowledged entry, in order a fan, after it is durable. */
-    private readonly written: (entries: Entry[]) => void,
-    /** Hears of fans for whom an insert may or may not have been stored when the patience ended. */
-    private readonly unsure: (fans: string[]) => void,
+    private readonly hears: {
+      /** Hears every acknowledged entry, in order a fan, after it is durable. */
+      written(entries: Written[]): void;
+      /** Hears of fans for whom an insert may or may not have been stored when the patience ended, with when it was begun. */
+      unsure(fans: { fan: string; since: number }[]): void;
+      /** Awaited before anything is written at this instant. */
+      ready(at: number): Promise<void>;
+    },
   ) {
     this.records = entryModel(connection);
+    this.turns = new Turns(connection);
   }
 
   /** Records one wish. Throws `busy` or `unavailable` (503): the wish may or may not be true then, and asking again is safe. */
@@ -59,14 +67,19 @@ export class Ledger {
     if (wishes.length === 0) return Promise.resolve([]);
     if (this.queue.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
     return new Promise((resolve, reject) => {
-      this.queue.push({ fan, wishes, since: Date.now(), resolve, reject, outcomes: wishes.map(() => null), tried: [] });
+      const since = this.clock.now().getTime();
+      const until = performance.now() + PATIENCE_MS;
+      this.queue.push({ fan, wishes, since, until, resolve, reject, outcomes: wishes.map(() => null), tried: [] });
       this.flushing ??= this.run();
     });
   }
 
   /** The instant before which every entry of this process was acknowledged and heard, in ms. */
   get clearTo(): number {
-    return Math.min(this.oldest, ...this.queue.map((one) => one.since), this.clock.now().getTime());
+    return earliest(
+      this.queue.map((one) => one.since),
+      Math.min(this.oldest, this.clock.now().getTime()),
+    );
   }
 
   /** Resolves when nothing is queued or in flight. */
@@ -83,7 +96,7 @@ export class Ledger {
         if (wait > 0.5) await new Promise((resolve) => setTimeout(resolve, wait));
         this.begun = performance.now();
         const batch = this.take();
-        this.oldest = Math.min(...batch.map((one) => one.since));
+        this.oldest = earliest(batch.map((one) => one.since));
         await this.flush(batch);
       }
     } finally {
@@ -108,103 +121,116 @@ export class Ledger {
   }
 
   private async flush(batch: Waiting[]): Promise<void> {
-    const late = Date.now() - PATIENCE_MS;
+    const late = performance.now();
     const again: Waiting[] = [];
+    const lose = (lost: Waiting[]): void => {
+      this.hears.unsure(lost.map(({ fan, since }) => ({ fan, since })));
+    };
     try {
+      const now = this.clock.now();
+      // A clock set back while they waited: what is written now bears the earlier instant.
+      for (const one of batch) one.since = Math.min(one.since, now.getTime());
+      await this.hears.ready(now.getTime());
       // Read beside heads and turns, and for all wishes at once: one round trip less.
       const standing = Promise.all(batch.map((one) => Promise.all(one.wishes.map(stillStands))));
       standing.catch(() => undefined);
-      const heads = await this.heads.of(batch.map((one) => one.fan));
-      const rules = await this.rules.read(newestRule(heads.values()));
-      // Whoever has no entry has done no deed: there is no last turn to read.
-      const open = batch.filter((one) => (heads.get(one.fan)?.seq ?? 0) > 0).flatMap((one) => one.wishes.filter((_wish, at) => !one.outcomes[at]));
-      const last = await this.lastTurns(open);
-      for (const one of batch) this.recognise(one, last);
+      const hints = this.heads.hints(batch.map((one) => one.fan));
+      const read = await this.heads.read(batch.map((one) => one.fan).filter((fan) => !hints.has(fan)));
+      const heads = new Map([...hints, ...read]);
+      // Whoever has no entry, as the store says just now and not as we remember, has done no deed: there is no turn to read.
+      const asked = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0).map((one) => [one.fan, new Set(open(one).map(({ deed }) => deed))] as const);
+      const turns: DeedTurns = await this.turns.of(new Map(asked), TURN_FIELDS);
+      for (const one of batch) this.recognise(one, turns);
       const stands = await standing;
+      const doubtful = batch.filter((one, place) => this.needsProof(one, heads.get(one.fan) as Head, hints.has(one.fan), turns, stands[place] ?? []));
+      for (const [fan, head] of await this.heads.newer(new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])))) heads.set(fan, head);
+      const rules = await this.rules.read(newestRule(heads.values()));
       const singles: Single[] = [];
       const chains: Promise<void>[] = [];
-      await Promise.all(
-        batch.map(async (one, place) => {
-          const head = heads.get(one.fan) as Head;
-          if (one.outcomes.every((outcome) => outcome !== null)) return;
-          if (one.wishes.length > 1) {
-            chains.push(this.writeChain(one, head, last, rules, stands[place] ?? []));
-            return;
-          }
-          const wish = one.wishes[0] as Wish;
-          const decided = await this.decide(wish, head, last, rules, stands[place]?.[0] ?? false);
-          if ('seq' in decided) {
-            const attempt = { id: new Types.ObjectId(), entry: decided };
-            singles.push({ one, at: 0, ...attempt });
-            one.tried[0] = attempt;
-          } else one.outcomes[0] = decided;
-        }),
-      );
+      for (const [place, one] of batch.entries()) {
+        const head = heads.get(one.fan) as Head;
+        if (open(one).length === 0) continue;
+        if (one.wishes.length > 1) {
+          chains.push(this.writeChain(one, head, { now, turns, rules, stands: stands[place] ?? [] }));
+          continue;
+        }
+        const decided = this.decide(one.wishes[0] as Wish, head, { now, turns, rules }, stands[place]?.[0] ?? false);
+        if ('seq' in decided) {
+          const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals };
+          singles.push({ one, at: 0, ...attempt });
+          one.tried[0] = attempt;
+        } else one.outcomes[0] = decided;
+      }
       // All of them, also when one fails: what is still on its way must not meet the next flush.
       const done = await Promise.allSettled([this.writeSingles(singles), ...chains]);
       for (const one of done) if (one.status === 'rejected') throw one.reason;
     } catch (error) {
+      this.heads.forget(batch.map((one) => one.fan));
       if (!isStoreAway(error)) {
-        this.heads.forget(batch.map((one) => one.fan));
-        this.unsure(batch.map((one) => one.fan));
+        lose(batch);
         for (const one of batch) one.reject(error);
         return;
       }
       // No answer: what was written is found when the deed is read again. Until the patience ends, try.
-      this.heads.forget(batch.map((one) => one.fan));
-      if (batch.some((one) => one.since > late)) await jitter();
+      if (batch.some((one) => one.until > late)) await jitter();
     }
     for (const one of batch) {
-      if (one.outcomes.every((outcome) => outcome !== null)) one.resolve(one.outcomes);
-      else if (one.since < late) {
-        if (one.tried.length > 0) this.unsure([one.fan]);
+      if (open(one).length === 0) one.resolve(one.outcomes as Outcome[]);
+      else if (one.until < late) {
+        if (one.tried.length > 0) lose([one]);
         one.reject(new VillageError('unavailable', { seconds: 2 }));
       } else again.push(one);
     }
     this.queue.unshift(...again);
   }
 
-  /** The last turn of every deed of a flush, in one find on the unique index (fan, deed, turn). */
-  private async lastTurns(wishes: Wish[]): Promise<Map<string, LastTurn>> {
-    if (wishes.length === 0) return new Map();
-    const fans = [...new Set(wishes.map((wish) => wish.fan))];
-    const deeds = [...new Set(wishes.map((wish) => wish.deed))];
-    const found = await this.records.collection
-      .find<LastTurn>(
-        { fan: fans.length === 1 ? fans[0] : { $in: fans }, deed: deeds.length === 1 ? deeds[0] : { $in: deeds } },
-        {
-          projection: { fan: 1, seq: 1, deed: 1, turn: 1, account: 1, athlete: 1, disciplines: 1, season: 1, earnedAt: 1 },
-          readConcern: { level: 'majority' },
-        },
-      )
-      .toArray();
-    return lastOf(found);
+  /**
+   * Whether a head must be looked at again before it is answered from. An insert proves the head it is chained behind, so a remembered
+   * one serves for that; what is answered without an insert, or with a turn that the head does not know yet, is answered from the store.
+   */
+  private needsProof(one: Waiting, head: Head, hint: boolean, turns: DeedTurns, stands: boolean[]): boolean {
+    return one.wishes.some((wish, at) => {
+      if (one.outcomes[at]) return false;
+      const last = turns.get(turnKey(wish.fan, wish.deed))?.at(-1);
+      if ((last?.seq ?? 0) > head.seq) return true;
+      const next = nextTurn(wish, last?.turn ?? 0);
+      const gives = next !== null && next % 2 === 1;
+      return hint && (next === null || (gives && (!stands[at] || next > 2 * GIVES_A_DAY || head.after.points >= MOST_POINTS)));
+    });
   }
 
-  /** An insert that nobody acknowledged and that is there all the same was ours: answer from it, and let it be heard. */
-  private recognise(one: Waiting, last: Map<string, LastTurn>): void {
+  /** An insert that nobody acknowledged and that is there all the same was ours, whatever came behind it: answer from it, and let it be heard. */
+  private recognise(one: Waiting, turns: DeedTurns): void {
     for (const [at, attempt] of one.tried.entries()) {
       if (!attempt || one.outcomes[at]) continue;
-      const { id, entry } = attempt;
-      if (!last.get(`${entry.fan}\0${entry.deed}`)?._id.equals(id)) continue;
-      one.outcomes[at] = { entry, turn: entry.turn, head: headOf(entry), limited: null, dropped: false };
-      this.written([entry]);
+      const { id, entry, before } = attempt;
+      if (!turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id))) continue;
+      one.outcomes[at] = { entry, turn: entry.turn, head: headOf(entry), before, limited: null, dropped: false };
+      this.hears.written([attempt]);
     }
   }
 
   /** The entry that a wish means behind this head, or the outcome when nothing is to be written. */
-  private async decide(wish: Wish, head: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: boolean): Promise<Entry | Outcome> {
-    const before = last.get(`${wish.fan}\0${wish.deed}`);
+  private decide(wish: Wish, head: Head, known: { now: Date; turns: DeedTurns; rules: RuleSet }, stands: boolean): Entry | Outcome {
+    const turns = known.turns.get(turnKey(wish.fan, wish.deed)) ?? [];
+    const before = turns.at(-1);
     const turn = before?.turn ?? 0;
-    const nothing = (more: Partial<Outcome> = {}): Outcome => ({ entry: null, turn, head, limited: null, dropped: false, ...more });
-    const next = turn + 1;
-    const odd = next % 2 === 1;
-    if (wish.seen !== undefined && wish.seen !== turn) return nothing();
-    if (wish.want === 'give' ? !odd : wish.want === 'take' ? odd : wish.want.turn !== next) return nothing();
-    const at = this.clock.now();
-    if (odd) {
+    const nothing = (more: Partial<Outcome> = {}): Outcome => ({
+      entry: null,
+      turn,
+      head,
+      before: head.after.medals,
+      limited: null,
+      dropped: false,
+      ...more,
+    });
+    const next = nextTurn(wish, turn);
+    if (next === null) return nothing();
+    // Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16): all that is cut by days goes by this instant.
+    const at = new Date(Math.max(known.now.getTime(), head.after.reachedAt));
+    if (next % 2 === 1) {
       if (head.after.points >= MOST_POINTS) return nothing({ dropped: true });
-      const limited = next > 2 * GIVES_A_DAY ? await this.limitedUntil(wish, at) : null;
+      const limited = this.limitedUntil(turns, at);
       if (limited) return nothing({ limited });
       if (!stands) return nothing({ dropped: true });
     }
@@ -218,26 +244,22 @@ export class Ledger {
       next,
       facts,
       { cause: wish.cause, card: wish.card, link: wish.link, evidence: wish.evidence, askedAt: wish.askedAt },
-      { at, floor: head.after.reachedAt, zone: this.zone, rule: rules.now, rules: rules.all },
+      { at, floor: head.after.reachedAt, zone: this.zone, rule: known.rules.now, rules: known.rules.all },
     );
   }
 
   /** When a deed has been given three times today: the instant it may be given again (LEDGER 4). */
-  private async limitedUntil(wish: Wish, at: Date): Promise<Date | null> {
-    const recent = await this.records.collection
-      .find<Entry>({ fan: wish.fan, deed: wish.deed }, { projection: { at: 1, turn: 1 } })
-      .sort({ turn: -1 })
-      .limit(2 * GIVES_A_DAY)
-      .toArray();
+  private limitedUntil(turns: readonly { turn: number; at: Date }[], at: Date): Date | null {
+    if (turns.length < 2 * GIVES_A_DAY) return null;
     const today = windowKeys(at, this.zone).day;
-    const gives = recent.filter((entry) => entry.turn % 2 === 1 && windowKeys(entry.at, this.zone).day === today);
+    const gives = turns.filter((one) => one.turn % 2 === 1 && windowKeys(one.at, this.zone).day === today);
     return gives.length >= GIVES_A_DAY ? nextDay(at, this.zone) : null;
   }
 
-  private accept(one: Waiting, at: number, entry: Entry): void {
+  private accept(one: Waiting, at: number, { entry, before }: Written): void {
     const head = headOf(entry);
     this.heads.put(entry.fan, head);
-    one.outcomes[at] = { entry, turn: entry.turn, head, limited: null, dropped: false };
+    one.outcomes[at] = { entry, turn: entry.turn, head, before, limited: null, dropped: false };
   }
 
   /** One unordered insert, at most one entry a fan: a refusal of one never touches another. */
@@ -245,8 +267,8 @@ export class Ledger {
     if (items.length === 0) return;
     const refused = await this.insert(items, false);
     const good = items.filter((_item, at) => !refused.has(at));
-    for (const { one, entry, at } of good) this.accept(one, at, entry);
-    if (good.length > 0) this.written(good.map(({ entry }) => entry));
+    for (const item of good) this.accept(item.one, item.at, item);
+    if (good.length > 0) this.hears.written(good);
     if (refused.size === 0) return;
     this.heads.forget(items.filter((_item, at) => refused.has(at)).map(({ entry }) => entry.fan));
     // The winner's insert may not be visible to a majority read yet: wait a moment before reading again.
@@ -257,7 +279,7 @@ export class Ledger {
    * Many entries of one fan, chained inside ordered inserts. A part is sent when all before it is stored, and decided while that is being
    * written; behind the first refusal everything is decided anew.
    */
-  private async writeChain(one: Waiting, start: Head, last: Map<string, LastTurn>, rules: RuleSet, stands: boolean[]): Promise<void> {
+  private async writeChain(one: Waiting, start: Head, known: { now: Date; turns: DeedTurns; rules: RuleSet; stands: boolean[] }): Promise<void> {
     let [head, at, left] = [start, 0, CHAIN_LIMIT];
     let sent: Part | null = null;
     try {
@@ -265,15 +287,15 @@ export class Ledger {
         const part: Part = { entries: [], settled: [], refused: Promise.resolve(new Set<number>()) };
         for (; at < one.wishes.length && left > 0 && part.entries.length < PART; at += 1) {
           if (one.outcomes[at]) continue;
-          const decided = await this.decide(one.wishes[at] as Wish, head, last, rules, stands[at] ?? false);
+          const decided = this.decide(one.wishes[at] as Wish, head, known, known.stands[at] ?? false);
           if ('seq' in decided) {
-            part.entries.push({ at, id: new Types.ObjectId(), entry: decided });
+            part.entries.push({ at, id: new Types.ObjectId(), entry: decided, before: head.after.medals });
             head = headOf(decided);
             left -= 1;
           } else part.settled.push({ at, outcome: decided });
         }
         if (sent && !(await this.stored(one, sent))) return;
-        for (const { at: place, id, entry } of part.entries) one.tried[place] = { id, entry };
+        for (const { at: place, ...attempt } of part.entries) one.tried[place] = attempt;
         if (part.entries.length > 0) part.refused = this.insert(part.entries, true);
         part.refused.catch(() => undefined);
         sent = part;
@@ -288,10 +310,10 @@ export class Ledger {
 
   /** Waits for a part of a chain to be stored and answers whether all of it is. */
   private async stored(one: Waiting, { entries, settled, refused }: Part): Promise<boolean> {
-    const first = Math.min(entries.length, ...(await refused));
+    const first = earliest(await refused, entries.length);
     const good = entries.slice(0, first);
-    for (const { entry, at } of good) this.accept(one, at, entry);
-    if (good.length > 0) this.written(good.map(({ entry }) => entry));
+    for (const item of good) this.accept(one, item.at, item);
+    if (good.length > 0) this.hears.written(good);
     if (first < entries.length) {
       this.heads.forget([one.fan]);
       await jitter();
@@ -310,7 +332,7 @@ export class Ledger {
         ordered,
       ),
     );
-    if (ordered && refused.size > 0) for (let at = Math.min(...refused); at < entries.length; at += 1) refused.add(at);
+    if (ordered && refused.size > 0) for (let at = earliest(refused); at < entries.length; at += 1) refused.add(at);
     return refused;
   }
 }

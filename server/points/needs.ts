@@ -9,4 +9,9 @@ export interface FanStanding {
 /** What boards need from the fans. Unknown fans are absent from the answer. */
 export interface Standing {
   of(fans: string[]): Promise<Map<string, FanStanding>>;
+  /**
+   * Fans whose standing changed behind a number of the count of all such changes, and how far that count was when they were read. A
+   * change that is being written has its number already: who reads on from `to` must look back by as long as a write may take.
+   */
+  changedSince(from: number): Promise<{ fans: string[]; to: number }>;
 }

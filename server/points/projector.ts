@@ -5,11 +5,15 @@ import type { After, Entry } from './entry.js';
 import type { Heads } from './heads.js';
 import type { FanStanding, Standing } from './needs.js';
 import type { ScoreRecord, Scores } from './scores.js';
+import { earliest } from './waiting.js';
 
-/** How long moves are joined before they are written (LEDGER 3). */
+/** How long moves are joined before they are written (LEDGER 3), and the longest wait for a store that is away. */
 const JOIN_MS = 100;
+const MOST_WAIT_MS = 1000;
+/** Fans of one write: what a store refuses is tried again in parts of this size, not all at once. */
+const TOGETHER = 1000;
+const SETTLED_TOGETHER = 200;
 const UNKNOWN: FanStanding = { rankable: false, name: '', country: '', revision: 0 };
-const CACHE = 100_000;
 
 interface Pending {
   seq: number;
@@ -17,17 +21,20 @@ interface Pending {
   since: number;
   disciplines: Set<string>;
 }
+type Standings = Map<string, FanStanding>;
 
 /**
- * Copies heads into scores and boards after they were acknowledged, joined. One pass is in flight; whatever it cannot write (a store
- * that is away) stays pending and is tried again, and what a killed process left is settled by another (`beats.ts`).
+ * Copies heads into scores and boards after they were acknowledged, joined. One pass is in flight; what a store that is away does not
+ * take stays pending and is tried again, scores and places apart, so that a lost Redis holds up no score and no score is written twice.
+ * What a killed process left is settled by another (`beats.ts`). How a fan stands is read anew for every pass: nothing here can be stale.
  */
 export class Projector {
-  private pending = new Map<string, Pending>();
-  private stale = new Set<string>();
-  private inFlight: { since: number } | null = null;
+  /** Fans whose score is to be written, and those whose score is written and whose places are not. */
+  private readonly unscored = new Map<string, Pending>();
+  private readonly unplaced = new Map<string, Pending>();
+  /** Fans to be read anew from the ledger, and since when. */
+  private readonly stale = new Map<string, number>();
   private running: Promise<void> | null = null;
-  private readonly standings = new Map<string, FanStanding>();
   private stopped = false;
 
   constructor(
@@ -41,34 +48,37 @@ export class Projector {
 
   /** Entries were acknowledged. */
   written(entries: Entry[]): void {
-    for (const entry of entries) {
-      const known = this.pending.get(entry.fan);
-      const disciplines = known?.disciplines ?? new Set<string>();
-      for (const slug of entry.disciplines) disciplines.add(slug);
-      this.pending.set(entry.fan, {
-        seq: entry.seq,
-        after: entry.after,
-        since: known?.since ?? entry.at.getTime(),
-        disciplines,
-      });
-    }
+    for (const { fan, seq, after, at, disciplines } of entries)
+      this.add(this.unscored, fan, { seq, after, since: at.getTime(), disciplines: new Set(disciplines) });
     this.go();
   }
 
   /** These fans are read anew from the ledger and settled. */
-  unsure(fans: string[]): void {
-    for (const fan of fans) this.stale.add(fan);
+  unsure(fans: { fan: string; since: number }[]): void {
+    for (const { fan, since } of fans) this.stale.set(fan, Math.min(since, this.stale.get(fan) ?? since));
     this.go();
+  }
+
+  private add(to: Map<string, Pending>, fan: string, one: Pending): void {
+    const known = to.get(fan);
+    const newer = known && known.seq > one.seq ? known : one;
+    to.set(fan, {
+      seq: newer.seq,
+      after: newer.after,
+      since: Math.min(one.since, known?.since ?? one.since),
+      disciplines: known ? new Set([...known.disciplines, ...one.disciplines]) : one.disciplines,
+    });
   }
 
   /** The instant before which every entry of this process is in scores and boards, in ms. */
   get settledTo(): number {
-    const open = [...this.pending.values()].map((one) => one.since);
-    return Math.min(this.inFlight?.since ?? Infinity, this.stale.size > 0 ? 0 : Infinity, ...open, this.clock.now().getTime());
+    let least = earliest(this.stale.values(), this.clock.now().getTime());
+    for (const pending of [this.unscored, this.unplaced]) for (const { since } of pending.values()) if (since < least) least = since;
+    return least;
   }
 
   get clear(): boolean {
-    return this.pending.size === 0 && this.stale.size === 0 && !this.inFlight;
+    return this.unscored.size === 0 && this.unplaced.size === 0 && this.stale.size === 0;
   }
 
   /** Resolves when everything heard so far is written; rejects never. */
@@ -80,32 +90,13 @@ export class Projector {
     this.stopped = true;
   }
 
-  /** A fan's standing changed: boards follow. */
-  async restand(fan: string): Promise<void> {
-    this.standings.delete(fan);
-    const standing = (await this.standing.of([fan])).get(fan);
-    if (!standing) return;
-    this.remember(fan, standing);
-    const score = await this.scores.restand(fan, standing);
-    // Boards that do not take it now get it with the next settling.
-    if (score)
-      await this.place([score]).catch(() => {
-        this.unsure([fan]);
-      });
-  }
-
-  private remember(fan: string, standing: FanStanding): void {
-    this.standings.set(fan, standing);
-    if (this.standings.size > CACHE) this.standings.delete(this.standings.keys().next().value as string);
-  }
-
-  private async standingsOf(fans: string[]): Promise<Map<string, FanStanding>> {
-    const missing = fans.filter((fan) => !this.standings.has(fan));
-    if (missing.length > 0) {
-      const found = await this.standing.of(missing);
-      for (const fan of missing) this.remember(fan, found.get(fan) ?? UNKNOWN);
+  /** The standing of these fans changed, or may have: scores and boards follow. */
+  async restand(fans: string[]): Promise<void> {
+    for (const part of inPieces(fans, SETTLED_TOGETHER)) {
+      const standings = await this.standing.of(part);
+      await this.scores.restand(standings);
+      await this.place([...(await this.scores.of([...standings.keys()])).values()], standings);
     }
-    return new Map(fans.map((fan) => [fan, this.standings.get(fan) ?? UNKNOWN]));
   }
 
   private go(): void {
@@ -115,63 +106,72 @@ export class Projector {
   }
 
   private async run(): Promise<void> {
-    for (let wait = JOIN_MS; !this.stopped && (this.pending.size > 0 || this.stale.size > 0);) {
+    for (let wait = JOIN_MS; !this.stopped && !this.clear;) {
       await new Promise((resolve) => setTimeout(resolve, wait));
-      const batch = this.pending;
-      const stale = this.stale;
-      this.pending = new Map();
-      this.stale = new Set();
-      this.inFlight = { since: Math.min(...[...batch.values()].map((one) => one.since), stale.size > 0 ? 0 : Infinity) };
       try {
-        if (stale.size > 0) await this.settle([...stale]);
-        if (batch.size > 0) await this.write(batch);
+        await this.pass();
         wait = JOIN_MS;
       } catch (error) {
         if (wait === JOIN_MS) this.log.warn({ err: error }, 'points: scores wait for a store');
-        for (const [fan, one] of batch) {
-          const newer = this.pending.get(fan);
-          if (newer) {
-            newer.since = Math.min(newer.since, one.since);
-            for (const slug of one.disciplines) newer.disciplines.add(slug);
-          } else this.pending.set(fan, one);
-        }
-        for (const fan of stale) this.stale.add(fan);
-        wait = Math.min(1000, wait * 2);
+        wait = Math.min(MOST_WAIT_MS, wait * 2);
       }
-      this.inFlight = null;
     }
   }
 
-  private async write(batch: Map<string, Pending>): Promise<void> {
-    const standings = await this.standingsOf([...batch.keys()]);
-    const scores = [...batch].map(([fan, one]): ScoreRecord => ({ _id: fan, seq: one.seq, after: one.after, standing: standings.get(fan) ?? UNKNOWN }));
-    await this.scores.write(scores);
-    await this.place(scores, new Map([...batch].map(([fan, one]) => [fan, one.disciplines])));
+  /** Writes what is pending, in parts; what is written is pending no more, unless something newer came meanwhile. Throws at the first part that a store does not take. */
+  private async pass(): Promise<void> {
+    const standings: Standings = new Map();
+    for (const part of inPieces([...this.stale], SETTLED_TOGETHER)) {
+      await this.settle(part.map(([fan]) => fan));
+      for (const [fan, since] of part) if (this.stale.get(fan) === since) this.stale.delete(fan);
+    }
+    for (const part of inPieces([...this.unscored], TOGETHER)) {
+      const scores = await this.scored(part, standings);
+      await this.scores.write(scores);
+      for (const [fan, one] of part) {
+        this.add(this.unplaced, fan, one);
+        if (this.unscored.get(fan) === one) this.unscored.delete(fan);
+      }
+    }
+    for (const part of inPieces([...this.unplaced], TOGETHER)) {
+      const scores = await this.scored(part, standings);
+      await this.place(scores, standings, new Map(part.map(([fan, { disciplines }]) => [fan, disciplines])));
+      for (const [fan, one] of part) if (this.unplaced.get(fan) === one) this.unplaced.delete(fan);
+    }
+  }
+
+  /** These as scores; `standings` has what was read of them in this pass, and gets the rest. */
+  private async scored(part: [string, Pending][], standings: Standings): Promise<ScoreRecord[]> {
+    const missing = part.map(([fan]) => fan).filter((fan) => !standings.has(fan));
+    if (missing.length > 0) {
+      const found = await this.standing.of(missing);
+      for (const fan of missing) standings.set(fan, found.get(fan) ?? UNKNOWN);
+    }
+    return part.map(([fan, { seq, after }]) => ({ _id: fan, seq, after, standing: standings.get(fan) ?? UNKNOWN }));
   }
 
   /** Reads heads from the ledger and writes them as scores and places, whatever was there. */
   async settle(fans: string[]): Promise<void> {
-    for (let from = 0; from < fans.length; from += 200) {
-      const part = fans.slice(from, from + 200);
-      for (const fan of part) this.standings.delete(fan);
-      const [heads, standings] = await Promise.all([this.heads.fresh(part), this.standingsOf(part)]);
-      const scores = part
-        .map((fan) => ({ fan, head: heads.get(fan), standing: standings.get(fan) ?? UNKNOWN }))
-        .filter((one) => (one.head?.seq ?? 0) > 0)
-        .map((one): ScoreRecord => ({ _id: one.fan, seq: one.head?.seq ?? 0, after: one.head?.after as After, standing: one.standing }));
+    for (const part of inPieces(fans, SETTLED_TOGETHER)) {
+      const [heads, standings] = await Promise.all([this.heads.fresh(part), this.standing.of(part)]);
+      const scores = [...heads]
+        .filter(([, head]) => head.seq > 0)
+        .map(([fan, { seq, after }]): ScoreRecord => ({ _id: fan, seq, after, standing: standings.get(fan) ?? UNKNOWN }));
       await this.scores.write(scores);
-      await this.place(scores);
+      await this.scores.restand(standings);
+      await this.place(scores, standings);
     }
   }
 
   /** Sends places to the boards they are on, one script a board, only the touched ones if given. Answers the fans whose place was older than what is there. */
-  private async send(scores: ScoreRecord[], touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<Set<string>> {
+  private async send(scores: ScoreRecord[], standings: Standings, touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<Set<string>> {
     const boards = new Map<string, Move[]>();
-    for (const score of scores) {
-      const only = touched?.get(score._id);
-      for (const { board, points, reachedAt } of placesOf(score.after)) {
+    for (const { _id: fan, seq, after, ...score } of scores) {
+      const standing = standings.get(fan) ?? score.standing;
+      const only = touched?.get(fan);
+      for (const { board, points, reachedAt } of placesOf(after)) {
         if (only && board !== 'hub' && !only.has(board.slice('discipline:'.length))) continue;
-        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, standing: score.standing };
+        const move: Move = { fan, points: standing.rankable ? points : null, reachedAt, seq, standing };
         const list = boards.get(board);
         if (list) list.push(move);
         else boards.set(board, [move]);
@@ -182,11 +182,14 @@ export class Projector {
   }
 
   /** Sends places; what was refused as old is read anew, score and standing, and sent once more. */
-  private async place(scores: ScoreRecord[], touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
-    const refused = [...(await this.send(scores, touched))];
+  private async place(scores: ScoreRecord[], standings: Standings, touched?: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+    const refused = [...(await this.send(scores, standings, touched))];
     if (refused.length === 0) return;
-    const [now, standings] = await Promise.all([this.scores.of(refused), this.standing.of(refused)]);
-    for (const [fan, standing] of standings) this.remember(fan, standing);
-    await this.send([...now.values()].map((score) => ({ ...score, standing: standings.get(score._id) ?? score.standing })));
+    const [now, fresh] = await Promise.all([this.scores.of(refused), this.standing.of(refused)]);
+    await this.send([...now.values()], fresh);
   }
+}
+
+function* inPieces<T>(all: T[], size: number): Generator<T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
 }

@@ -14,23 +14,37 @@ export class Rebuild {
     private readonly log: Log,
   ) {}
 
-  /** Rebuilds what Redis has lost; answers which boards. Called by the worker every second, so a flushed Redis is whole again soon. */
+  /**
+   * Rebuilds what Redis has lost, and frees what a rebuild that died left half made; answers which boards were rebuilt. Called by the
+   * worker every second, so a flushed Redis is whole again soon.
+   */
   async heal(all: string[]): Promise<string[]> {
-    const lost = await this.boards.lost(all);
-    if (lost.length === 0) return [];
-    return (await this.rebuild(lost)) ? lost : [];
+    const { lost, building } = await this.boards.look(all);
+    if (lost.length > 0) return (await this.rebuild(lost)) ? lost : [];
+    if (building.length > 0)
+      await this.alone(async () => {
+        await Promise.all(building.map(({ board, generation }) => this.boards.abandon(board, generation)));
+      });
+    return [];
   }
 
   /** Rebuilds these boards; answers false when somebody else does so already. */
-  async rebuild(boards: string[]): Promise<boolean> {
+  rebuild(boards: string[]): Promise<boolean> {
+    return this.alone(async (renew) => {
+      const begun = Date.now();
+      if (boards.includes('hub')) await this.pass(['hub'], renew);
+      const rest = boards.filter((board) => board !== 'hub');
+      if (rest.length > 0) await this.pass(rest, renew);
+      this.log.info({ boards: boards.length, ms: Date.now() - begun }, 'points: boards rebuilt');
+    });
+  }
+
+  /** Under the one lease of all rebuilds: whatever is half made when it is had, nobody makes. */
+  private async alone(work: (renew: () => Promise<boolean>) => Promise<void>): Promise<boolean> {
     const lease = await this.leases.take('boards.rebuild', LEASE_MS);
     if (!lease) return false;
     try {
-      const begun = Date.now();
-      if (boards.includes('hub')) await this.pass(['hub'], () => lease.renew());
-      const rest = boards.filter((board) => board !== 'hub');
-      if (rest.length > 0) await this.pass(rest, () => lease.renew());
-      this.log.info({ boards: boards.length, ms: Date.now() - begun }, 'points: boards rebuilt');
+      await work(() => lease.renew());
       return true;
     } finally {
       await lease.release();

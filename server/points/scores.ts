@@ -1,5 +1,5 @@
-import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
-import { insertAll, isDuplicate, model } from '../platform/mongo.js';
+import { Schema, type Connection, type Model } from 'mongoose';
+import { insertAll, model, updateAll } from '../platform/mongo.js';
 import type { After } from './entry.js';
 import type { FanStanding } from './needs.js';
 
@@ -40,7 +40,10 @@ export class Scores {
     return new Map(found.map((one) => [one._id, one]));
   }
 
-  /** Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set on `seq`. */
+  /**
+   * Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set
+   * on `seq`. The standing of a score that is there is left alone: `restand` alone changes it, and knows which is newer.
+   */
   async write(scores: ScoreRecord[]): Promise<void> {
     const fresh = scores.filter((one) => one.seq === 1);
     const moved = new Set(scores.filter((one) => one.seq !== 1));
@@ -48,26 +51,24 @@ export class Scores {
       for (const at of await insertAll(this.records, fresh, false)) moved.add(fresh[at] as ScoreRecord);
     }
     if (moved.size === 0) return;
-    const operations: AnyBulkWriteOperation<ScoreRecord>[] = [...moved].map((one) => ({
-      updateOne: {
-        filter: { _id: one._id, seq: { $lte: one.seq } },
-        update: { $set: { seq: one.seq, after: one.after, standing: one.standing } },
+    // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
+    await updateAll(
+      this.records,
+      [...moved].map(({ _id, seq, after, standing }) => ({
+        q: { _id, seq: { $lte: seq } },
+        u: { $set: { seq, after }, $setOnInsert: { standing } },
         upsert: true,
-      },
-    }));
-    try {
-      await this.records.collection.bulkWrite(operations as never[], { ordered: false });
-    } catch (error) {
-      // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
-      if (!isDuplicate(error)) throw error;
-    }
+      })),
+    );
   }
 
-  /** Scores whose standing is older than this one get it. */
-  async restand(fan: string, standing: FanStanding): Promise<ScoreRecord | null> {
-    return this.records
-      .findOneAndUpdate({ _id: fan, 'standing.revision': { $lt: standing.revision } }, { $set: { standing } }, { returnDocument: 'after' })
-      .lean<ScoreRecord>();
+  /** Scores whose standing is older than these get them. */
+  async restand(standings: ReadonlyMap<string, FanStanding>): Promise<void> {
+    if (standings.size === 0) return;
+    await updateAll(
+      this.records,
+      [...standings].map(([_id, standing]) => ({ q: { _id, 'standing.revision': { $lt: standing.revision } }, u: { $set: { standing } } })),
+    );
   }
 
   /** Every score, as a stream. Whole records: with a projection SecantusDB holds all million of them before it answers the first. */

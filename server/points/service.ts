@@ -7,6 +7,9 @@ import type { Leases } from '../platform/leases.js';
 import type { Log } from '../platform/logs.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { RedisClients } from '../platform/redis.js';
+import type { Settings } from '../platform/settings.js';
+import { StandingAudit } from './audit.js';
+import { awardOf, type Written } from './award.js';
 import { Beats } from './beats.js';
 import { Boards, readBoardCursor, type BoardPage } from './boards.js';
 import { type After, type Entry, type Head } from './entry.js';
@@ -19,12 +22,15 @@ import { Projector } from './projector.js';
 import { Rebuild } from './rebuild.js';
 import { Rules, type RuleSet } from './rules.js';
 import { Scores } from './scores.js';
+import { Turns, turnKey } from './turns.js';
 import { verifyLedger, type VerifyResult } from './verify.js';
 import type { Outcome, Wish } from './wish.js';
+import { Zone } from './zone.js';
 
 export type { Outcome, Wish } from './wish.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
+export { awardOf } from './award.js';
 export interface DeedState {
   turn: number;
   card: string;
@@ -39,6 +45,7 @@ export interface PointsParts {
   leases: Leases;
   log: Log;
   metrics: Metrics;
+  settings: Settings;
   standing: Standing;
   timezone: string;
   /** Every board there is, the hub's first. */
@@ -50,6 +57,8 @@ export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
   private readonly seen = new Fresh<BoardPage | null>(500);
+  private readonly turned: Turns;
+  private readonly zone: Zone;
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
@@ -57,34 +66,49 @@ export class Points {
   private readonly projector: Projector;
   private readonly beats: Beats;
   private readonly rebuilder: Rebuild;
+  private readonly auditor: StandingAudit;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly parts: PointsParts) {
-    const { connection, redis, bus, clock, leases, log, standing, timezone, metrics } = parts;
+    const { connection, redis, bus, clock, leases, log, standing, settings, timezone, metrics } = parts;
     this.entries = entryModel(connection);
+    this.turned = new Turns(connection);
+    this.zone = new Zone(connection, timezone);
     this.rules = new Rules(connection, clock);
     this.scores = new Scores(connection);
     this.heads = new Heads(connection, this.scores);
     this.boards = new Boards(redis);
     this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
     this.rebuilder = new Rebuild(this.scores, this.boards, leases, log);
-    this.ledger = new Ledger(
-      connection,
-      this.heads,
-      this.rules,
-      clock,
-      timezone,
-      (entries) => {
+    this.ledger = new Ledger(connection, this.heads, this.rules, clock, timezone, {
+      written: (written) => {
+        const entries = written.map(({ entry }) => entry);
         for (const entry of entries) metrics.awards.inc({ cause: entry.cause });
         this.projector.written(entries);
-        this.tell(entries);
+        this.tell(written);
       },
-      (fans) => {
+      unsure: (fans) => {
         this.projector.unsure(fans);
       },
-    );
+      ready: async (at) => {
+        await this.zone.claim();
+        await this.beats.ready(at);
+      },
+    });
     this.beats = new Beats(connection, bus.process, this.projector, () => this.ledger.clearTo, clock, log);
-    bus.on('fans:changed', ({ fan }) => this.projector.restand(fan));
+    this.auditor = new StandingAudit(standing, settings, (fans) => this.projector.restand(fans));
+    bus.on('fans:changed', ({ fan }) => this.projector.restand([fan]));
+  }
+
+  /** Makes what must be there before the first entry. */
+  async release(): Promise<void> {
+    await this.rules.seed();
+    await this.zone.adopt();
+  }
+
+  /** Whether this process may write here at all: throws a ConfigError when its time zone is not the ledger's (LEDGER 5). */
+  check(): Promise<void> {
+    return this.zone.check();
   }
 
   /** Starts the beat, before anything may be recorded; the worker also heals boards and settles what dead processes left. */
@@ -95,12 +119,9 @@ export class Points {
     const look = (): void => {
       this.timer = setTimeout(() => {
         turn += 1;
-        void this.heal()
-          .then(() => (turn % 5 === 0 ? this.beats.sweep() : 0))
-          .catch(() => 0)
-          .finally(() => {
-            if (this.timer) look();
-          });
+        void Promise.allSettled([this.heal(), ...(turn % 5 === 0 ? [this.sweep(), this.audit()] : [])]).finally(() => {
+          if (this.timer) look();
+        });
       }, 1000);
     };
     look();
@@ -114,24 +135,14 @@ export class Points {
   }
 
   /** All entries of a flush become one piece of news, a line a fan. */
-  private tell(entries: Entry[]): void {
-    const fans = new Map<string, Entry[]>();
-    for (const entry of entries) {
-      const list = fans.get(entry.fan);
-      if (list) list.push(entry);
-      else fans.set(entry.fan, [entry]);
+  private tell(written: Written[]): void {
+    const fans = new Map<string, Written[]>();
+    for (const one of written) {
+      const list = fans.get(one.entry.fan);
+      if (list) list.push(one);
+      else fans.set(one.entry.fan, [one]);
     }
-    const moves = [...fans].map(([fan, list]) => {
-      const last = list.at(-1) as Entry;
-      return {
-        fan,
-        seq: last.seq,
-        points: last.after.points,
-        medal: last.delta > 0 ? (last.after.medals['hub']?.[0] ?? null) : null,
-        items: list.map(({ deed, athlete, delta }) => ({ deed, athlete, delta })),
-      };
-    });
-    this.parts.bus.tell('points:moved', { moves });
+    this.parts.bus.tell('points:moved', { moves: [...fans.values()].map(awardOf) });
   }
 
   /** Records a wish durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */
@@ -151,19 +162,22 @@ export class Points {
 
   /** The last turn of each of these deeds of a fan; a deed never done is absent. */
   async turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
-    const found =
-      deeds.length === 0
-        ? []
-        : await this.entries.collection
-            .find<Entry>(
-              { fan, deed: { $in: deeds } },
-              { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
-            )
-            .toArray();
+    const found = await this.turned.of(new Map([[fan, new Set(deeds)]]), ['card', 'askedAt', 'cause']);
     const last = new Map<string, DeedState>();
-    for (const one of found)
-      if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
+    for (const turns of found.values()) {
+      const one = turns.at(-1);
+      if (one) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
+    }
     return last;
+  }
+
+  /** Which of these deeds each fan held after their entry `seq`, for many fans at once. */
+  async heldAt(asked: { fan: string; seq: number; deeds: string[] }[]): Promise<Set<string>[]> {
+    const wanted = new Map<string, Set<string>>();
+    for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
+    const found = await this.turned.of(wanted, ['seq']);
+    const held = (fan: string, deed: string, seq: number): boolean => (found.get(turnKey(fan, deed))?.findLast((turn) => turn.seq <= seq)?.turn ?? 0) % 2 === 1;
+    return asked.map(({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))));
   }
 
   /** Every deed a fan holds now. */
@@ -214,6 +228,11 @@ export class Points {
   /** Checks the whole ledger and the scores against it. */
   async verify(): Promise<VerifyResult> {
     return verifyLedger(this.parts.connection, this.scores, await this.rules.read(), this.parts.timezone);
+  }
+
+  /** Makes scores and boards follow fans whose standing changed, whether or not that was heard; answers how many were looked at. */
+  audit(): Promise<number> {
+    return this.auditor.run();
   }
 
   /** Settles what processes that died left behind. */

@@ -1,12 +1,17 @@
 import type { Types } from 'mongoose';
 import type { Entry } from './entry.js';
+import type { Written } from './award.js';
+import type { Turned } from './turns.js';
 import type { Outcome, Wish } from './wish.js';
 
 /** Wishes of one fan that wait for a flush, or are in it. */
 export interface Waiting {
   fan: string;
   wishes: Wish[];
+  /** When they came, by the hub's clock in ms: what `clearTo` tells. */
   since: number;
+  /** Until when they are tried, on a clock that is never set (`performance.now`). */
+  until: number;
   resolve: (outcomes: Outcome[]) => void;
   reject: (error: unknown) => void;
   outcomes: (Outcome | null)[];
@@ -14,12 +19,12 @@ export interface Waiting {
   tried: (Attempt | undefined)[];
 }
 /** An entry on its way, under the record id that tells it from an equal one of another process. */
-export interface Attempt {
+export interface Attempt extends Written {
   id: Types.ObjectId;
-  entry: Entry;
 }
-/** What deciding needs to know of the last turn of a deed. */
-export type LastTurn = { _id: Types.ObjectId } & Pick<Entry, 'fan' | 'seq' | 'deed' | 'turn' | 'account' | 'athlete' | 'disciplines' | 'season' | 'earnedAt'>;
+/** What deciding needs to know of the turns of a deed. */
+export const TURN_FIELDS = ['seq', 'at', 'account', 'athlete', 'disciplines', 'season', 'earnedAt'] as const satisfies readonly (keyof Entry)[];
+export type DeedTurns = Turned<Pick<Entry, 'fan' | 'deed' | 'turn' | (typeof TURN_FIELDS)[number]> & { _id: Types.ObjectId }>;
 
 /** The one entry of a fan in a flush. */
 export interface Single extends Attempt {
@@ -33,13 +38,12 @@ export interface Part {
   refused: Promise<Set<number>>;
 }
 
-/** The last turns among entries of one read, by deed. */
-export function lastOf<T extends { fan: string; deed: string; turn: number }>(found: T[]): Map<string, T> {
-  const last = new Map<string, T>();
-  for (const one of found) {
-    const key = `${one.fan}\0${one.deed}`;
-    const known = last.get(key);
-    if (!known || known.turn < one.turn) last.set(key, one);
-  }
-  return last;
+/** Wishes that have no outcome yet. */
+export const open = (one: Waiting): Wish[] => one.wishes.filter((_wish, at) => !one.outcomes[at]);
+
+/** The earliest of so many instants, however many there are (spread into `Math.min`, 130,000 throw). */
+export function earliest(instants: Iterable<number>, first = Infinity): number {
+  let least = first;
+  for (const one of instants) if (one < least) least = one;
+  return least;
 }

@@ -1,4 +1,4 @@
-import type { DeedFacts, Entry, Head, TurnFacts } from './entry.js';
+import type { After, DeedFacts, Entry, Head, TurnFacts } from './entry.js';
 
 /** What somebody asks of the ledger about one deed. */
 export interface Wish extends TurnFacts {
@@ -17,9 +17,20 @@ export interface Wish extends TurnFacts {
 export interface Outcome {
   entry: Entry | null;
   turn: number;
+  /** The fan's head: the entry written here, or one at least as new as the deed's last turn. */
   head: Head;
+  /** The medals held before the entry; those held now where none was written. */
+  before: After['medals'];
   limited: Date | null;
   dropped: boolean;
+}
+
+/** The turn that a wish means behind the last one there is, or null when nothing is to be written. */
+export function nextTurn(wish: Wish, last: number): number | null {
+  const next = last + 1;
+  if (wish.seen !== undefined && wish.seen !== last) return null;
+  const meant = wish.want === 'give' ? next % 2 === 1 : wish.want === 'take' ? next % 2 === 0 : wish.want.turn === next;
+  return meant ? next : null;
 }
 
 /** Whether card, link and epoch of a wish that may give still stand; what takes back is never refused. */

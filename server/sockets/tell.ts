@@ -1,4 +1,4 @@
-import type { News } from '../events.js';
+import type { Award, News } from '../events.js';
 import { LANGUAGES } from '../platform/i18n.js';
 import type { Videos } from '../videos/service.js';
 import type { VillageSocket } from '../village/socket.js';
@@ -18,14 +18,15 @@ export class Tell {
   }
 
   /** Points moved. A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
-  async points({ fan, seq, items, points, medal }: News['points:moved']['moves'][number]): Promise<void> {
+  async points(award: Award): Promise<void> {
+    const { fan, seq, items, points, medals } = award;
     const sockets = this.hearers(fan, 'points:awarded');
     if (sockets.length === 0) return;
-    const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
+    const medal = (items.at(-1)?.delta ?? 0) > 0 ? medals.after['hub'] : undefined;
     for (const lang of LANGUAGES) {
       const theirs = sockets.filter((socket) => claimsOf(socket).lang === lang);
       if (theirs.length === 0) continue;
-      const unlocked = await this.videos.openedBy(fan, deeds, lang).catch(() => []);
+      const unlocked = await this.videos.openedBy(award, lang).catch(() => []);
       for (const socket of theirs) socket.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
     }
   }

@@ -3,15 +3,16 @@ import { stat } from 'node:fs/promises';
 import type { Connection, Model } from 'mongoose';
 import { z } from 'zod';
 import { InputError, VillageError } from '../errors.js';
+import type { Award } from '../events.js';
 import { mayOrganise } from '../fans/service.js';
-import { athletesOf, judge, Lock, type Locks, type Missing } from '../locks/service.js';
+import { athletesOf, judge, Lock, LockIndex, type Locks, type Missing } from '../locks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
+import type { Changes } from '../platform/changes.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
 import type { ByteRange, Files } from '../platform/files.js';
 import { fieldIssues } from '../platform/http.js';
-import type { Deeds } from './needs.js';
 import { videoModel, type VideoRecord } from './video.model.js';
 
 export type { VideoRecord } from './video.model.js';
@@ -25,6 +26,12 @@ export interface VideoState {
 export interface VideoFiles {
   media: string;
   poster: string;
+}
+
+/** The published videos, and which of them an award concerns. */
+interface Published {
+  videos: VideoRecord[];
+  index: LockIndex<VideoRecord>;
 }
 
 const text = z.object({ fr: z.string().trim().min(1), en: z.string().trim().min(1) });
@@ -41,26 +48,29 @@ const Facts = z.object({
 export type VideoFacts = z.input<typeof Facts>;
 
 const MOST_BYTES = 200 * 1_048_576;
-const FRESH_MS = 5000;
+/** How long videos are kept while nothing is said to have changed. */
+const KEPT_MS = 60_000;
 
 /** Exclusive videos: the media are refused by the server itself, at every request. */
 export class Videos {
   private readonly records: Model<VideoRecord>;
-  private readonly known = new Fresh<VideoRecord[]>(FRESH_MS);
+  private readonly known = new Fresh<Published>(KEPT_MS);
 
   constructor(
     connection: Connection,
     private readonly files: Files,
     private readonly locks: Locks,
-    private readonly deeds: Deeds,
+    private readonly changes: Changes,
     private readonly audit: Audit,
     private readonly bus: Bus,
     private readonly clock: Clock,
   ) {
     this.records = videoModel(connection);
-    bus.on('videos:changed', () => {
+    const forget = (): void => {
       this.known.forget();
-    });
+    };
+    bus.on('videos:changed', forget);
+    changes.on('videos', forget);
   }
 
   /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
@@ -77,6 +87,7 @@ export class Videos {
     if (old) await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
     await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
     this.known.forget();
+    await this.changes.mark('videos');
     this.bus.tell('videos:changed', { slug });
     return this.require(slug);
   }
@@ -91,9 +102,17 @@ export class Videos {
     return { file: stored.id, length: stored.length, type };
   }
 
-  /** All published videos, newest first, at most five seconds old. */
-  published(): Promise<VideoRecord[]> {
-    return this.known.get('all', () => this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec());
+  private async load(): Promise<Published> {
+    await this.changes.look();
+    return this.known.get('all', async () => {
+      const videos = await this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>();
+      return { videos, index: new LockIndex(videos) };
+    });
+  }
+
+  /** All published videos, newest first, as fresh as `Changes`. */
+  async published(): Promise<VideoRecord[]> {
+    return (await this.load()).videos;
   }
 
   private async require(slug: string): Promise<VideoRecord> {
@@ -145,17 +164,10 @@ export class Videos {
     return (await this.require(slug)).poster;
   }
 
-  /** Which videos these gained deeds have opened: open now, closed without them. Satisfies `Unlocks` of follows. */
-  async openedBy(fan: string, gained: string[], language: string): Promise<{ slug: string; title: string }[]> {
-    const videos = await this.published();
-    if (videos.length === 0 || gained.length === 0) return [];
-    const facts = await this.locks.facts(
-      fan,
-      videos.map((one) => one.lock),
-    );
-    const before = await this.deeds.before(fan, facts, gained);
-    return videos
-      .filter((one) => judge(one.lock, facts).open && !judge(one.lock, before).open)
-      .map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
+  /** Which videos an award opened. Reads nothing when no lock names who was gained or a medal that moved. Satisfies `Unlocks` of follows. */
+  async openedBy(award: Award, language: string): Promise<{ slug: string; title: string }[]> {
+    const touched = (await this.load()).index.touched(award);
+    const opened = touched.length > 0 ? await this.locks.opened(award, touched) : [];
+    return opened.map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
   }
 }

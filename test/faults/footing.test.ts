@@ -125,7 +125,9 @@ describe('a socket', function () {
         expect(refused, `${scope} sends ${event}`).to.equal(!(needed as readonly string[]).includes(scope));
         if (event === 'chat:leave') await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
       }
-      world.context.bus.tell('points:moved', { moves: [{ fan: reader._id, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1, medal: null }] });
+      world.context.bus.tell('points:moved', {
+        moves: [{ fan: reader._id, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1, medals: { before: {}, after: {} } }],
+      });
       world.context.bus.tell('follows:progress', { fan: reader._id, network: 'x', done: 1, total: 2, awarded: 0 });
       await world.context.chats.say(host, 'room', 'hello', `client-hello-${scope}`);
       for (const state of ['paused', 'live'] as const) await world.context.chats.setState(host, 'room', state);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Wish } from '../../server/points/service.js';
 import { until } from '../support/until.js';
-import { startWorld, type World } from '../support/world.js';
+import { HOUR, startWorld, type World } from '../support/world.js';
 
 describe('boards', () => {
   let world: World;
@@ -92,6 +92,51 @@ describe('boards', () => {
     await healing;
     await world.settle();
     expect((await ranks()).items.find((one) => one.fan === 'dan')?.points).to.equal(2);
+  });
+
+  it('leave nothing behind in Redis of a rebuild that was killed midway, whether they had been lost or were whole', async () => {
+    const { points, redis } = world.context;
+    const { scores } = points as unknown as { scores: { all(): AsyncIterable<unknown> } };
+    /** Keys of boards that no board names as its own. */
+    const orphans = async (): Promise<string[]> => {
+      const keys = await redis.commands.keys(`${redis.prefix}{board:*`);
+      const named = keys
+        .filter((key) => key.endsWith('}'))
+        .map(async (key) => {
+          const gen = String(await redis.commands.hget(key, 'gen'));
+          return [key, `${key}:z:${gen}`, `${key}:g:${gen}`];
+        });
+      const own = new Set((await Promise.all(named)).flat());
+      return keys.filter((key) => !own.has(key));
+    };
+    for (const lost of [true, false]) {
+      if (lost) await redis.commands.flushall();
+      const all = scores.all.bind(scores);
+      let read = 0;
+      Object.assign(scores, {
+        all: async function* () {
+          for await (const score of all()) {
+            yield score;
+            read += 1;
+          }
+          // Killed here: nothing after this is ever done, and its lease is not given back.
+          await new Promise(() => undefined);
+        },
+      });
+      void points.rebuild();
+      await until(() => read > 0);
+      Reflect.deleteProperty(scores, 'all');
+      await points.record(give(people[3]?.id ?? '', `killed-${lost}`));
+      await world.settle();
+      expect((await orphans()).length, 'half made').to.be.greaterThan(0);
+      expect(await points.heal(), 'while the lease of the dead one runs').to.deep.equal([]);
+      world.clock.advance(HOUR);
+      await points.heal();
+      await points.heal();
+      world.clock.advance(-HOUR);
+      expect(await orphans()).to.deep.equal([]);
+      expect((await ranks()).items.map(({ fan }) => fan)).to.include('dan');
+    }
   });
 
   it('drop somebody who becomes staff, and take them back', async () => {

@@ -286,7 +286,7 @@ describe('the ledger', () => {
     await world.context.connection.collection('scores').deleteOne({ _id: who as never });
     await world.context.connection
       .collection('beats')
-      .insertOne({ _id: 'dead' as never, settledTo: new Date(Date.now() - HOUR / 60), beat: new Date(Date.now() - HOUR) });
+      .insertOne({ _id: 'dead' as never, settledTo: new Date(Date.now() - HOUR / 60), beat: new Date(Date.now() - 2 * HOUR) });
     expect(await world.context.points.sweep()).to.be.greaterThan(0);
     const score = await world.context.connection.collection<{ _id: string; after: { points: number } }>('scores').findOne({ _id: who });
     expect(score?.after.points).to.equal(1);

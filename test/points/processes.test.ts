@@ -1,0 +1,160 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import mongoose from 'mongoose';
+import { pino } from 'pino';
+import { readConfig } from '../../server/config.js';
+import { createContext, type Context } from '../../server/context.js';
+import type { Wish } from '../../server/points/service.js';
+import { startWorld, type World } from '../support/world.js';
+
+const wish = (fan: string, account: string, want: Wish['want'], more: Partial<Wish> = {}): Wish => ({
+  fan,
+  deed: `follow:x:${account}`,
+  want,
+  facts: { account, athlete: `athlete-${account}`, disciplines: ['fencing'] },
+  cause: want === 'take' ? 'undo' : 'hub_click',
+  card: 'x@1:hub',
+  link: null,
+  evidence: null,
+  askedAt: new Date(),
+  ...more,
+});
+
+/** Each remembers heads of its own: what the one remembers, the other may have made old. */
+describe('two processes over one ledger', () => {
+  let world: World;
+  let here: Context;
+  let there: Context;
+  let ids = 0;
+  const fan = (): string => `fan-${(ids += 1)}-${Math.random().toString(36).slice(2)}`;
+
+  before(async () => {
+    world = await startWorld({ card: 'hub' });
+    here = world.context;
+    there = await createContext(readConfig(world.env), 'there', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+  });
+  after(async () => {
+    await there.close();
+    await world.close();
+  });
+
+  it('answer a repeat, a refusal and a limit with the points there are now, not with those one of them remembers', async () => {
+    const who = fan();
+    for (let round = 0; round < 3; round += 1) {
+      await here.points.record(wish(who, '9', 'give'));
+      await here.points.record(wish(who, '9', 'take'));
+    }
+    await here.points.record(wish(who, '1', 'give'));
+    for (const account of ['2', '3']) await there.points.record(wish(who, account, 'give'));
+    const again = await here.points.record(wish(who, '1', 'give'));
+    expect([again.entry, again.turn, again.head.after.points]).to.deep.equal([null, 1, 3]);
+    await there.points.record(wish(who, '4', 'give'));
+    const late = await here.points.record(wish(who, '1', 'give', { seen: 0 }));
+    expect([late.entry, late.head.after.points]).to.deep.equal([null, 4]);
+    await there.points.record(wish(who, '5', 'give'));
+    const dropped = await here.points.record(wish(who, '6', 'give', { stands: () => Promise.resolve(false) }));
+    expect([dropped.dropped, dropped.head.after.points]).to.deep.equal([true, 5]);
+    await there.points.record(wish(who, '7', 'give'));
+    const limited = await here.points.record(wish(who, '9', 'give'));
+    expect([limited.limited !== null, limited.head.after.points]).to.deep.equal([true, 6]);
+    await there.points.record(wish(who, '8', 'give'));
+    const many = await here.points.recordMany(who, [wish(who, '1', 'give'), wish(who, '2', 'give')]);
+    expect(many.map((one) => [one.entry, one.head.after.points])).to.deep.equal([
+      [null, 7],
+      [null, 7],
+    ]);
+  });
+
+  it('take back what the other gave, also to a fan of whom this one remembers that they have nothing', async () => {
+    const who = fan();
+    expect((await here.points.record(wish(who, '1', 'take'))).entry).to.equal(null);
+    await there.points.record(wish(who, '1', 'give'));
+    const undone = await here.points.record(wish(who, '1', 'take'));
+    expect([undone.entry?.delta, undone.turn, undone.head.after.points]).to.deep.equal([-1, 2, 0]);
+  });
+
+  it('decide behind a head at least as new as every turn they read, when the other writes between their reads', async () => {
+    const who = fan();
+    await here.points.record(wish(who, '1', 'give'));
+    const { collection } = here.connection.model('Entry');
+    const find = collection.find.bind(collection) as unknown as (filter: object, options: object) => { toArray(): Promise<unknown[]> };
+    let cut = 0;
+    Object.assign(collection, {
+      find: (filter: { deed?: unknown }, options: object) => {
+        const cursor = find(filter, options);
+        if (filter.deed === undefined || cut > 0) return cursor;
+        cut += 1;
+        const toArray = async (): Promise<unknown[]> => {
+          for (const account of ['2', '3']) await there.points.record(wish(who, account, 'give'));
+          return find(filter, options).toArray();
+        };
+        return { toArray };
+      },
+    });
+    const outcome = await here.points.record(wish(who, '3', 'give')).finally(() => Reflect.deleteProperty(collection, 'find'));
+    expect([cut, outcome.entry, outcome.turn, outcome.head.seq, outcome.head.after.points]).to.deep.equal([1, null, 1, 3, 3]);
+  });
+
+  it('know an insert of theirs that nobody acknowledged, also when the other has taken the deed back since', async () => {
+    const who = fan();
+    const { db } = here.connection;
+    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+    let inserts = 0;
+    Object.assign(db as object, {
+      command: async (what: { insert?: string }): Promise<unknown> => {
+        if (what.insert !== 'entries' || inserts > 0) return command(what);
+        inserts += 1;
+        await command(what);
+        await there.points.record(wish(who, '1', 'take'));
+        throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
+      },
+    });
+    const outcome = await here.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+    expect([outcome.entry?.turn, outcome.turn]).to.deep.equal([1, 1]);
+    expect((await here.points.head(who)).after.points).to.equal(0);
+    expect(await here.connection.collection('entries').countDocuments({ fan: who })).to.equal(2);
+  });
+
+  it('answer, in any order of acts here and there, each with the very state that a plain model has', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            account: fc.integer({ min: 1, max: 3 }),
+            want: fc.constantFrom('give' as const, 'take' as const),
+            at: fc.constantFrom('here' as const, 'there' as const),
+            seen: fc.constantFrom('right' as const, 'none' as const, 'old' as const),
+          }),
+          { minLength: 2, maxLength: 14 },
+        ),
+        async (acts) => {
+          const who = fan();
+          const turns = new Map<string, number>();
+          let seq = 0;
+          for (const act of acts) {
+            const account = String(act.account);
+            const turn = turns.get(account) ?? 0;
+            const old = act.seen === 'old' && turn > 0;
+            const more = act.seen === 'none' ? {} : { seen: old ? turn - 1 : turn };
+            const outcome = await (act.at === 'here' ? here : there).points.record(wish(who, account, act.want, more));
+            // Three gives of one deed a day.
+            const moves = !old && (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1);
+            if (moves) {
+              turns.set(account, turn + 1);
+              seq += 1;
+            }
+            const points = [...turns.values()].filter((one) => one % 2 === 1).length;
+            expect([outcome.entry !== null, outcome.turn, outcome.head.seq, outcome.head.after.points]).to.deep.equal([
+              moves,
+              turns.get(account) ?? 0,
+              seq,
+              points,
+            ]);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+    expect((await here.points.verify()).bad).to.equal(null);
+  });
+});

@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { Boards, Move } from '../../server/points/boards.js';
+import { chain, headOf, NO_HEAD, type Entry, type Head } from '../../server/points/entry.js';
+import type { Heads } from '../../server/points/heads.js';
+import { Projector } from '../../server/points/projector.js';
+import type { ScoreRecord, Scores } from '../../server/points/scores.js';
+import { until } from '../support/until.js';
+
+const rule = { version: 1, hub: [1, 2, 3] as const, discipline: [1, 2, 3] as const, from: '' };
+
+/** So many fans wait for stores that this test ends and brings back: by the million no real ones are filled here. */
+describe('moves that wait for their stores', () => {
+  const written: string[][] = [];
+  const placed: string[][] = [];
+  let scoresAway: (part: number) => boolean = () => false;
+  let boardsAway = false;
+  let tries = 0;
+
+  const projector = (heads = new Map<string, Head>()): Projector =>
+    new Projector(
+      {
+        write: (list: ScoreRecord[]) => {
+          if (scoresAway(written.length)) return Promise.reject(new Error('away'));
+          written.push(list.map((one) => `${one._id}@${one.seq}`));
+          return Promise.resolve();
+        },
+        restand: () => Promise.resolve(),
+        of: () => Promise.resolve(new Map()),
+      } as unknown as Scores,
+      {
+        move: (board: string, moves: Move[]) => {
+          tries += 1;
+          if (boardsAway) return Promise.reject(new Error('away'));
+          if (board === 'hub') placed.push(moves.map((one) => `${one.fan}@${one.seq}`));
+          return Promise.resolve([]);
+        },
+      } as unknown as Boards,
+      { fresh: (fans: string[]) => Promise.resolve(new Map(fans.map((fan) => [fan, heads.get(fan) ?? NO_HEAD]))) } as unknown as Heads,
+      {
+        of: (fans) => Promise.resolve(new Map(fans.map((fan) => [fan, { rankable: true, name: fan, country: '', revision: 1 }]))),
+        changedSince: () => Promise.resolve({ fans: [], to: 0 }),
+      },
+      { now: () => new Date(2_000_000_000_000) },
+      pino({ level: 'silent' }),
+    );
+  const entry = (fan: string, head = NO_HEAD, at = 1_900_000_000_000): Entry => {
+    const when = new Date(at);
+    const facts = { account: '1', athlete: 'a', disciplines: ['judo'], season: '2030', earnedAt: when };
+    const how = { cause: 'hub_click' as const, card: 'x@1:hub', link: null, evidence: null, askedAt: when };
+    return chain(head, fan, `follow:x:${head.seq}`, 1, facts, how, { at: when, floor: 0, zone: 'Europe/Paris', rule, rules: new Map([[1, rule]]) });
+  };
+
+  beforeEach(() => {
+    written.length = placed.length = tries = 0;
+    boardsAway = false;
+    scoresAway = () => false;
+  });
+
+  it('are all written when there are 130,000 of them, in parts, and how far all is settled can be told meanwhile', async () => {
+    const one = projector();
+    const first = entry('fan-0');
+    const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}`, at: new Date(1_900_000_000_000 + n) }));
+    one.written(list.slice(1));
+    one.written(list.slice(0, 1));
+    one.unsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+    expect(one.settledTo).to.equal(1_899_000_000_000);
+    await one.idle();
+    expect(one.clear).to.equal(true);
+    expect(one.settledTo).to.equal(2_000_000_000_000);
+    expect(new Set(placed.flat()).size).to.equal(130_000);
+    expect(Math.max(...written.map((part) => part.length))).to.be.at.most(1000);
+  });
+
+  it('are tried a part at a time while the boards are away, and their scores, written once, are not written again', async () => {
+    const one = projector();
+    boardsAway = true;
+    const first = entry('fan-0');
+    one.written(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
+    await until(() => tries >= 6);
+    // A score that comes meanwhile does not wait for the boards.
+    one.written([entry('late')]);
+    await until(() => written.flat().includes('late@1'));
+    expect(one.settledTo).to.equal(1_900_000_000_000);
+    // Two boards a try, of the hub and of the one discipline, and one part a try.
+    expect(tries % 2).to.equal(0);
+    boardsAway = false;
+    await one.idle();
+    expect(written.flat()).to.have.length(5001);
+    expect(new Set(placed.flat()).size).to.equal(5001);
+  });
+
+  it('go on where they were when the scores went away in the middle, with what is newest of a fan', async () => {
+    const one = projector();
+    scoresAway = (part) => part === 2;
+    const first = entry('fan-0');
+    one.written(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
+    await until(() => written.length === 2);
+    const second = entry('fan-4999', headOf(first));
+    one.written([second]);
+    // An older one that is heard late changes nothing.
+    one.written([{ ...first, fan: 'fan-4999' }]);
+    scoresAway = () => false;
+    await one.idle();
+    expect(written.flat()).to.have.length(5000);
+    expect(written.flat()).to.include('fan-4999@2').and.not.include('fan-4999@1');
+    expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal(['fan-4999@2']);
+  });
+});
