@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { readFileSync, readdirSync } from 'node:fs';
+import mongoose from 'mongoose';
 import { join } from 'node:path';
 import { ConfigError, readConfig } from '../../server/config.js';
 import { ERRORS } from '../../server/errors.js';
@@ -293,7 +294,7 @@ describe('the doors of the hub', () => {
     const { records } = world.context.athletes as unknown as { records: { findOne: () => unknown } };
     const real = records.findOne.bind(records);
     records.findOne = () => {
-      throw Object.assign(new Error('away'), { name: 'MongoServerSelectionError' });
+      throw new mongoose.mongo.MongoNetworkError('away');
     };
     const answer = await world.api('/athletes/athlete12');
     records.findOne = real;
