@@ -307,7 +307,7 @@ describe('live chat', () => {
 describe('chat limits', () => {
   let world: World;
   before(async () => {
-    world = await startWorld({ limitScale: 1 });
+    world = await startWorld({ limitScale: 1, sockets: true });
     await world.athletes();
     await world.room('r');
   });
@@ -323,14 +323,25 @@ describe('chat limits', () => {
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
   });
 
-  it('are not used up by repeats of what was said, on the page, by the API or by a socket', async () => {
+  it('are not used up by repeats of what was said, by the API, a socket or a form', async () => {
     const { token, fan } = await world.fan('patient');
     const first = await say(token, 'client-again-0001');
     const again = await Promise.all(Array.from({ length: 20 }, () => say(token, 'client-again-0001')));
     expect(again.map((one) => one.status)).to.deep.equal(again.map(() => 201));
     expect(new Set(again.map((one) => JSON.stringify(one.body['item'])))).to.deep.equal(new Set([JSON.stringify(first.body['item'])]));
-    const left = await world.context.redis.commands.get(`${world.context.redis.prefix}limit:say:${fan._id}`);
-    expect(Number(left ?? 1)).to.equal(1);
+    const socket = world.socket(token);
+    const message = { chat: 'r', text: 'go', clientId: 'client-again-0001' };
+    for (let n = 0; n < 7; n += 1)
+      expect(await socket.timeout(5000).emitWithAck('chat:say', message)).to.have.nested.property(
+        'data.item.n',
+        (first.body as unknown as { item: ChatItem }).item.n,
+      );
+    expect(Number((await world.context.redis.commands.get(`${world.context.redis.prefix}limit:say:${fan._id}`)) ?? 1)).to.equal(1);
+    const browser = world.browser();
+    await browser.welcome((await browser.signIn('x', 'fan4')).text, {});
+    const form = browser.form((await browser.go('/en/chats/r')).text, '/chats/r/say');
+    form.set('text', 'by form');
+    for (let n = 0; n < 7; n += 1) expect((await browser.post('/en/chats/r/say', form)).status).to.equal(200);
   });
 
   it('hold for who says everything twice, and for who repeats one thing without an end', async () => {

@@ -50,8 +50,8 @@ describe('the state of a chat', function () {
     const { db } = context.connection;
     if (!db) throw new Error('no store');
     const command = db.command.bind(db);
-    db.command = ((one: Record<string, unknown>, ...rest: []) =>
-      one['insert'] === 'chat_items' ? Promise.reject(new Error('ended here')) : command(one, ...rest)) as typeof db.command;
+    db.command = (one: Record<string, unknown>, ...rest: []) =>
+      one['insert'] === 'chat_items' ? Promise.reject(new Error('ended here')) : command(one, ...rest);
     return () => {
       db.command = command;
     };
@@ -136,8 +136,8 @@ describe('the state of a chat', function () {
     await other.chats.setState(ORGANISER, slug, 'paused');
     // The room learns that there is something it has not seen …
     await until(() => lasts.some((last) => last >= 1));
-    const answer = await socket.timeout(5000).emitWithAck('chat:join', { chat: slug, after: 0 });
-    expect('data' in answer && [answer.data.state, answer.data.items.map((item: ChatItem) => item.text)]).to.deep.equal(['paused', ['paused']]);
+    const answer = (await socket.timeout(5000).emitWithAck('chat:join', { chat: slug, after: 0 })) as { data: { state: string; items: ChatItem[] } };
+    expect([answer.data.state, answer.data.items.map((item) => item.text)]).to.deep.equal(['paused', ['paused']]);
     // … and takes nothing that is said too late.
     expect(await fail(world.context.chats.say(ANYBODY, slug, 'too late', id()))).to.equal('chat_closed');
     await other.chats.setState(ORGANISER, slug, 'live');
@@ -179,11 +179,11 @@ describe('a store that hangs', function () {
     const gate = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    db.command = (async (one: Record<string, unknown>, ...rest: []) => {
+    db.command = async (one: Record<string, unknown>, ...rest: []) => {
       const answer = await command(one, ...rest);
       if (one['insert'] === 'chat_items') await gate;
       return answer;
-    }) as typeof db.command;
+    };
     // Both the one on its way and the one that waits behind it.
     const hanging = say('taken');
     await until(async () => (await world.context.connection.collection('chat_items').countDocuments({ text: 'taken' })) === 1);
