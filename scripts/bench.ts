@@ -202,7 +202,7 @@ try {
   await hub.context.close();
   await hub.sandbox.close();
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  if (!stopped.signal.aborted) process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
 }
 await stop();

@@ -12,5 +12,5 @@ export function takeLock(name: string): Promise<Lock | null>;
 /** What the holder of a lock tells, as it changes; ends when the holder is gone. */
 export function watchLock(name: string): AsyncGenerator<unknown, void, undefined>;
 
-/** Takes a lock as soon as nobody has it; `waiting` hears once when somebody does. */
+/** Takes a lock as soon as nobody has it; `waiting` hears when that takes more than a moment. */
 export function lockAlone(name: string, waiting: () => void): Promise<Lock>;

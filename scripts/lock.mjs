@@ -45,21 +45,29 @@ export function takeLock(name) {
 /** What the holder of a lock tells, as it changes; ends when the holder is gone. */
 export async function* watchLock(name) {
   const socket = connect({ path: name });
-  socket.on('error', () => undefined);
   try {
     for await (const line of createInterface({ input: socket })) yield JSON.parse(line);
+  } catch {
+    // It went before it could say anything, or in the middle of a word.
   } finally {
     socket.destroy();
   }
 }
 
-/** Takes a lock as soon as nobody has it; `waiting` hears once when somebody does. */
+/** How long a lock is waited for before that is told, in ms: most are held for a moment. */
+const MOMENT_MS = 1000;
+
+/** Takes a lock as soon as nobody has it; `waiting` hears when that takes more than a moment. */
 export async function lockAlone(name, waiting) {
-  for (let tries = 0; ; tries += 1) {
-    const lock = await takeLock(name);
-    if (lock) return lock;
-    if (tries === 0) waiting();
-    // Only the end of this is of interest.
-    for await (const _words of watchLock(name));
+  const timer = setTimeout(waiting, MOMENT_MS);
+  try {
+    for (;;) {
+      const lock = await takeLock(name);
+      if (lock) return lock;
+      // Only the end of this is of interest.
+      for await (const _words of watchLock(name));
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -49,6 +49,10 @@ function tell(state: Holder['state']): void {
   lock?.tell(me);
 }
 
+function forget(...files: string[]): void {
+  for (const file of files) rmSync(join(dir, file), { force: true });
+}
+
 function writeRun(): void {
   if (run) writeWhole(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
 }
@@ -130,8 +134,6 @@ async function takeDataDir(url: string): Promise<void> {
     return 'wait';
   });
   mkdirSync(join(dir, 'logs'), { recursive: true });
-  // What they told ended with who wrote them.
-  for (const file of ['run.json', 'stores.json']) rmSync(join(dir, file), { force: true });
   const left = await endLeftOver(dir);
   if (left.length > 0) say(`ended what an earlier start had left running (process ${left.join(', ')}).`);
 }
@@ -147,8 +149,11 @@ async function portsAreFree(port: number, sandboxPort: number): Promise<void> {
   }
 }
 
-async function stop(): Promise<void> {
-  if (stopping()) return;
+let ending: Promise<void> | null = null;
+/** Stops everything in order, once. */
+const stop = (): Promise<void> => (ending ??= stopAll());
+
+async function stopAll(): Promise<void> {
   stopped.abort();
   if (!lock) return;
   tell('stopping');
@@ -157,8 +162,7 @@ async function stop(): Promise<void> {
   // What was being started is one of the services now, or has ended.
   await storesAtWork.catch(() => undefined);
   await Promise.all(services.map((one) => one.stop()));
-  rmSync(join(dir, 'run.json'), { force: true });
-  rmSync(join(dir, 'stores.json'), { force: true });
+  if (run || services.length > 0) forget('run.json', 'stores.json');
   await lock.release();
 }
 
@@ -171,6 +175,8 @@ async function demo(port: number, sandboxPort: number, publicUrl: string): Promi
   });
   storesAtWork = starting;
   const { mongodb, redis } = await starting;
+  // What an earlier run told is over; only who has the stores open may say so.
+  forget('run.json');
   writeStores();
   storesAtWork = keepStores(dir, { mongodb, redis }, { say, signal: stopped.signal, replaced: replaceStore });
   say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
@@ -272,9 +278,10 @@ try {
   await portsAreFree(port, ports.sandboxPort);
   await (config ? live(config) : demo(port, ports.sandboxPort, publicUrl));
 } catch (error) {
-  const lines = error instanceof ConfigError ? error.problems : (error instanceof Error ? error.message : String(error)).split('\n');
+  // What fails because everything is being stopped is no news.
+  const lines = stopping() ? [] : error instanceof ConfigError ? error.problems : (error instanceof Error ? error.message : String(error)).split('\n');
   for (const line of lines) process.stderr.write(`village: ${line}\n`);
-  if (!(error instanceof Plain) && !(error instanceof ConfigError) && process.env['DEBUG']) console.error(error);
+  if (lines.length > 0 && !(error instanceof Plain) && !(error instanceof ConfigError) && process.env['DEBUG']) console.error(error);
   await stop();
-  process.exit(1);
+  process.exit(lines.length > 0 ? 1 : 0);
 }

@@ -92,7 +92,7 @@ try {
   await stop();
   process.stdout.write(`${counts.passes} passed, ${counts.failures} failed\n`);
 } catch (error) {
-  process.stderr.write(`village: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (!stopped.signal.aborted) process.stderr.write(`village: ${error instanceof Error ? error.message : String(error)}\n`);
   await stop();
 }
 process.exit(code);

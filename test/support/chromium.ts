@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium, type Browser } from 'playwright-core';
+import { lockAlone, lockName } from '../../scripts/lock.mjs';
 import { root } from '../../scripts/root.js';
+import { spawnTied } from '../../scripts/tie.mjs';
 
 const ran = promisify(execFile);
 
@@ -48,24 +51,34 @@ export async function testBrowser(env: NodeJS.ProcessEnv = process.env): Promise
   return { kind: 'carried', program, args: QUIET, env: { ...libraries, FONTCONFIG_FILE: join(folder, 'fonts.conf') } };
 }
 
-/** Unpacks aside and swaps in, so that a run that was cut, or one beside it, never leaves half a browser. */
+/** Unpacks aside and swaps in, one process at a time, so that a run that was cut never leaves half a browser. */
 async function unpacked(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8')) as { version: string };
-  const folder = join(root, '.services', `browser-${version}`);
+  const services = join(root, '.services');
+  const folder = join(services, `browser-${version}`);
   if (existsSync(folder)) return folder;
-  const aside = `${folder}.new-${process.pid}`;
-  mkdirSync(aside, { recursive: true });
-  // The package unpacks into the temporary folder, and its libraries only where it believes to be on the machines it was made for.
-  const env = { ...process.env, TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x', NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
-  await ran(process.execPath, ['--input-type=module', '-e', "await (await import('@sparticuz/chromium')).default.executablePath()"], { cwd: root, env });
-  writeFileSync(join(aside, 'fonts.conf'), `<fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir></fontconfig>\n`);
+  mkdirSync(services, { recursive: true });
+  const lock = await lockAlone(lockName('browser', services), () => undefined);
   try {
-    renameSync(aside, folder);
-  } catch (error) {
+    if (existsSync(folder)) return folder;
+    const aside = join(services, 'browser.new');
     rmSync(aside, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error;
+    mkdirSync(aside);
+    // The package unpacks into the temporary folder, and its libraries only where it believes to be on the machines it was made for.
+    const env = { ...process.env, TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x', NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
+    const code = "await (await import('@sparticuz/chromium')).default.executablePath()";
+    const child = spawnTied(process.execPath, ['--input-type=module', '-e', code], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const [status] = (await once(child, 'exit')) as [number | null];
+    if (status !== 0) throw new Error('the carried browser could not be unpacked (see above).');
+    writeFileSync(
+      join(aside, 'fonts.conf'),
+      `<fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir></fontconfig>\n`,
+    );
+    renameSync(aside, folder);
+    return folder;
+  } finally {
+    await lock.release();
   }
-  return folder;
 }
 
 /** Starts it; it ends with this process, because it hangs on a pipe of it. */

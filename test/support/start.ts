@@ -40,8 +40,13 @@ export const run = (args: string[], env: NodeJS.ProcessEnv = plainEnv()): Promis
 
 /** A hub as `npm start` runs it, on a folder and ports of its own. */
 export class StartedHub {
-  readonly dir = mkdtempSync(join(tmpdir(), 'village-start-'));
-  env: NodeJS.ProcessEnv = {};
+  readonly dir: string;
+  env: NodeJS.ProcessEnv;
+  /** `like`: a second start on the folder and the ports of this one. */
+  constructor(like?: StartedHub) {
+    this.dir = like?.dir ?? mkdtempSync(join(tmpdir(), 'village-start-'));
+    this.env = like?.env ?? {};
+  }
   private now: ReturnType<typeof start> | null = null;
 
   /** Nine ports below each other are free for the sandbox when the first of them was taken from high up. */
@@ -51,12 +56,13 @@ export class StartedHub {
     return this;
   }
 
-  /** Starts it and waits until it says that it is open. */
-  async start(): Promise<this> {
+  /** Starts it and waits until it says that it is open; `hear` is told all that it has said, as it says more. */
+  async start(hear: (out: string) => void = () => undefined): Promise<this> {
     const now = start(['scripts/run.mjs', 'start'], this.env);
     this.now = now;
     await new Promise<void>((resolve, reject) => {
       now.child.stdout?.on('data', () => {
+        hear(now.ran.out);
         if (now.ran.out.includes('Village is open')) resolve();
       });
       void now.ended.then(({ out, errors }) => {
