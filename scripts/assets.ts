@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
 import { bundle } from 'lightningcss';
 import { root } from './root.js';
@@ -15,9 +16,22 @@ function keep(name: string, extension: string, content: Buffer): string {
   return `/assets/${file}`;
 }
 
+/** What is text, and so worth compressing; fonts and pictures are compressed by themselves. */
+const TEXT = /\.(css|js|svg|txt|webmanifest)$/;
+
+/** Lays each text beside itself as brotli and gzip, as small as they get: it is read for a year and written once. */
+function compress(): void {
+  for (const name of readdirSync(out).filter((file) => TEXT.test(file))) {
+    const content = readFileSync(join(out, name));
+    const size = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+    writeFileSync(join(out, `${name}.br`), brotliCompressSync(content, { params: size }));
+    writeFileSync(join(out, `${name}.gz`), gzipSync(content, { level: 9 }));
+  }
+}
+
 /**
  * Builds what browsers fetch: one stylesheet, one module a room, two font files, each named after its content so that it may be
- * cached for ever. Writes `manifest.json` ({logical name: path}) beside them.
+ * cached for ever, and texts beside it compressed. Writes `manifest.json` ({logical name: path}) beside them.
  */
 export async function buildAssets(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
@@ -66,5 +80,6 @@ export async function buildAssets(): Promise<void> {
     }
   }
   cpSync(join(root, 'node_modules', '@fontsource', 'barlow-condensed', 'LICENSE'), join(out, 'display-font-licence.txt'));
+  compress();
   writeFileSync(join(out, 'manifest.json'), JSON.stringify(manifest, null, 1));
 }

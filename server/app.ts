@@ -1,4 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
+import staticGzip from 'express-static-gzip';
 import { join } from 'node:path';
 import { athleteApi, athletePage } from './pages/athlete.js';
 import { aboutPages } from './pages/about.js';
@@ -14,6 +15,7 @@ import { followsApi, followsPages } from './follows/routes.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
 import { within } from './platform/clock.js';
+import { sendPage } from './platform/compress.js';
 import { Fresh } from './platform/fresh.js';
 import { bearer, FormTokens, headers, sameOrigin } from './platform/guard.js';
 import { ApiDoors, PageDoors, type DoorParts } from './platform/doors.js';
@@ -144,6 +146,8 @@ function errors(context: Context): ErrorRequestHandler {
     if (error.status === 503 || error.status === 429) res.set('Retry-After', String(error.params['seconds'] ?? 2));
     if (error.id === 'bad_range') res.set('Content-Range', `bytes */${String(error.params['length'])}`);
     if (error.id === 'bad_token') res.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+    // What was about to be sent instead may have said how it is packed.
+    res.removeHeader('Content-Encoding');
     res.set('Cache-Control', 'no-store').status(error.status);
     const params = {
       ...error.params,
@@ -247,12 +251,12 @@ export function createApp(context: Context): Express {
   Object.assign(app.request, {
     async page(this: Request, template: string, facts: PageFacts, model: object) {
       const around = await frame(this, facts);
-      if (facts.status !== undefined) this.res?.status(facts.status);
-      if (this.reader) this.res?.set('Cache-Control', 'no-store');
-      this.res
-        ?.set('Content-Language', this.lang)
-        .type('html')
-        .send(views.page(template, around, model));
+      const { res } = this;
+      if (!res) return;
+      if (facts.status !== undefined) res.status(facts.status);
+      if (this.reader) res.set('Cache-Control', 'no-store');
+      res.set('Content-Language', this.lang).type('html');
+      sendPage(this, res, views.page(template, around, model));
     },
   });
 
@@ -267,10 +271,9 @@ export function createApp(context: Context): Express {
     next();
   });
   app.use(headers(config.publicUrl, origins));
-  const machine = new PageDoors('', parts);
-  health(context, machine);
-  app.use(machine.router);
-  app.use('/assets', express.static(join(root, 'build', 'assets'), { immutable: true, maxAge: '1y', index: false, dotfiles: 'ignore', fallthrough: false }));
+  health(context, new PageDoors('', parts, app));
+  const files = { immutable: true, maxAge: '1y', dotfiles: 'ignore', fallthrough: false } as const;
+  app.use('/assets', staticGzip(join(root, 'build', 'assets'), { enableBrotli: true, orderPreference: ['br', 'gz'], index: false, serveStatic: files }));
   // Another host name is sent to the one that cookies and callbacks are made for.
   const { host } = new URL(config.publicUrl);
   app.use((req, res, next) => {

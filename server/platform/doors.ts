@@ -87,11 +87,11 @@ export interface DoorParts {
  * A door without a rule throws where it is made, which is when the hub starts.
  */
 abstract class Doors<R extends ApiRule | PageRule> {
-  readonly router: Router = express.Router();
-
+  /** @param base what the router is mounted at @param router another one than its own, where a few doors are not worth one */
   constructor(
     readonly base: string,
     private readonly parts: DoorParts,
+    readonly router: Router = express.Router(),
   ) {}
 
   protected abstract describe(method: Method, path: string, rule: R): Door;

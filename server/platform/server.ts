@@ -12,6 +12,21 @@ const PATIENCE = {
 };
 
 /**
+ * A request may name its whole address (RFC 9112, 3.2.2): then that address's host is the one that was meant, whatever `Host` says, and
+ * everybody after this finds a path, as always. `*` names the server as a whole, which is answered for by its root.
+ */
+function toOriginForm(req: IncomingMessage): void {
+  if (!req.url || req.url.startsWith('/')) return;
+  if (!URL.canParse(req.url)) {
+    req.url = '/';
+    return;
+  }
+  const { host, pathname, search } = new URL(req.url);
+  req.headers.host = host;
+  req.url = `${pathname}${search}`;
+}
+
+/**
  * An HTTP server, and the way to give it its express app. Express hands each request and each answer the app's prototype with
  * `Object.setPrototypeOf`; V8 then gives each of them a shape of its own, optimises nothing that touches them, and keeps them all until its
  * next large collection. Here they are born with that prototype, and express finds nothing to change: bare express answered three
@@ -28,7 +43,10 @@ export function createAppServer(): { server: Server; serve(app: Express): void }
       Object.setPrototypeOf(Outgoing.prototype, app.response);
       app.request = Incoming.prototype as Request;
       app.response = Outgoing.prototype as unknown as Response;
-      server.on('request', app);
+      server.on('request', (req, res) => {
+        toOriginForm(req);
+        app(req as Request, res as Response);
+      });
     },
   };
 }

@@ -45,6 +45,7 @@ const HELPERS = [
   'ne',
   'gt',
   'url',
+  'uri',
   'asset',
   'csrf',
   'countryOf',
@@ -68,6 +69,8 @@ function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record
   engine.registerHelper('ne', (a: unknown, b: unknown) => a !== b);
   engine.registerHelper('gt', (a: number, b: number) => a > b);
   engine.registerHelper('url', (path: string, options: Options) => `/${rootOf(options).lang}${path}`);
+  // A text inside the query of an address.
+  engine.registerHelper('uri', (value: string) => encodeURIComponent(value));
   engine.registerHelper('asset', (name: string) => assets[name] ?? '');
   engine.registerHelper(
     'csrf',
