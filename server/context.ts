@@ -115,7 +115,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const audit = new Audit(connection, clock);
   const leases = new Leases(connection, clock);
   const limits = new Limits(redis, overrides.limitScale);
-  const jobs = new Jobs(connection, redis, clock, log);
+  const jobs = new Jobs(connection, bus, audit, metrics, clock, log);
   const sessions = new SessionStore(connection, redis, clock);
   const vault = new TokenVault(config.tokenKeys);
   const words = new Words(join(root, 'views', 'words'), config.timezone);
@@ -202,6 +202,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
       await ensureIndexes(connection);
       await cards.seed();
       await points.rules.seed();
+      await fans.identities.release();
     },
     close: async () => {
       // Jobs award points: they end first.

@@ -12,6 +12,8 @@ export interface News {
   'points:moved': { moves: { fan: string; seq: number; items: { deed: string; athlete: string; delta: number }[]; points: number; medal: string | null }[] };
   /** A long asking of a network went on. */
   'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
+  /** A job of this kind was added. */
+  'jobs:added': { kind: string };
   /** Items were added to a chat. */
   'chat:items': { chat: string; event: string; items: unknown[] };
   /** A video was published or changed. */

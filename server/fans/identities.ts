@@ -10,6 +10,10 @@ import { isDuplicate } from '../platform/mongo.js';
 import type { TokenVault } from '../platform/secrets.js';
 import { identityModel, isLost, type IdentityRecord } from './fan.model.js';
 
+/** An identity whose time has come, as far as a sweep needs it. */
+export type DueIdentity = Pick<IdentityRecord, 'fan' | 'network' | 'checkedAt'>;
+/** How long after a link without its first asking a sweep makes up for it, in ms. */
+const UNASKED_MS = 60_000;
 const owner = (fan: string, network: string): string => `${fan}:${network}`;
 
 /** Fans' own accounts on networks, and the tokens behind them. */
@@ -79,6 +83,8 @@ export class Identities {
         link: randomId(),
         linkedAt: this.clock.now(),
         checkedAt: null,
+        // The job that asks is made right behind; should this process die before that, the sweep makes it.
+        askAt: new Date(this.clock.now().getTime() + UNASKED_MS),
       });
     } catch (error) {
       if (!isDuplicate(error)) throw error;
@@ -140,25 +146,32 @@ export class Identities {
     await this.records.updateOne({ _id: identity._id, sealed: identity.sealed }, { $set: doubted });
   }
 
-  /** All this fan's deeds on a network were asked about. */
-  async checked(fan: string, network: string, at: Date): Promise<void> {
-    await this.records.updateOne({ fan, network }, { $set: { checkedAt: at } });
+  /** All these fans' deeds on a network were asked about, and are to be asked about again from `next` on. */
+  async checked(fans: string[], network: string, at: Date, next: Date): Promise<void> {
+    await this.records.updateMany({ fan: { $in: fans }, network }, { $set: { checkedAt: at, askAt: next } });
   }
 
-  /** Identities that were last asked about before an instant, the longest ago first. */
-  async due(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records
-      .find({ checkedAt: { $lt: before } })
-      .sort({ checkedAt: 1 })
-      .limit(limit)
-      .lean<IdentityRecord[]>();
+  /**
+   * Every identity that comes due between two instants, so many at a time, in no order: a store that sorts to find the first few would do
+   * that anew for each few.
+   */
+  async *due(from: Date, to: Date, size: number): AsyncGenerator<DueIdentity[]> {
+    let batch: DueIdentity[] = [];
+    const fields = { _id: 0, fan: 1, network: 1, checkedAt: 1 };
+    for await (const one of this.records
+      .find({ askAt: { $gt: from, $lte: to } }, fields)
+      .lean<DueIdentity[]>()
+      .cursor({ batchSize: 1000 })) {
+      batch.push(one);
+      if (batch.length < size) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
   }
 
-  /** Links that nobody has asked about yet: their job was never made because a process died. */
-  async unasked(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records
-      .find({ checkedAt: null, linkedAt: { $lt: before } })
-      .limit(limit)
-      .lean<IdentityRecord[]>();
+  /** Identities that were linked before there was a time to ask are asked about next. A step of the release. */
+  async release(): Promise<void> {
+    await this.records.updateMany({ askAt: { $exists: false } }, { $set: { askAt: this.clock.now() } });
   }
 }

@@ -65,6 +65,8 @@ export interface World {
   browser(): Browser;
   socket(token: string): TestSocket;
   settle(): Promise<void>;
+  /** A whole sweep, and all that it hands out. */
+  sweep(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -185,6 +187,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     settle: async () => {
       await context.jobs.drain();
       await context.points.settled();
+    },
+    sweep: async () => {
+      await context.follows.sweep.hand({ from: new Date(0) });
+      await world.settle();
     },
     close: async () => {
       for (const socket of open) socket.disconnect();
