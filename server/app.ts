@@ -2,12 +2,13 @@ import express, { type ErrorRequestHandler, type Express, type Request } from 'e
 import { join } from 'node:path';
 import { athleteApi, athletePage } from './pages/athlete.js';
 import { aboutPages } from './pages/about.js';
+import { consoleApi, consolePages } from './pages/console.js';
 import { homePage } from './pages/home.js';
 import { meApi, mePages } from './pages/me.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
 import { root, type Context } from './context.js';
 import { InputError, VillageError, type FieldIssue } from './errors.js';
-import { mayModerate } from './fans/service.js';
+import { mayModerate, mayOrganise } from './fans/service.js';
 import { readers } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
@@ -76,6 +77,7 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
             points: standing?.points ?? 0,
             medal: standing?.medals['hub']?.[0] ?? null,
             moderator: mayModerate(reader.roles),
+            organiser: mayOrganise(reader.roles),
           }
         : null,
       get csrf() {
@@ -285,6 +287,7 @@ export function createApp(context: Context): Express {
   chatsApi(api, chats, limits);
   videosApi(api, videos, athletes, words);
   registryApi(api, registry, limits);
+  consoleApi(api, context.jobs);
   openApi(api, config.publicUrl);
   app.use('/api/v1', express.json({ limit: '64kb' }), known, api);
 
@@ -299,6 +302,7 @@ export function createApp(context: Context): Express {
   signInPages(pages, doors);
   settingsPages(pages, doors);
   registryPages(pages, registry, athletes, fans, words, limits);
+  consolePages(pages, context.jobs, words);
   aboutPages(pages, points, context.cards, words);
   app.use(['/fr', '/en'], express.urlencoded({ extended: false, limit: '64kb' }), known, pages);
 

@@ -13,6 +13,7 @@ import { ApiTokens } from './fans/tokens.js';
 import { Asks } from './follows/asks.js';
 import { Doubts } from './follows/doubts.js';
 import { Evidence } from './follows/evidence.js';
+import { followsJobs } from './follows/jobs.js';
 import { Follows } from './follows/service.js';
 import { Locks } from './locks/service.js';
 import { Cards } from './networks/cards.js';
@@ -35,6 +36,7 @@ import { SessionStore } from './platform/sessions.js';
 import { Settings } from './platform/settings.js';
 import { Views } from './platform/views.js';
 import { Points } from './points/service.js';
+import { postsJobs } from './posts/jobs.js';
 import { Posts } from './posts/service.js';
 import { Registry } from './registry/service.js';
 import { Videos } from './videos/service.js';
@@ -168,6 +170,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
 
   fans.onLinked(follows);
   follows.onUnlock(videos);
+  // Every process knows the kinds, because whoever asks for a job also merges it by the rules of its kind; workers alone begin them.
+  followsJobs(jobs, follows);
+  postsJobs(jobs, posts, clock);
 
   return {
     config,

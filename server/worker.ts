@@ -1,20 +1,11 @@
 import type { Context } from './context.js';
-import { beginSweeps, followsJobs } from './follows/jobs.js';
-import { beginPosts, postsJobs } from './posts/jobs.js';
-
-/** Says who does which job, a line a room. */
-export function jobsOf(context: Context): void {
-  const { jobs, follows, posts, clock } = context;
-  followsJobs(jobs, follows);
-  postsJobs(jobs, posts, clock);
-}
+import { beginSweeps } from './follows/jobs.js';
+import { beginPosts } from './posts/jobs.js';
 
 /** The worker: jobs, sweeps, healing. Any number run side by side. */
-export async function startWorker(context: Context): Promise<{ stop(): Promise<void> }> {
-  const { jobs, points } = context;
-  jobsOf(context);
+export async function startWorker({ jobs, points, close }: Context): Promise<{ stop(): Promise<void> }> {
   await Promise.all([beginSweeps(jobs), beginPosts(jobs)]);
   await jobs.start();
   await points.start(true);
-  return { stop: () => context.close() };
+  return { stop: close };
 }

@@ -16,10 +16,18 @@ export type DueIdentity = Pick<IdentityRecord, 'fan' | 'network' | 'checkedAt'>;
 const UNASKED_MS = 60_000;
 const owner = (fan: string, network: string): string => `${fan}:${network}`;
 
+function byFan(found: IdentityRecord[]): Map<string, IdentityRecord[]> {
+  const lists = new Map<string, IdentityRecord[]>();
+  for (const one of found) lists.set(one.fan, [...(lists.get(one.fan) ?? []), one]);
+  return lists;
+}
+
 /** Fans' own accounts on networks, and the tokens behind them. */
 export class Identities {
   private readonly records: Model<IdentityRecord>;
   private readonly links: Batcher<IdentityRecord[]>;
+  /** With their tokens: askings of many fans begin together. */
+  private readonly whole: Batcher<IdentityRecord[]>;
 
   constructor(
     connection: Connection,
@@ -33,10 +41,9 @@ export class Identities {
       const found = await this.records.collection
         .find<IdentityRecord>({ fan: { $in: fans } }, { projection: { sealed: 0 }, readConcern: { level: 'majority' } })
         .toArray();
-      const byFan = new Map<string, IdentityRecord[]>();
-      for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
-      return byFan;
+      return byFan(found);
     });
+    this.whole = new Batcher(async (fans) => byFan(await this.records.find({ fan: { $in: fans } }).lean<IdentityRecord[]>()));
   }
 
   /** The identity behind a network's stable id; handles and mail addresses are never the key (ASVS 6.8.1). */
@@ -112,7 +119,7 @@ export class Identities {
    * use). Null when there is no identity or the network dropped its permission; `tokens` null when they cannot be had just now.
    */
   async usable(fan: string, network: NetworkId): Promise<{ identity: IdentityRecord; tokens: TokenSet | null } | null> {
-    const identity = await this.records.findOne({ fan, network }).lean<IdentityRecord>();
+    const identity = (await this.whole.get(fan))?.find((one) => one.network === network);
     if (!identity) return null;
     const tokens = this.open(identity);
     if (!tokens) return null;

@@ -116,7 +116,7 @@ export class Jobs {
     private readonly clock: Clock,
     log: Log,
   ) {
-    this.store = new JobStore(connection, clock, (kind) => this.kinds.get(kind) ?? USUAL);
+    this.store = new JobStore(connection, clock, (kind) => this.rules(kind));
     this.overview = new JobOverview(connection, clock);
     this.overview.watch(metrics.registry);
     this.wake = new Wake(bus, (kind) => {
@@ -155,6 +155,12 @@ export class Jobs {
     });
   }
 
+  private rules(kind: string): Required<KindOptions> {
+    const found = this.kinds.get(kind);
+    if (!found) throw new Error(`nobody said how jobs of the kind ${kind} are done`);
+    return found;
+  }
+
   private async run(job: Job, { limitMs }: Required<KindOptions>, handler: Handler): Promise<void> {
     const hand = this.store.hand(String(job.attrs._id));
     if (!hand) return;
@@ -181,7 +187,7 @@ export class Jobs {
    * times; behind one that runs another run follows.
    */
   async add(kind: string, name: string, payload: unknown, options: { at?: Date; priority?: number } = {}): Promise<string> {
-    const { at = this.clock.now(), priority = (this.kinds.get(kind) ?? USUAL).priority } = options;
+    const { at = this.clock.now(), priority = this.rules(kind).priority } = options;
     await this.store.ask(kind, name, { data: payload, at, priority });
     await this.wake.publish({ jobName: kind });
     return `${kind}:${name}`;
@@ -190,7 +196,7 @@ export class Jobs {
   /** Asks for many jobs of a kind together, each as `add` does. */
   async addMany(kind: string, jobs: { name: string; payload: unknown }[]): Promise<void> {
     if (jobs.length === 0) return;
-    const { priority } = this.kinds.get(kind) ?? USUAL;
+    const { priority } = this.rules(kind);
     const at = this.clock.now();
     await this.store.askMany(
       kind,
