@@ -11,6 +11,9 @@ function mergeChecks(before: CheckJob, after: CheckJob): CheckJob {
 }
 const mergeAsks = (before: AskJob, after: AskJob): AskJob => ({ network: after.network, fans: [...new Set([...before.fans, ...after.fans])] });
 
+/** A worker that starts asks for what there is already: what was handed out is not handed out anew. */
+const mergeSweeps = (before: SweepJob, after: SweepJob): SweepJob => (before.from > after.from ? before : after);
+
 /** Who does the jobs of this room. What a fan waits for has places of its own, so that no sweep is before it. */
 export function followsJobs(jobs: Jobs, follows: Follows): void {
   jobs.handle('follows.check', { concurrency: 8, limitMs: 10 * MINUTE_MS, merge: mergeChecks }, ({ fan, network, only }: CheckJob) =>
@@ -25,7 +28,7 @@ export function followsJobs(jobs: Jobs, follows: Follows): void {
     return null;
   });
   // It only hands out, and comes again every minute: it is never given up.
-  jobs.handle('follows.sweep', { attempts: Infinity, backoffMs: 1000 }, (job: SweepJob) => follows.sweep.hand(job));
+  jobs.handle('follows.sweep', { attempts: Infinity, backoffMs: 1000, merge: mergeSweeps }, (job: SweepJob) => follows.sweep.hand(job));
 }
 
 /** What must be there for the sweeps to begin; asked for at every start of a worker. */
