@@ -5,6 +5,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { awards, firstLink, STARS } from './bench/follows.js';
+import { burst } from './bench/burst.js';
 import { hundredth } from './bench/hundredth.js';
 import { bulkFans, bulkScores, prepare, type BenchHub } from './bench/hub.js';
 import { closed, open, type Shot } from './bench/load.js';
@@ -188,11 +189,16 @@ try {
   // An hour: only when it is asked for by name.
   if (only.includes('soak')) {
     const worker = await program('server/main.js', ['worker'], hub.env);
-    children.push(worker.child);
     await soak(hub, web.child.pid ?? 0, worker.child.pid ?? 0);
   }
   if (wanted('search')) await search(hub);
   if (wanted('boards')) await boards(hub);
+  // By name only: it takes minutes.
+  if (only.includes('burst'))
+    await burst(hub, async () => {
+      const { child } = await program('server/main.js', ['worker'], hub.env);
+      return { pid: child.pid ?? 0, stop: () => end(child.pid ?? 0) };
+    });
   const width = Math.max(...rows.map((one) => one.scenario.length));
   process.stdout.write(
     `\nstore ${services[0]?.kind ?? ''}, load now ${loadavg()[0]?.toFixed(2) ?? ''}\n${rows.map((one) => `${one.scenario.padEnd(width)} | ${one.figure} | ${one.bare} | ${one.goal}`).join('\n')}\n`,

@@ -3,12 +3,13 @@ import staticGzip from 'express-static-gzip';
 import { join } from 'node:path';
 import { athleteApi, athletePage } from './pages/athlete.js';
 import { aboutPages } from './pages/about.js';
+import { consoleApi, consolePages } from './pages/console.js';
 import { homePage } from './pages/home.js';
 import { meApi, mePages } from './pages/me.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
 import { root, type Context } from './context.js';
 import { InputError, VillageError, type FieldIssue } from './errors.js';
-import { mayModerate } from './fans/service.js';
+import { mayModerate, mayOrganise } from './fans/service.js';
 import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
@@ -81,6 +82,7 @@ function frames(context: Context, forms: FormTokens): (req: Request, facts: Page
             points: standing?.points ?? 0,
             medal: standing?.medals['hub']?.[0] ?? null,
             moderator: mayModerate(reader.roles),
+            organiser: mayOrganise(reader.roles),
           }
         : null,
       get csrf() {
@@ -306,6 +308,7 @@ export function createApp(context: Context): Express {
   chatsApi(api, chats, limits);
   videosApi(api, videos, context.downloads, athletes, words);
   registryApi(api, registry);
+  consoleApi(api, context.jobs);
   openApi(api, config.publicUrl);
   app.use('/api/v1', (req, res, next) => {
     if (bearer(req) !== null) next();
@@ -324,6 +327,7 @@ export function createApp(context: Context): Express {
   signInPages(pages, people);
   settingsPages(pages, people);
   registryPages(pages, registry, athletes, fans, words);
+  consolePages(pages, context.jobs, words);
   aboutPages(pages, points, context.cards, words);
   app.use(['/fr', '/en'], bySession, known, express.urlencoded({ extended: false, limit: '64kb' }), pages.router);
 

@@ -13,6 +13,7 @@ import { ApiTokens } from './fans/tokens.js';
 import { Asks } from './follows/asks.js';
 import { Doubts } from './follows/doubts.js';
 import { Evidence } from './follows/evidence.js';
+import { followsJobs } from './follows/jobs.js';
 import { Follows } from './follows/service.js';
 import { Locks } from './locks/service.js';
 import { Cards } from './networks/cards.js';
@@ -37,6 +38,7 @@ import { SessionStore } from './platform/sessions.js';
 import { Settings } from './platform/settings.js';
 import { Views } from './platform/views.js';
 import { Points } from './points/service.js';
+import { postsJobs } from './posts/jobs.js';
 import { Posts } from './posts/service.js';
 import { Registry } from './registry/service.js';
 import { Videos } from './videos/service.js';
@@ -122,7 +124,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const audit = new Audit(connection, clock);
   const leases = new Leases(connection, clock);
   const limits = new Limits(redis, overrides.limitScale);
-  const jobs = new Jobs(connection, redis, clock, log);
+  const jobs = new Jobs(connection, bus, audit, metrics, clock, log);
   const sessions = new SessionStore(connection, redis, clock);
   const vault = new TokenVault(config.tokenKeys);
   const words = new Words(join(root, 'views', 'words'), config.timezone);
@@ -181,6 +183,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
 
   fans.onLinked(follows);
   follows.onUnlock(videos);
+  // Every process knows the kinds, because whoever asks for a job also merges it by the rules of its kind; workers alone begin them.
+  followsJobs(jobs, follows);
+  postsJobs(jobs, posts, clock);
 
   return {
     config,
@@ -217,6 +222,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
       await ensureIndexes(connection);
       await cards.seed();
       await points.release();
+      await fans.identities.release();
     },
     close: async () => {
       pulse.stop();

@@ -18,6 +18,7 @@ export const ERRORS = {
   chat_not_found: 404,
   board_not_found: 404,
   fan_not_found: 404,
+  job_not_found: 404,
   still_following: 409,
   not_linked: 409,
   not_verified: 409,

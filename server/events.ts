@@ -21,6 +21,8 @@ export interface News {
   'points:moved': { moves: Award[] };
   /** A long asking of a network went on. */
   'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
+  /** A job of this kind was added. */
+  'jobs:added': { kind: string };
   /** Items were added to a chat. */
   'chat:items': { chat: string; event: string; items: unknown[] };
   /** A video was published or changed. */

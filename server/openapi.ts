@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
 import { FollowBody } from './follows/schema.js';
+import { EndedJobs } from './pages/console.js';
 import { scopesOf, type ApiDoors, type ApiRule } from './platform/doors.js';
 import { sessionCookie } from './platform/sessions.js';
 import { BoardQuery, StatementQuery } from './points/schema.js';
@@ -123,6 +124,26 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           path: z.object({ id: z.string() }),
           body: Revoke.omit({ csrf: true }),
           answer: z.object({ id: z.string(), state: z.string() }),
+        }),
+      },
+      '/jobs': {
+        get: operation({
+          summary: 'Jobs that were given up, newest first',
+          query: EndedJobs,
+          answer: z.object({
+            items: z.array(
+              z.object({ id: z.string(), kind: z.string(), name: z.string(), attempts: z.number(), failedAt: z.iso.datetime(), reason: z.string() }),
+            ),
+            total: z.number(),
+          }),
+        }),
+      },
+      '/jobs/{id}/start': {
+        post: operation({
+          summary: 'Start a job again that was given up',
+          path: z.object({ id: z.string() }),
+          answer: z.object({ job: z.string() }),
+          status: 202,
         }),
       },
       '/me': { get: operation({ summary: 'Who I am here', answer: z.object({ handle: z.string(), points: z.number(), medal: z.string().nullable() }) }) },

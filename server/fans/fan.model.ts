@@ -74,6 +74,8 @@ export interface IdentityRecord {
   linkedAt: Date;
   /** When the network was last asked about all this fan's deeds; null until the first link was asked about. */
   checkedAt: Date | null;
+  /** When the network is to be asked next about all this fan's deeds. */
+  askAt: Date;
 }
 /** Whether the network has dropped the permission this fan gave: only signing in there again brings it back. */
 export const isLost = (identity: Pick<IdentityRecord, 'sealed'>): boolean => identity.sealed === null;
@@ -90,8 +92,9 @@ const identity = new Schema<IdentityRecord>({
   link: String,
   linkedAt: Date,
   checkedAt: Date,
+  askAt: Date,
 });
 identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
-identity.index({ checkedAt: 1 });
+identity.index({ askAt: 1 });
 export const identityModel = (connection: Connection): Model<IdentityRecord> => model(connection, 'Identity', identity, 'identities');

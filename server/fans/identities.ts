@@ -10,12 +10,24 @@ import { isDuplicate } from '../platform/mongo.js';
 import type { TokenVault } from '../platform/secrets.js';
 import { identityModel, isLost, type IdentityRecord } from './fan.model.js';
 
+/** An identity whose time has come, as far as a sweep needs it. */
+export type DueIdentity = Pick<IdentityRecord, 'fan' | 'network' | 'checkedAt'>;
+/** How long after a link without its first asking a sweep makes up for it, in ms. */
+const UNASKED_MS = 60_000;
 const owner = (fan: string, network: string): string => `${fan}:${network}`;
+
+function byFan(found: IdentityRecord[]): Map<string, IdentityRecord[]> {
+  const lists = new Map<string, IdentityRecord[]>();
+  for (const one of found) lists.set(one.fan, [...(lists.get(one.fan) ?? []), one]);
+  return lists;
+}
 
 /** Fans' own accounts on networks, and the tokens behind them. */
 export class Identities {
   private readonly records: Model<IdentityRecord>;
   private readonly links: Batcher<IdentityRecord[]>;
+  /** With their tokens: askings of many fans begin together. */
+  private readonly whole: Batcher<IdentityRecord[]>;
 
   constructor(
     connection: Connection,
@@ -29,10 +41,9 @@ export class Identities {
       const found = await this.records.collection
         .find<IdentityRecord>({ fan: { $in: fans } }, { projection: { sealed: 0 }, readConcern: { level: 'majority' } })
         .toArray();
-      const byFan = new Map<string, IdentityRecord[]>();
-      for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
-      return byFan;
+      return byFan(found);
     });
+    this.whole = new Batcher(async (fans) => byFan(await this.records.find({ fan: { $in: fans } }).lean<IdentityRecord[]>()));
   }
 
   /** The identity behind a network's stable id; handles and mail addresses are never the key (ASVS 6.8.1). */
@@ -79,6 +90,8 @@ export class Identities {
         link: randomId(),
         linkedAt: this.clock.now(),
         checkedAt: null,
+        // The job that asks is made right behind; should this process die before that, the sweep makes it.
+        askAt: new Date(this.clock.now().getTime() + UNASKED_MS),
       });
     } catch (error) {
       if (!isDuplicate(error)) throw error;
@@ -106,7 +119,7 @@ export class Identities {
    * use). Null when there is no identity or the network dropped its permission; `tokens` null when they cannot be had just now.
    */
   async usable(fan: string, network: NetworkId): Promise<{ identity: IdentityRecord; tokens: TokenSet | null } | null> {
-    const identity = await this.records.findOne({ fan, network }).lean<IdentityRecord>();
+    const identity = (await this.whole.get(fan))?.find((one) => one.network === network);
     if (!identity) return null;
     const tokens = this.open(identity);
     if (!tokens) return null;
@@ -140,25 +153,32 @@ export class Identities {
     await this.records.updateOne({ _id: identity._id, sealed: identity.sealed }, { $set: doubted });
   }
 
-  /** All this fan's deeds on a network were asked about. */
-  async checked(fan: string, network: string, at: Date): Promise<void> {
-    await this.records.updateOne({ fan, network }, { $set: { checkedAt: at } });
+  /** All these fans' deeds on a network were asked about, and are to be asked about again from `next` on. */
+  async checked(fans: string[], network: string, at: Date, next: Date): Promise<void> {
+    await this.records.updateMany({ fan: { $in: fans }, network }, { $set: { checkedAt: at, askAt: next } });
   }
 
-  /** Identities that were last asked about before an instant, the longest ago first. */
-  async due(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records
-      .find({ checkedAt: { $lt: before } })
-      .sort({ checkedAt: 1 })
-      .limit(limit)
-      .lean<IdentityRecord[]>();
+  /**
+   * Every identity that comes due between two instants, so many at a time, in no order: a store that sorts to find the first few would do
+   * that anew for each few.
+   */
+  async *due(from: Date, to: Date, size: number): AsyncGenerator<DueIdentity[]> {
+    let batch: DueIdentity[] = [];
+    const fields = { _id: 0, fan: 1, network: 1, checkedAt: 1 };
+    for await (const one of this.records
+      .find({ askAt: { $gt: from, $lte: to } }, fields)
+      .lean<DueIdentity[]>()
+      .cursor({ batchSize: 1000 })) {
+      batch.push(one);
+      if (batch.length < size) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
   }
 
-  /** Links that nobody has asked about yet: their job was never made because a process died. */
-  async unasked(before: Date, limit: number): Promise<IdentityRecord[]> {
-    return this.records
-      .find({ checkedAt: null, linkedAt: { $lt: before } })
-      .limit(limit)
-      .lean<IdentityRecord[]>();
+  /** Identities that were linked before there was a time to ask are asked about next. A step of the release. */
+  async release(): Promise<void> {
+    await this.records.updateMany({ askAt: { $exists: false } }, { $set: { askAt: this.clock.now() } });
   }
 }

@@ -12,6 +12,7 @@ import { Asking, cardText, deedOf, heldUnder, noAnswer, type Applied, type Askin
 import type { Progress } from './asks.js';
 import type { Doubts } from './doubts.js';
 import type { Unlocked, Unlocks } from './needs.js';
+import { AGAIN_MS, CHECK_EVERY_MS, passes, Sweep } from './sweep.js';
 
 export { deedOf } from './asking.js';
 export interface FollowAnswer {
@@ -49,19 +50,19 @@ export interface FollowParts extends AskingParts {
 
 /** How long a request waits for a network before it answers 202. */
 const WAIT_MS = 2000;
-const CHECK_EVERY_MS = 12 * 3_600_000;
-/** Limits of networks pass within a quarter of an hour. */
-const AGAIN_MS = 15 * 60_000;
-/** Reasons for no answer that pass by themselves. */
-const PASSING: ReadonlySet<string | null> = new Set(['rate_limited', 'network_down', 'error', 'token_revoked']);
+/** Gives that waited and are made together. */
+const GIVES = 200;
 
 /** What fans did on networks: asked of the networks, doubted, settled in the ledger. The only road from a follow to a point. */
 export class Follows {
   private unlocks: Unlocks | null = null;
   private readonly asking: Asking;
+  /** Asking again, by itself. */
+  readonly sweep: Sweep;
 
   constructor(private readonly parts: FollowParts) {
     this.asking = new Asking(parts);
+    this.sweep = new Sweep(parts, this.asking);
   }
 
   /** Who tells what an award opened. */
@@ -184,7 +185,7 @@ export class Follows {
   }
 
   private again(fan: string, network: NetworkId): Promise<string> {
-    return this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network }, new Date(this.parts.clock.now().getTime() + 15_000));
+    return this.parts.jobs.add('follows.check', `${fan}|${network}`, { fan, network }, { at: new Date(this.parts.clock.now().getTime() + 15_000) });
   }
 
   /** Asks about one account and waits two seconds at most; the asking itself goes on and is applied. */
@@ -226,39 +227,19 @@ export class Follows {
         if (error instanceof VillageError && error.id === 'not_linked') return new Map<string, Applied>();
         throw error;
       });
-      again = [...answers].filter(([, one]) => one.verdict === 'unknown' && PASSING.has(one.reason)).map(([account]) => account);
+      again = [...answers].filter(([, one]) => passes(one)).map(([account]) => account);
     }
-    await fans.identities.checked(fan, network, now);
+    await fans.identities.checked([fan], network, now, new Date(now.getTime() + CHECK_EVERY_MS));
     return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again } } : null;
   }
 
-  /**
-   * Asks again: about deeds held under `confirmed` by identities not asked for twelve hours, about doubts that are ripe, and gives
-   * what waited for its day. The worker calls it every minute; `limit` bounds one pass.
-   */
-  async sweep(limit = 200): Promise<void> {
-    const { fans, doubts, clock } = this.parts;
-    const now = clock.now();
-    for (const one of await fans.identities.unasked(new Date(now.getTime() - 60_000), limit)) await this.linked(one.fan, one.network);
-    const due = new Map<string, { fan: string; network: NetworkId }>();
-    for (const one of await doubts.ripe(now, limit)) due.set(`${one.fan}|${one.network}`, { fan: one.fan, network: one.network as NetworkId });
-    for (const one of await fans.identities.due(new Date(now.getTime() - CHECK_EVERY_MS), limit))
-      due.set(`${one.fan}|${one.network}`, { fan: one.fan, network: one.network as NetworkId });
-    for (const { fan, network } of due.values()) await this.askHeld(fan, network);
-    for (const doubt of await doubts.claimDue(now, limit)) await this.settleWaiting(doubt);
-  }
-
-  /** Asks about what a fan holds on a network, and marks the identity as asked. */
-  async askHeld(fan: string, network: NetworkId): Promise<void> {
-    const held = await this.parts.points.held(fan);
-    const accounts: VerifiedAccount[] = [];
-    for (const account of await this.parts.registry.verified(network))
-      if (heldUnder(held.get(deedOf(this.asking.kind(network), account))) === 'confirmed') accounts.push(account);
-    if (accounts.length > 0)
-      await this.asking.ask(fan, network, accounts).catch((error: unknown) => {
-        if (!(error instanceof VillageError)) throw error;
-      });
-    await this.parts.fans.identities.checked(fan, network, this.parts.clock.now());
+  /** Gives what waited for its day and its day has come. Ends early when `signal` says so: the rest waits on. */
+  async giveWaiting(signal?: AbortSignal): Promise<void> {
+    const { doubts, clock } = this.parts;
+    for (let due = await doubts.claimDue(clock.now(), GIVES); due.length > 0; due = await doubts.claimDue(clock.now(), GIVES)) {
+      await Promise.all(due.map((one) => this.settleWaiting(one)));
+      signal?.throwIfAborted();
+    }
   }
 
   private async settleWaiting(doubt: Awaited<ReturnType<Doubts['claimDue']>>[number]): Promise<void> {

@@ -1,193 +1,257 @@
-import { Queue, Worker } from 'bullmq';
-import { Schema, type Connection, type Model } from 'mongoose';
+import { Agenda, exponential, toJobId, type Job, type NotificationChannel, type NotificationHandler } from 'agenda';
+import type { Connection } from 'mongoose';
+import { VillageError } from '../errors.js';
+import type { Audit } from './audit.js';
+import type { Bus } from './bus.js';
 import { within, type Clock } from './clock.js';
-import { randomId } from './ids.js';
 import type { Log } from './logs.js';
-import { isDuplicate, model } from './mongo.js';
-import type { RedisClients } from './redis.js';
+import type { Metrics } from './metrics.js';
+import { JobOverview, type EndedJob } from './job-overview.js';
+import { JobStore, type Again, type Merge } from './job-store.js';
 
-/** A piece of work that outlasts a crash. `_id` names it: asked for twice while it waits, it is done once. */
-export interface JobRecord {
-  _id: string;
-  kind: string;
-  payload: unknown;
-  state: 'waiting' | 'running';
-  runAt: Date;
-  until: Date;
-  holder: string | null;
-  attempts: number;
-  error: string | null;
-}
-const schema = new Schema<JobRecord>({
-  _id: String,
-  kind: String,
-  payload: Schema.Types.Mixed,
-  state: String,
-  runAt: Date,
-  until: Date,
-  holder: String,
-  attempts: Number,
-  error: String,
-});
-schema.index({ runAt: 1, until: 1 });
+export type { EndedJob } from './job-overview.js';
+export type { Again, Merge } from './job-store.js';
 
-/** Runs a job once more, later, with another payload if given. */
-export interface Again {
-  at: Date;
-  payload?: unknown;
+/** What does a kind of job; the payload is what `add` was given, so its doer knows its shape. It ends early when `signal` says so. */
+export type Handler = (payload: never, signal: AbortSignal) => Promise<Again | null>;
+export interface KindOptions {
+  /** How many of this kind a process runs at once; other kinds do not wait for them. */
+  concurrency?: number;
+  /** Of two of this kind that are due the higher goes first. */
+  priority?: number;
+  /** How long one run may take, in ms. */
+  limitMs?: number;
+  /** How often it is begun before it is given up, and left to the staff. */
+  attempts?: number;
+  /** The first wait after a failure, in ms, doubled each time up to an hour. */
+  backoffMs?: number;
+  /** One payload from two of the same name; else the later one stands for both. */
+  merge?: Merge;
 }
-/** What does a kind of job; the payload is what `add` was given, so its doer knows its shape. */
-export type Handler = (payload: never) => Promise<Again | null>;
-const LEASE_MS = 60_000;
-const RENEW_MS = 20_000;
-const POLL_MS = 2000;
-/** How long one who leaves waits for the job in hand, in ms. */
+const USUAL = { concurrency: 1, priority: 0, limitMs: 5 * 60_000, attempts: 12, backoffMs: 2000, merge: (_before: never, after: never): unknown => after };
+/** What nobody woke us for is found within, in ms. */
+const LOOK_MS = 1000;
+/** How long one who leaves waits for the jobs in hand, and a job whose time is up may still take to end, in ms. */
 const LEAVE_MS = 5000;
+const HOUR_MS = 3_600_000;
+
+/** Tells Agenda that there may be work of a kind: over the bus, when a job is added, and when one of its places came free. */
+class Wake implements NotificationChannel {
+  readonly state = 'connected';
+  private handler: NotificationHandler | null = null;
+  private readonly looks = new Map<string, { once: Promise<void>; more: boolean }>();
+
+  constructor(
+    private readonly bus: Bus,
+    added: (kind: string) => void,
+  ) {
+    bus.on('jobs:added', ({ kind }) => {
+      added(kind);
+      return this.look(kind);
+    });
+  }
+
+  connect(): Promise<void> {
+    return Promise.resolve();
+  }
+  disconnect(): Promise<void> {
+    return Promise.resolve();
+  }
+  on(): this {
+    return this;
+  }
+  off(): this {
+    return this;
+  }
+  subscribe(handler: NotificationHandler): () => void {
+    this.handler = handler;
+    return () => {
+      this.handler = null;
+    };
+  }
+  publish({ jobName }: { jobName: string }): Promise<void> {
+    this.bus.tell('jobs:added', { kind: jobName });
+    return Promise.resolve();
+  }
+
+  /** Lets Agenda take what is due of a kind and begin it; asked again meanwhile it looks once more. */
+  look(kind: string): Promise<void> {
+    const now = this.looks.get(kind);
+    if (now) {
+      now.more = true;
+      return now.once;
+    }
+    const look = { once: Promise.resolve(), more: false };
+    const turn = async (): Promise<void> => {
+      do {
+        look.more = false;
+        await this.handler?.({ jobId: toJobId(''), jobName: kind, nextRunAt: null, priority: 0, timestamp: new Date() });
+      } while (look.more);
+    };
+    this.looks.set(kind, look);
+    look.once = turn().finally(() => this.looks.delete(kind));
+    return look.once;
+  }
+}
 
 /**
- * Jobs are documents in MongoDB; BullMQ only wakes the worker (DESIGN 5), so a lost Redis delays and loses nothing. A handler may be
- * run twice (a killed worker's job is taken over when its lease ends) and must bear it; it may answer when to run next. The lease is
- * renewed for as long as the handler runs.
+ * Jobs are documents in MongoDB, carried out by Agenda (DESIGN 5): each kind has places of its own, so that a slow one holds nobody up.
+ * Workers hear of a new job over the bus; that may lose, and then Agenda's look every second finds it. A handler may be run twice (a
+ * killed worker's job is taken over when its lease ends) and must bear it; it may answer when to run next.
  */
 export class Jobs {
-  private readonly records: Model<JobRecord>;
-  private readonly handlers = new Map<string, Handler>();
-  private queue: Queue | null = null;
-  private waker: Worker | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private draining: Promise<number> | null = null;
-  private again = false;
-  private leaving = false;
-  private inHand: Pick<JobRecord, '_id' | 'holder'> | null = null;
+  private readonly store: JobStore;
+  private readonly overview: JobOverview;
+  private readonly agenda: Agenda;
+  private readonly wake: Wake;
+  private readonly kinds = new Map<string, Required<KindOptions>>();
+  private started = false;
+  private draining: Promise<number> = Promise.resolve(0);
 
   constructor(
     connection: Connection,
-    private readonly redis: RedisClients,
+    bus: Bus,
+    private readonly audit: Audit,
+    metrics: Metrics,
     private readonly clock: Clock,
-    private readonly log: Log,
+    log: Log,
   ) {
-    this.records = model(connection, 'Job', schema, 'jobs');
-  }
-
-  /** Says who does a kind of job. */
-  handle(kind: string, handler: Handler): void {
-    this.handlers.set(kind, handler);
-  }
-
-  /** Asks for a job; one of the same name that still waits is left as it is. */
-  async add(kind: string, name: string, payload: unknown, runAt = this.clock.now()): Promise<string> {
-    const _id = `${kind}:${name}`;
-    try {
-      await this.records.create({ _id, kind, payload, state: 'waiting', runAt, until: new Date(0), holder: null, attempts: 0, error: null });
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-    }
-    this.wake();
-    return _id;
-  }
-
-  private wake(): void {
-    if (!this.queue) {
-      this.queue = new Queue('wake', {
-        connection: this.redis.commands,
-        prefix: `${this.redis.prefix}bull`,
-        defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
-      });
-      this.queue.on('error', () => undefined);
-    }
-    this.queue.add('wake', {}).catch(() => undefined);
-  }
-
-  /** Starts to work: woken by BullMQ, and by a slow poll should nobody wake. */
-  start(): void {
-    this.waker = new Worker(
-      'wake',
-      async () => {
-        await this.drain();
-      },
-      { connection: this.redis.blocking(), prefix: `${this.redis.prefix}bull` },
-    );
-    this.waker.on('error', () => undefined);
-    const poll = (): void => {
-      this.timer = setTimeout(() => {
-        void this.drain()
-          .catch(() => 0)
-          .finally(() => {
-            if (!this.leaving) poll();
-          });
-      }, POLL_MS);
-    };
-    poll();
-  }
-
-  /** Takes no further job, and hands back the one in hand if it is not done within five seconds: another takes it over at once. */
-  async stop(): Promise<void> {
-    this.leaving = true;
-    if (this.timer) clearTimeout(this.timer);
-    await this.waker?.close(true).catch(() => undefined);
-    await this.queue?.close().catch(() => undefined);
-    if (!this.draining) return;
-    await within(this.draining, LEAVE_MS).catch(() => 0);
-    if (this.inHand) await this.records.updateOne(this.inHand, { $set: { until: new Date(0) } }).catch(() => undefined);
-  }
-
-  /** Does every job that is due now; answers how many. */
-  drain(): Promise<number> {
-    this.again = true;
-    this.draining ??= this.work().finally(() => {
-      this.draining = null;
+    this.store = new JobStore(connection, clock, (kind) => this.rules(kind));
+    this.overview = new JobOverview(connection, clock);
+    this.overview.watch(metrics.registry);
+    this.wake = new Wake(bus, (kind) => {
+      this.store.forget(kind);
     });
+    const backend = {
+      name: 'MongoDB',
+      repository: this.store,
+      ownsConnection: false,
+      connect: () => this.store.connect(),
+      disconnect: () => Promise.resolve(),
+    };
+    this.agenda = new Agenda({ backend, notificationChannel: this.wake, processEvery: LOOK_MS, maxConcurrency: Number.MAX_SAFE_INTEGER });
+    this.agenda.on('error', (error) => {
+      log.debug({ err: error }, 'jobs: a look failed');
+    });
+    this.agenda.on('fail', (error, job) => {
+      log.warn({ err: error, job: 'attrs' in job ? job.attrs.name : '' }, 'jobs: a job failed');
+    });
+    this.agenda.on('complete', (job) => {
+      // Its place comes free behind this event; Agenda itself would look for the next one only a second later.
+      if ('attrs' in job) setImmediate(() => void this.wake.look(job.attrs.name));
+    });
+  }
+
+  /** Says who does a kind of job, and how. */
+  handle(kind: string, options: KindOptions, handler: Handler): void {
+    const rules = { ...USUAL, ...options };
+    this.kinds.set(kind, rules);
+    this.agenda.define(kind, (job: Job) => this.run(job, rules, handler), {
+      concurrency: rules.concurrency,
+      lockLimit: rules.concurrency,
+      // Agenda looks after a lock twice in its life, with a timer that outlives the job: a short life leaves none behind.
+      lockLifetime: LOOK_MS,
+      backoff: exponential({ delay: rules.backoffMs, maxDelay: HOUR_MS, maxRetries: rules.attempts - 1, jitter: 0.25 }),
+    });
+  }
+
+  private rules(kind: string): Required<KindOptions> {
+    const found = this.kinds.get(kind);
+    if (!found) throw new Error(`nobody said how jobs of the kind ${kind} are done`);
+    return found;
+  }
+
+  private async run(job: Job, { limitMs }: Required<KindOptions>, handler: Handler): Promise<void> {
+    const hand = this.store.hand(String(job.attrs._id));
+    if (!hand) return;
+    const late = new AbortController();
+    const limit = setTimeout(() => {
+      late.abort(new Error(`it took longer than ${limitMs} ms`));
+    }, limitMs);
+    const signal = AbortSignal.any([late.signal, hand.leaving.signal]);
+    const over = new Promise<never>((_resolve, reject) => {
+      late.signal.addEventListener('abort', () => {
+        setTimeout(reject, LEAVE_MS, late.signal.reason).unref();
+      });
+    });
+    try {
+      hand.again = await Promise.race([handler(hand.record.data as never, signal), over]);
+      late.signal.throwIfAborted();
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  /**
+   * Asks for a job, and answers its id. One of the same name that waits takes up the payload (see `merge`) and comes at the earlier of both
+   * times; behind one that runs another run follows.
+   */
+  async add(kind: string, name: string, payload: unknown, options: { at?: Date; priority?: number } = {}): Promise<string> {
+    const { at = this.clock.now(), priority = this.rules(kind).priority } = options;
+    await this.store.ask(kind, name, { data: payload, at, priority });
+    await this.wake.publish({ jobName: kind });
+    return `${kind}:${name}`;
+  }
+
+  /** Asks for many jobs of a kind together, each as `add` does. */
+  async addMany(kind: string, jobs: { name: string; payload: unknown }[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const { priority } = this.rules(kind);
+    const at = this.clock.now();
+    await this.store.askMany(
+      kind,
+      jobs.map(({ name: key, payload: data }) => ({ key, data, at, priority })),
+    );
+    await this.wake.publish({ jobName: kind });
+  }
+
+  /** Jobs that were given up, the newest first, and how many there are. */
+  async ended(limit: number): Promise<{ items: EndedJob[]; total: number }> {
+    return this.overview.ended(limit);
+  }
+
+  /** Begins a job that was given up anew, on somebody's order. Throws `job_not_found`: it may have been begun, or asked for, meanwhile. */
+  async startAgain(id: string, by: string): Promise<void> {
+    const found = await this.overview.revive(id);
+    if (!found) throw new VillageError('job_not_found');
+    await this.audit.add({ by, act: 'job.started', on: `job:${found.kind}:${found.name}` });
+    await this.wake.publish({ jobName: found.kind });
+  }
+
+  /** Starts to work, until `stop`. */
+  async start(): Promise<void> {
+    this.started = true;
+    await this.agenda.start();
+  }
+
+  /**
+   * Takes no further job, gives those in hand five seconds, and hands back what is not done by then: another takes it over at once. Ends
+   * also while the stores are away: then leases end by themselves.
+   */
+  async stop(): Promise<void> {
+    this.store.leaving = true;
+    await this.agenda.stop(false);
+    await within(this.store.idle(), LEAVE_MS);
+    await this.store.handBack();
+    await this.draining.catch(() => 0);
+  }
+
+  /** Does every job that is due now, in a process that does not work by itself, and answers how many. */
+  drain(): Promise<number> {
+    this.draining = this.draining.catch(() => 0).then(() => this.work());
     return this.draining;
   }
 
   private async work(): Promise<number> {
-    let done = 0;
-    while (this.again && !this.leaving) {
-      this.again = false;
-      for (;;) {
-        const job = this.leaving ? null : await this.claim();
-        if (!job) break;
-        await this.run(job);
-        done += 1;
-      }
-    }
-    return done;
-  }
-
-  private async claim(): Promise<JobRecord | null> {
-    const now = this.clock.now();
-    return this.records
-      .findOneAndUpdate(
-        { kind: { $in: [...this.handlers.keys()] }, runAt: { $lte: now }, until: { $lte: now } },
-        { $set: { state: 'running', holder: randomId(), until: new Date(now.getTime() + LEASE_MS) }, $inc: { attempts: 1 } },
-        { sort: { runAt: 1 }, returnDocument: 'after' },
-      )
-      .lean();
-  }
-
-  private async run(job: JobRecord): Promise<void> {
-    const mine = { _id: job._id, holder: job.holder };
-    this.inHand = mine;
-    const renewal = setInterval(() => {
-      this.records.updateOne(mine, { $set: { until: new Date(this.clock.now().getTime() + LEASE_MS) } }).catch(() => undefined);
-    }, RENEW_MS);
-    try {
-      const next = await this.handlers.get(job.kind)?.(job.payload as never);
-      if (next) {
-        const { at: runAt, payload = job.payload } = next;
-        await this.records.updateOne(mine, { $set: { state: 'waiting', holder: null, runAt, payload, until: new Date(0), attempts: 0, error: null } });
-      } else await this.records.deleteOne(mine);
-    } catch (error) {
-      this.log.warn({ err: error, job: job._id, attempts: job.attempts }, 'jobs: a job failed and will be tried again');
-      const wait = Math.min(3_600_000, 1000 * 2 ** Math.min(job.attempts, 12)) * (0.75 + Math.random() / 2);
-      await this.records
-        .updateOne(mine, {
-          $set: { state: 'waiting', holder: null, until: new Date(0), runAt: new Date(this.clock.now().getTime() + wait), error: String(error) },
-        })
-        .catch(() => undefined);
-    } finally {
-      clearInterval(renewal);
-      this.inHand = null;
-    }
+    const { over } = this.store;
+    if (!this.started) await this.agenda.start();
+    let taken: number;
+    do {
+      ({ taken } = this.store);
+      await Promise.all([...this.kinds.keys()].map((kind) => this.wake.look(kind)));
+      await this.store.idle();
+    } while (this.store.taken !== taken);
+    if (!this.started) await this.agenda.stop(false);
+    return this.store.over - over;
   }
 }

@@ -9,7 +9,7 @@ export interface RedisClients {
   commands: Redis;
   /** Listens to the bus. */
   listener: Redis;
-  /** Blocking reads (streams adapter, BullMQ): waits without a limit, reconnects by itself. */
+  /** Blocking reads (streams adapter): waits without a limit, reconnects by itself. */
   blocking(): Redis;
   prefix: string;
   /** Which run of which server answers now; another value means that what was there may be gone or old. */

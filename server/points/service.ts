@@ -180,16 +180,17 @@ export class Points {
     return asked.map(({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))));
   }
 
-  /** Every deed a fan holds now. */
-  async held(fan: string): Promise<Map<string, DeedState>> {
-    const last = new Map<string, DeedState>();
+  /** Every deed that each of these fans holds now. */
+  async held(fans: string[]): Promise<Map<string, Map<string, DeedState>>> {
+    const last = new Map<string, Map<string, DeedState>>(fans.map((fan) => [fan, new Map()]));
     for await (const one of this.entries.collection.find<Entry>(
-      { fan },
-      { projection: { _id: 0, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
+      { fan: { $in: fans } },
+      { projection: { _id: 0, fan: 1, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
     )) {
-      if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
+      const deeds = last.get(one.fan);
+      if (deeds && (deeds.get(one.deed)?.turn ?? 0) < one.turn) deeds.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
     }
-    return new Map([...last].filter(([, state]) => state.turn % 2 === 1));
+    return new Map([...last].map(([fan, deeds]) => [fan, new Map([...deeds].filter(([, state]) => state.turn % 2 === 1))]));
   }
 
   /** A fan's statement, newest first, behind the entry `before`. */

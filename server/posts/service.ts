@@ -47,10 +47,11 @@ export class Posts {
     this.records = model(connection, 'Post', schema, 'posts');
   }
 
-  /** Fetches the newest posts of every verified account; a network that is down is skipped. The worker calls it every few minutes. */
-  async fetchAll(): Promise<void> {
+  /** Fetches the newest posts of every verified account; a network that is down is skipped. Ends early when `signal` says so. */
+  async fetchAll(signal?: AbortSignal): Promise<void> {
     const down = new Set<NetworkId>();
     for (const account of await this.registry.verified()) {
+      signal?.throwIfAborted();
       if (down.has(account.network)) continue;
       try {
         const posts = await this.networks.of(account.network).fetchPosts({ account: account.accountId, limit: NEWEST });

@@ -314,7 +314,6 @@ describe('when everything breaks in turn', function () {
     let hours = 0;
     let left = before;
     for (; hours <= PROMISE_HOURS; hours += 1) {
-      await world.context.follows.sweep(1000);
       await world.settle();
       left = await differences();
       if (hours === 1) report(`after everybody asked, and an hour: ${left.unearned.length}, ${left.untrue.length}`);

@@ -92,15 +92,15 @@ describe('following under a confirmed card', () => {
     does('x', 'f7', 'athlete1');
     await follow(token, 'athlete1');
     does('x', 'f7', 'athlete1', false);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     world.clock.advance(HOUR);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
     world.clock.advance(12 * HOUR);
-    await world.context.follows.sweep();
+    await world.sweep();
     expect((await world.api('/me', { token })).body).to.include({ points: 0 });
     expect(((await world.api('/me/ledger', { token })).body as unknown as { items: { cause: string }[] }).items[0]?.cause).to.equal('network_no');
-    await world.context.follows.sweep();
+    await world.sweep();
     expect(((await world.api('/me/ledger', { token })).body as unknown as { items: unknown[] }).items).to.have.length(2);
   });
 
@@ -112,14 +112,14 @@ describe('following under a confirmed card', () => {
     }
     does('x', 'f7b', 'athlete1', false);
     does('x', 'f7b', 'athlete2', false);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     does('x', 'f7b', 'athlete2');
     does('x', 'f7b', 'athlete3', false);
     world.clock.advance(HOUR);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     does('x', 'f7b', 'athlete2', false);
     world.clock.advance(11 * HOUR);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     // Only athlete1 was denied twice, twelve hours apart and with no yes between.
     const { items } = (await world.api('/me/ledger', { token })).body as unknown as { items: { delta: number; athlete: string }[] };
     expect(items.filter((one) => one.delta < 0).map((one) => one.athlete)).to.deep.equal(['athlete1']);
@@ -131,13 +131,13 @@ describe('following under a confirmed card', () => {
     does('x', 'f8', 'athlete1');
     await follow(token, 'athlete1');
     does('x', 'f8', 'athlete1', false);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     does('x', 'f8', 'athlete1');
     world.clock.advance(HOUR);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     does('x', 'f8', 'athlete1', false);
     world.clock.advance(12 * HOUR);
-    await world.context.follows.askHeld(fan._id, 'x');
+    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });
 
@@ -157,7 +157,7 @@ describe('following under a confirmed card', () => {
       expect(answer.body).to.include({ verdict: 'unknown', awarded: 0, points: 1 });
       expect((answer.body as { job?: string }).job).to.be.a('string');
       for (let round = 0; round < 2; round += 1) {
-        await world.context.follows.askHeld(fan._id, 'x');
+        await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
         world.clock.advance(13 * HOUR);
       }
       world.sandbox.world.faults.length = 0;
@@ -256,7 +256,7 @@ describe('following under the hub\u2019s own card', () => {
     expect(fourth).to.include({ awarded: 0 });
     expect(new Date(fourth.waitsUntil ?? 0).getTime()).to.be.greaterThan(world.clock.now().getTime());
     world.clock.advance(25 * HOUR);
-    await world.context.follows.sweep();
+    await world.sweep();
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });
 

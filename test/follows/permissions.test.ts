@@ -67,13 +67,13 @@ describe('the permission a fan gave to a network', () => {
     fails('/2/users', 429, 1);
     await world.settle();
     expect((await world.api('/me', { token })).body).to.include({ points: 0 });
-    const job = await world.context.connection.collection('jobs').findOne({ _id: `follows.check:${fan._id}|x` as never });
-    expect((job?.['payload'] as { only?: string[] }).only).to.have.length(3);
-    expect((job?.['runAt'] as Date).getTime() - world.clock.now().getTime()).to.be.within(14 * 60_000, 15 * 60_000);
+    const job = await world.context.connection.collection('jobs').findOne({ name: 'follows.check', key: `${fan._id}|x` });
+    expect((job?.['data'] as { only?: string[] }).only).to.have.length(3);
+    expect((job?.['nextRunAt'] as Date).getTime() - world.clock.now().getTime()).to.be.within(14 * 60_000, 15 * 60_000);
     world.clock.advance(HOUR / 4);
     await world.settle();
     expect((await world.api('/me', { token })).body).to.include({ points: 3 });
-    expect(await world.context.connection.collection('jobs').countDocuments({ kind: 'follows.check' })).to.equal(0);
+    expect(await world.context.connection.collection('jobs').countDocuments({ name: 'follows.check' })).to.equal(0);
   });
 });
 

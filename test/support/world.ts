@@ -13,7 +13,6 @@ import type { FanRecord, Role } from '../../server/fans/service.js';
 import type { Card } from '../../server/networks/cards.js';
 import { createAppServer } from '../../server/platform/server.js';
 import { createSockets } from '../../server/sockets.js';
-import { jobsOf } from '../../server/worker.js';
 import type { ClientEvents, ServerEvents } from '../../server/wire.js';
 import { demoFan } from '../../scripts/demo/sign-in.js';
 import { ATHLETE_FACTS } from '../../scripts/demo/content.js';
@@ -65,6 +64,8 @@ export interface World {
   browser(): Browser;
   socket(token: string): TestSocket;
   settle(): Promise<void>;
+  /** A whole sweep, and all that it hands out. */
+  sweep(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -126,7 +127,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await context.release();
   await context.points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
   for (const network of ['x', 'facebook'] as const) await context.cards.sign(network, { mode: card, deeds: [network === 'x' ? 'follow' : 'like'] }, 'test');
-  jobsOf(context);
   serve(createApp(context));
   const live = sockets ? createSockets(context, server) : null;
   const open = new Set<TestSocket>();
@@ -185,6 +185,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     settle: async () => {
       await context.jobs.drain();
       await context.points.settled();
+    },
+    sweep: async () => {
+      await context.follows.sweep.hand({ from: new Date(0) });
+      await world.settle();
     },
     close: async () => {
       for (const socket of open) socket.disconnect();
