@@ -68,7 +68,8 @@ export async function buildAssets(): Promise<void> {
     absWorkingDir: root,
   });
   for (const [file, facts] of Object.entries(built.metafile.outputs)) {
-    if (!facts.entryPoint) continue;
+    // What is imported later on has an entry of its own too, in the same folder, and must not take the room's place.
+    if (!facts.entryPoint?.endsWith('/main.ts')) continue;
     const room = facts.entryPoint.split('/')[1] ?? '';
     manifest[`${room}.js`] = `/assets/${file.split('/').pop() ?? ''}`;
   }
