@@ -63,7 +63,7 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
     await req.page('fans/welcome', { title: t(req.lang, 'fans.welcome.title'), robots: false }, firstPage(req.lang, newcomer.linked.name, {}, []));
   });
 
-  router.post('/welcome', { who: 'anyone', personal: true, limit: 'login', by: 'address' }, async (req, res) => {
+  router.post('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
     const given = FirstPage.safeParse(req.body);
     if (!given.success) {
       const issues = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))].map((path) => ({ path, issue: 'wrong' }));

@@ -301,6 +301,16 @@ describe('signing in', () => {
     expect((await world.browser().signIn('x', 'rude')).status).to.equal(403);
   });
 
+  it('knows a fan as the news left them, not as a read that began before the news found them', async () => {
+    const { fan } = await world.fan('hasty');
+    const { fans } = world.context;
+    const { asOf } = fans;
+    const old = await fans.require(fan._id);
+    await fans.ban(fan._id, 'admin', 'test');
+    fans.know(old, asOf);
+    expect((await fans.get(fan._id))?.state).to.equal('banned');
+  });
+
   it('resolves an operator\u2019s name of a fan to the stable id', async () => {
     const { fan } = await world.fan('Named');
     expect((await world.context.fans.resolve('x:named'))?._id).to.equal(fan._id);
