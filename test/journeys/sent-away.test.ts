@@ -33,7 +33,9 @@ describe('a page whose connection the hub has ended', function () {
     world.context.bus.tell('sockets:crowded', { fan, seats: first });
     await until(async () => (await seats()).some((seat) => !first.includes(seat)));
     expect(await seats()).to.have.length(1);
-    world.context.bus.tell('points:moved', { moves: [{ fan, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1234, medal: null }] });
+    world.context.bus.tell('points:moved', {
+      moves: [{ fan, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1234, medals: { before: {}, after: {} } }],
+    });
     await page.getByText('1 234').first().waitFor();
     await context.close();
   });
