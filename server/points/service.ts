@@ -166,8 +166,8 @@ export class Points {
     return last;
   }
 
-  /** Every deed a fan holds now. */
-  async held(fan: string): Promise<Map<string, DeedState>> {
+  /** The last turn of every deed a fan ever did. */
+  async deeds(fan: string): Promise<Map<string, DeedState>> {
     const last = new Map<string, DeedState>();
     for await (const one of this.entries.collection.find<Entry>(
       { fan },
@@ -175,7 +175,16 @@ export class Points {
     )) {
       if ((last.get(one.deed)?.turn ?? 0) < one.turn) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
     }
-    return new Map([...last].filter(([, state]) => state.turn % 2 === 1));
+    return last;
+  }
+
+  /** How many deeds whose key begins so are held, by all fans together. Reads every entry of them: for what is asked rarely. */
+  async heldCount(prefix: string): Promise<number> {
+    const [sum] = await this.entries.aggregate<{ n: number }>([
+      { $match: { deed: { $gte: prefix, $lt: `${prefix}\uffff` } } },
+      { $group: { _id: null, n: { $sum: '$delta' } } },
+    ]);
+    return sum?.n ?? 0;
   }
 
   /** A fan's statement, newest first, behind the entry `before`. */
