@@ -7,10 +7,11 @@ import { meApi, mePages } from './pages/me.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
 import { root, type Context } from './context.js';
 import { InputError, VillageError, type FieldIssue } from './errors.js';
-import { mayModerate } from './fans/service.js';
+import { mayModerate, mayOrganise } from './fans/service.js';
 import { readers } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
+import { brakesApi, brakesPages } from './follows/staff.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
 import { within } from './platform/clock.js';
@@ -76,6 +77,8 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
             points: standing?.points ?? 0,
             medal: standing?.medals['hub']?.[0] ?? null,
             moderator: mayModerate(reader.roles),
+            organiser: mayOrganise(reader.roles),
+            stopped: mayOrganise(reader.roles) ? await context.follows.brakes.waiting().catch(() => 0) : 0,
           }
         : null,
       get csrf() {
@@ -278,6 +281,7 @@ export function createApp(context: Context): Express {
   // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
   const api = express.Router();
   followsApi(api, follows, athletes, limits);
+  brakesApi(api, follows.brakes);
   athletesApi(api, athletes, registry, limits);
   athleteApi(api, parts);
   pointsApi(api, points);
@@ -296,6 +300,7 @@ export function createApp(context: Context): Express {
   chatsPages(pages, chats, athletes, words, limits);
   videosPages(pages, videos, athletes, words);
   followsPages(pages, follows, athletes, limits);
+  brakesPages(pages, follows.brakes, fans, words);
   signInPages(pages, doors);
   settingsPages(pages, doors);
   registryPages(pages, registry, athletes, fans, words, limits);

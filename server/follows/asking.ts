@@ -215,7 +215,8 @@ export class Asking {
         distrusted ||= answers.some((one) => one.reason === 'token_revoked');
         // An answer whose lease was lost is dropped: whoever holds it now asks again.
         if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) continue;
-        for (const [id, one] of await this.apply({ fan, network, link: identity.link, round: lease.round, states, accounts: byId }, answers)) applied.set(id, one);
+        for (const [id, one] of await this.apply({ fan, network, link: identity.link, round: lease.round, states, accounts: byId }, answers))
+          applied.set(id, one);
         progress = { ...progress, awarded: [...applied.values()].filter((one) => (one.outcome?.entry?.delta ?? 0) > 0).length };
         hear?.(progress);
       }

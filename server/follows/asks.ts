@@ -95,9 +95,7 @@ export class Asks {
       if (!isDuplicate(error)) throw error;
       const held = await this.records.findById(_id).lean<AskRecord | null>();
       if (!held || !this.silence.over(_id, `${held.holder}|${held.beat}`, LEASE_MS)) return null;
-      taken = await this.records
-        .findOneAndUpdate({ _id, holder: held.holder, beat: held.beat }, mine, { returnDocument: 'after' })
-        .lean<AskRecord | null>();
+      taken = await this.records.findOneAndUpdate({ _id, holder: held.holder, beat: held.beat }, mine, { returnDocument: 'after' }).lean<AskRecord | null>();
     }
     // A store that is going away may answer nothing at all: then nobody has the lease.
     if (taken?.holder !== holder) return null;

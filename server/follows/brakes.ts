@@ -46,11 +46,7 @@ export class Brakes {
     const { brake, networks, doubts, registry, clock, audit } = this.parts;
     return Promise.all(
       networks.all().map(async ({ id: network }) => {
-        const [{ stop, release }, ripe, log] = await Promise.all([
-          brake.of(network),
-          doubts.ripeOf(network, clock.now()),
-          audit.about(`brake:${network}`, 10),
-        ]);
+        const [{ stop, release }, ripe, log] = await Promise.all([brake.of(network), doubts.ripeOf(network, clock.now()), audit.about(`brake:${network}`, 10)]);
         const most = await Promise.all(
           ripe.most.map(async ({ deed, fans }) => {
             const account = await registry.verifiedAccount(network, deed.split(':')[2] ?? '');

@@ -246,7 +246,9 @@ export class Doubts {
     const found = await this.records.find(filter).sort({ notBefore: 1 }).limit(limit).lean<DoubtRecord[]>();
     for (const one of found) {
       const { _id, turn, state } = one;
-      const mine = await this.records.findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' }).lean<DoubtRecord | null>();
+      const mine = await this.records
+        .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' })
+        .lean<DoubtRecord | null>();
       if (mine) claimed.push(mine);
     }
     return claimed;

@@ -38,10 +38,7 @@ export class Rounds {
     await each(await fans.identities.unasked(new Date(now.getTime() - 60_000), limit), (one) => check({ fan: one.fan, network: one.network as NetworkId }));
     await each(await asks.abandoned(limit), (one) => check({ ...one, network: one.network as NetworkId }));
     const due = new Map<string, { fan: string; network: NetworkId }>();
-    for (const { fan, network } of [
-      ...(await settling.ripe(now, limit)),
-      ...(await fans.identities.due(new Date(now.getTime() - CHECK_EVERY_MS), limit)),
-    ])
+    for (const { fan, network } of [...(await settling.ripe(now, limit)), ...(await fans.identities.due(new Date(now.getTime() - CHECK_EVERY_MS), limit))])
       due.set(`${fan}|${network}`, { fan, network: network as NetworkId });
     await each([...due.values()], ({ fan, network }) => this.askHeld(fan, network));
     if (failures.length > 0) throw failures[0] as Error;

@@ -130,8 +130,7 @@ export class Follows {
     const { points, doubts, evidence, clock } = this.parts;
     const last = async (): Promise<DeedState | undefined> => (await points.turns(reader.id, [deed])).get(deed);
     const stale = (state: DeedState | undefined): boolean => options.turn !== undefined && options.turn !== (state?.turn ?? 0);
-    const stands = (state: DeedState | undefined): Promise<FollowAnswer> =>
-      this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
+    const stands = (state: DeedState | undefined): Promise<FollowAnswer> => this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
     let state = await last();
     if (!stale(state) && heldUnder(state) === null) {
       const undone = await doubts.undo(reader.id, deed);

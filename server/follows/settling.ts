@@ -32,7 +32,8 @@ export class Settling {
     }
     if (await doubts.settled(doubt)) return;
     // Undone before it was settled: it is taken back, if it came at all.
-    if (wish) await points.record(asking.take(doubt.fan, doubt.deed, doubt.turn + 1, { cause: 'undo', askedAt: wish.askedAt, card: wish.card, link: wish.link }));
+    if (wish)
+      await points.record(asking.take(doubt.fan, doubt.deed, doubt.turn + 1, { cause: 'undo', askedAt: wish.askedAt, card: wish.card, link: wish.link }));
     await doubts.settled(doubt, true);
   }
 
@@ -74,7 +75,7 @@ export class Settling {
         fans.identities.of(fan),
       ]);
       for (const one of list) {
-        const account = await registry.verifiedAccount(one.network as NetworkId, one.deed.split(':')[2] ?? '');
+        const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
         const linked = identities.some((identity) => identity.network === one.network);
         if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) live.push(one);
         else await doubts.ended(fan, one.deed, one.turn);

@@ -67,7 +67,9 @@ export class Leases {
     const until = () => new Date(this.clock.now().getTime() + ms);
     const mine = { $set: { holder, until: until() }, $inc: { beat: 1 } } as const;
     try {
-      const taken = await this.records.findOneAndUpdate({ _id: name, until: { $lte: now } }, mine, { upsert: true, returnDocument: 'after' }).lean<LeaseRecord | null>();
+      const taken = await this.records
+        .findOneAndUpdate({ _id: name, until: { $lte: now } }, mine, { upsert: true, returnDocument: 'after' })
+        .lean<LeaseRecord | null>();
       if (taken?.holder !== holder) return null;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
