@@ -169,6 +169,8 @@ export class Follows {
     }
     const applied = await this.asked(fan, account);
     if (applied.verdict === 'unsupported') throw new VillageError('not_supported', { network });
+    // The account, its card or the link changed while the network was asked.
+    if (applied.outcome?.dropped) throw new VillageError('not_verified', { network });
     if (applied.verdict === 'unknown') {
       const state = (await this.parts.points.turns(fan, [deed])).get(deed);
       return { ...(await this.present(fan, state?.turn ?? 0, applied.verdict)), job: await this.again(fan, network) };

@@ -1,5 +1,4 @@
 import type { Fans } from '../fans/service.js';
-import type { NetworkId } from '../networks/network.js';
 import type { Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
 import type { Asking } from './asking.js';

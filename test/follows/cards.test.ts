@@ -93,7 +93,7 @@ describe('no path awards past a card', () => {
           }
           for (const entry of await world.context.points.statement(fan._id, 10)) {
             given += 1;
-            const card = (decided ?? inForce);
+            const card = decided ?? inForce;
             expect([path, entry.card]).to.deep.equal([path, `${card.id}:${card.mode}`]);
             expect([path, card.deeds.includes(KIND[network])]).to.deep.equal([path, true]);
             expect([path, entry.cause]).to.deep.equal([path, card.mode === 'hub' ? 'hub_click' : 'network_yes']);
