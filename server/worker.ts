@@ -7,7 +7,7 @@ const SWEEP_EVERY_MS = 60_000;
 /** Says who does which job, a line a room. */
 export function jobsOf(context: Context): void {
   const { jobs, follows } = context;
-  jobs.handle('follows.check', ({ fan, network, only }: CheckJob) => follows.checkNetwork(fan, network, only));
+  jobs.handle('follows.check', ({ fan, network, only, tries }: CheckJob) => follows.checkNetwork(fan, network, only, tries));
   jobs.handle('follows.sweep', async () => {
     await follows.sweep();
     return { at: new Date(context.clock.now().getTime() + SWEEP_EVERY_MS) };

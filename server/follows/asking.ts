@@ -49,9 +49,11 @@ export function isAskedAbout(state: DeedState | undefined, now: Date): boolean {
 export const AGAIN_MS = 15 * 60_000;
 /** Reasons for no answer that pass by themselves. */
 const PASSING: ReadonlySet<Applied['reason']> = new Set<Applied['reason']>(['rate_limited', 'network_down', 'error', 'token_revoked', 'busy']);
-/** The accounts that an outage or a limit left without an answer, so that asking again soon may bring one. */
-export const passing = (answers: ReadonlyMap<string, Applied>): string[] =>
-  [...answers].filter(([, one]) => one.verdict === 'unknown' && PASSING.has(one.reason)).map(([account]) => account);
+/** The accounts that an outage or a limit left without an answer, so that asking again soon may bring one; with those `unknown` to it, if asked for. */
+export const passing = (answers: ReadonlyMap<string, Applied>, unknown = false): string[] =>
+  [...answers]
+    .filter(([, { verdict, reason }]) => verdict === 'unknown' && (PASSING.has(reason) || (unknown && reason === 'not_found')))
+    .map(([account]) => account);
 
 /** What became of one answer: why there is none, the turn the deed stands at, and the entry if one was written. */
 export interface Applied {

@@ -8,6 +8,8 @@ export interface CheckJob {
   fan: string;
   network: NetworkId;
   only?: string[];
+  /** How often these were asked about before. */
+  tries?: number;
 }
 export type RoundsParts = AskingParts & { asking: Asking; settling: Settling; jobs: Jobs };
 

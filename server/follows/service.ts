@@ -44,6 +44,8 @@ export type FollowParts = AskingParts & BrakesParts & { jobs: Jobs; bus: Bus };
 const WAIT_MS = 2000;
 /** Three gives a day, so the seventh turn of a deed is the first that may ever have waited for its day. */
 const FIRST_WAITING_TURN = 7;
+/** How often an account is asked about again that its network does not know. */
+const UNKNOWN_TRIES = 3;
 
 /** What fans did on networks: asked of the networks, doubted, settled in the ledger. The only road from a follow to a point. */
 export class Follows {
@@ -223,9 +225,10 @@ export class Follows {
 
   /**
    * The job behind `linked` and `checkAll`: asks about all verified accounts, or about `only` these. Answers when to ask again about
-   * those for which an outage or a limit left no answer; an account that has vanished is not chased for ever.
+   * those for which an outage or a limit left no answer, and at most three times about those that the network says it does not know: a
+   * spoilt answer looks like that, and an account that has vanished is not chased for ever. `tries` counts the askings before this one.
    */
-  async checkNetwork(fan: string, network: NetworkId, only?: string[]): Promise<{ at: Date; payload: CheckJob } | null> {
+  async checkNetwork(fan: string, network: NetworkId, only?: string[], tries = 0): Promise<{ at: Date; payload: CheckJob } | null> {
     const { cards, clock, fans, registry } = this.parts;
     const now = clock.now();
     let again: string[] = [];
@@ -245,10 +248,11 @@ export class Follows {
       const hear = (progress: { done: number; total: number; awarded: number }): void => {
         this.parts.bus.tell('follows:progress', { fan, network, ...progress });
       };
-      again = passing(await this.asking.askLinked(fan, network, accounts, hear));
+      again = passing(await this.asking.askLinked(fan, network, accounts, hear), tries < UNKNOWN_TRIES);
     }
-    await fans.identities.checked(fan, network, now);
-    return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again } } : null;
+    // Asked about some of its accounts only, an identity is as due as it was.
+    if (!only) await fans.identities.checked(fan, network, now);
+    return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again, tries: tries + 1 } } : null;
   }
 
   /** Settles, and asks again, by itself: see `Rounds`. The worker calls it every minute; `limit` bounds one pass. */

@@ -104,6 +104,20 @@ describe('a give that waits for its day', () => {
     expect(await doubtOf(reader.id)).to.equal(null);
   });
 
+  it('is held when its fan followed again after an undo whose process died, whoever settles that later', async () => {
+    const reader = someone();
+    await exhaust(reader);
+    world.clock.advance(25 * HOUR);
+    const { doubts } = partsOf(world.context);
+    const [due] = await doubts.claimDue(world.clock.now(), 10);
+    await doubts.undo(reader.id, due?.deed ?? '');
+    const again = await world.context.follows.follow(reader, await athlete(), 'x', { language: 'en' });
+    expect(again).to.include({ verdict: 'yes', awarded: 1 });
+    world.clock.advance(5 * 60_000);
+    await world.context.follows.sweep();
+    expect([await held(reader.id), await doubtOf(reader.id)]).to.deep.equal([true, null]);
+  });
+
   it('is still given when the clock is set back over midnight while it is settled', async () => {
     const reader = someone();
     await exhaust(reader);
