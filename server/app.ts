@@ -13,6 +13,7 @@ import { mayModerate, mayOrganise } from './fans/service.js';
 import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
+import { brakesApi, brakesPages } from './follows/staff.js';
 import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
 import { within } from './platform/clock.js';
@@ -83,6 +84,7 @@ function frames(context: Context, forms: FormTokens): (req: Request, facts: Page
             medal: standing?.medals['hub']?.[0] ?? null,
             moderator: mayModerate(reader.roles),
             organiser: mayOrganise(reader.roles),
+            stopped: mayOrganise(reader.roles) ? await context.follows.brakes.waiting().catch(() => 0) : 0,
           }
         : null,
       get csrf() {
@@ -301,6 +303,7 @@ export function createApp(context: Context): Express {
   // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
   const api = new ApiDoors('/api/v1', parts);
   followsApi(api, follows, athletes);
+  brakesApi(api, follows.brakes);
   athletesApi(api, athletes, registry);
   athleteApi(api, rooms);
   pointsApi(api, points);
@@ -324,6 +327,7 @@ export function createApp(context: Context): Express {
   chatsPages(pages, chats, athletes, words, limits);
   videosPages(pages, videos, athletes, words);
   followsPages(pages, follows, athletes);
+  brakesPages(pages, follows.brakes, fans, words);
   signInPages(pages, people);
   settingsPages(pages, people);
   registryPages(pages, registry, athletes, fans, words);

@@ -11,6 +11,7 @@ import { Fans } from './fans/service.js';
 import { SignIn } from './fans/sign-in.js';
 import { ApiTokens } from './fans/tokens.js';
 import { Asks } from './follows/asks.js';
+import { Brake } from './follows/brake.js';
 import { Doubts } from './follows/doubts.js';
 import { Evidence } from './follows/evidence.js';
 import { followsJobs } from './follows/jobs.js';
@@ -160,6 +161,18 @@ export async function createContext(config: Config, name: string, overrides: Ove
   });
   const registry = new Registry(connection, networks, athletes, audit, bus, changes, clock);
   const posts = new Posts(connection, networks, registry, clock);
+  const brake = new Brake({
+    connection,
+    settings,
+    audit,
+    clock,
+    log,
+    held: (network) => points.heldCount(`${networks.of(network).accountDeed}:${network}:`),
+  });
+  metrics.watchAll('village_taking_stopped', 'Taking back is stopped on a network until a person lets it go on', 'network', async () => {
+    const stops = await brake.stops();
+    return new Map(networks.all().map(({ id }) => [id, stops.has(id) ? 1 : 0]));
+  });
   const follows = new Follows({
     fans,
     cards,
@@ -167,7 +180,9 @@ export async function createContext(config: Config, name: string, overrides: Ove
     registry,
     points,
     asks: new Asks(connection, clock),
-    doubts: new Doubts(connection, overrides.doubtPatienceMs ?? DOUBT_PATIENCE_MS),
+    doubts: new Doubts(connection, overrides.doubtPatienceMs ?? DOUBT_PATIENCE_MS, brake),
+    brake,
+    audit,
     evidence: new Evidence(connection),
     jobs,
     bus,

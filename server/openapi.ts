@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
-import { FollowBody } from './follows/schema.js';
+import { FollowBody, LetGo, NetworkPath, TakingLimits } from './follows/schema.js';
 import { EndedJobs } from './pages/console.js';
 import { scopesOf, type ApiDoors, type ApiRule } from './platform/doors.js';
 import { sessionCookie } from './platform/sessions.js';
@@ -42,6 +42,13 @@ const Item = z.object({
   at: z.string().optional(),
 });
 const Lookup = z.object({ result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']) });
+const Limits = z.object({ share: z.number(), least: z.number() });
+const Taking = z.object({
+  network: z.string(),
+  stopped: z.object({ at: z.iso.datetime(), taken: z.number(), wanted: z.number(), held: z.number(), limit: z.number() }).nullable(),
+  released: z.object({ at: z.iso.datetime(), by: z.string(), reason: z.string(), deeds: z.number() }).nullable(),
+  waiting: z.object({ deeds: z.number(), fans: z.number() }),
+});
 const slug = z.object({ slug: z.string() });
 
 const media = (type: string): ZodOpenApiOperationObject['responses'] => ({
@@ -101,6 +108,20 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
         delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
       },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
+      '/networks/taking': {
+        get: operation({ summary: 'Where taking back is stopped, and what waits', answer: z.object({ items: z.array(Taking), limits: Limits }) }),
+      },
+      '/networks/taking/limits': {
+        post: operation({ summary: 'How much an hour may take', body: TakingLimits.omit({ csrf: true }), answer: Limits }),
+      },
+      '/networks/{network}/taking': {
+        post: operation({
+          summary: 'Let taking go on',
+          path: NetworkPath,
+          body: z.object({ ...LetGo.omit({ csrf: true }).shape, at: z.iso.datetime() }),
+          answer: Taking,
+        }),
+      },
       '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup }) },
       '/registry/cases': {
         get: operation({

@@ -1,19 +1,41 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
+import { Silence, type Steady } from '../platform/leases.js';
 import { isDuplicate, model } from '../platform/mongo.js';
 
 /** The right to ask one network about one fan, and how far a long asking is. `_id` = fan and network. */
 interface AskRecord {
   _id: string;
   holder: string | null;
+  /** Grows at each renewal: a sign of life that no clock can spoil. */
+  beat: number;
+  /** Grows with each asking: what an asking heard is older than what a later one heard, whatever the clocks said. */
+  round: number;
   askedAt: Date;
   until: Date;
   done: number;
   total: number;
   awarded: number;
+  /** The accounts of a short asking; null for a long one. Whoever finds an asking that ended half-way asks about them again. */
+  about: string[] | null;
+  /** An asking that ended half-way is asked again already. */
+  chased: boolean;
 }
-const schema = new Schema<AskRecord>({ _id: String, holder: String, askedAt: Date, until: Date, done: Number, total: Number, awarded: Number });
+const schema = new Schema<AskRecord>({
+  _id: String,
+  holder: String,
+  beat: Number,
+  round: Number,
+  askedAt: Date,
+  until: Date,
+  done: Number,
+  total: Number,
+  awarded: Number,
+  about: [String],
+  chased: Boolean,
+});
+schema.index({ holder: 1 });
 
 export interface Progress {
   done: number;
@@ -24,49 +46,63 @@ export interface Progress {
 }
 type Steps = Pick<Progress, 'done' | 'total' | 'awarded'>;
 export interface AskLease {
+  /** The place of this asking among all of this fan and network. */
+  readonly round: number;
   renew(progress?: Steps): Promise<boolean>;
   /** Ends the asking; says how far it came. */
   release(progress: Steps): Promise<void>;
 }
 
-const LEASE_MS = 30_000;
+/** How long an asking may be silent before another process may ask. */
+export const LEASE_MS = 30_000;
 const LOOK_MS = 60;
+/** How far the clocks of two processes may be apart, and a clock be set back, without one asking beside another (RELIABILITY F16). */
+const SKEW_MS = 70 * 60_000;
+/** Accounts of an asking that is remembered account by account. */
+const FEW = 10;
 
 /** One asking at a time a fan and network, over all processes (LEDGER 4). */
 export class Asks {
   private readonly records: Model<AskRecord>;
+  private readonly silence: Silence;
 
   constructor(
     connection: Connection,
     private readonly clock: Clock,
+    steady?: Steady,
   ) {
     this.records = model(connection, 'Ask', schema, 'asks');
+    this.silence = new Silence(steady);
   }
 
   private static id(fan: string, network: string): string {
     return `${fan}|${network}`;
   }
 
-  private async tryTake(fan: string, network: string): Promise<AskLease | null> {
+  private async tryTake(fan: string, network: string, accounts: string[]): Promise<AskLease | null> {
     const _id = Asks.id(fan, network);
     const holder = randomId();
     const now = this.clock.now();
     const until = (): Date => new Date(this.clock.now().getTime() + LEASE_MS);
+    const about = accounts.length <= FEW ? accounts : null;
+    const mine = { $set: { holder, askedAt: now, until: until(), done: 0, total: 0, awarded: 0, about, chased: false }, $inc: { round: 1, beat: 1 } };
+    let taken: AskRecord | null;
     try {
-      const taken = await this.records
-        .findOneAndUpdate(
-          { _id, until: { $lte: now } },
-          { $set: { holder, askedAt: now, until: until(), done: 0, total: 0, awarded: 0 } },
-          { upsert: true, returnDocument: 'after' },
-        )
-        .lean();
-      if (taken.holder !== holder) return null;
+      // Free, or left so long ago that no two clocks can disagree about it.
+      const free = { _id, $or: [{ holder: null }, { until: { $lte: new Date(now.getTime() - SKEW_MS) } }] };
+      taken = await this.records.findOneAndUpdate(free, mine, { upsert: true, returnDocument: 'after' }).lean<AskRecord | null>();
     } catch (error) {
-      if (isDuplicate(error)) return null;
-      throw error;
+      if (!isDuplicate(error)) throw error;
+      const held = await this.records.findById(_id).lean<AskRecord | null>();
+      if (!held || !this.silence.over(_id, `${held.holder}|${held.beat}`, LEASE_MS)) return null;
+      taken = await this.records.findOneAndUpdate({ _id, holder: held.holder, beat: held.beat }, mine, { returnDocument: 'after' }).lean<AskRecord | null>();
     }
+    // A store that is going away may answer nothing at all: then nobody has the lease.
+    if (taken?.holder !== holder) return null;
     return {
-      renew: async (progress) => (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress } })).matchedCount === 1,
+      round: taken.round,
+      renew: async (progress) =>
+        (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress }, $inc: { beat: 1 } })).matchedCount === 1,
       release: async (progress) => {
         await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0), ...progress } });
       },
@@ -74,19 +110,40 @@ export class Asks {
   }
 
   /** Takes the lease, waiting up to `patience` real ms for another process to finish; null when that was not enough. */
-  async take(fan: string, network: string, patience: number): Promise<AskLease | null> {
-    const end = Date.now() + patience;
+  async take(fan: string, network: string, accounts: string[], patience: number): Promise<AskLease | null> {
+    const end = performance.now() + patience;
     for (;;) {
-      const lease = await this.tryTake(fan, network);
+      const lease = await this.tryTake(fan, network, accounts);
       if (lease) return lease;
-      if (Date.now() >= end) return null;
+      if (performance.now() >= end) return null;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
+  }
+
+  /**
+   * Askings whose process died between the question and what its answer means for the ledger: nobody was told, so nobody else asks again.
+   * Each is answered once; an asking that lives after all is only asked a second time.
+   */
+  async abandoned(limit: number): Promise<{ fan: string; network: string; only?: string[] }[]> {
+    const before = new Date(this.clock.now().getTime() - LEASE_MS);
+    const found = await this.records
+      .find({ holder: { $gt: '' }, until: { $lte: before }, chased: { $ne: true } })
+      .limit(limit)
+      .lean<AskRecord[]>();
+    const left: { fan: string; network: string; only?: string[] }[] = [];
+    for (const { _id, holder, about } of found) {
+      if ((await this.records.updateOne({ _id, holder, chased: { $ne: true } }, { $set: { chased: true } })).matchedCount !== 1) continue;
+      const [fan = '', network = ''] = _id.split('|');
+      left.push({ fan, network, ...(about && about.length > 0 ? { only: about } : {}) });
+    }
+    return left;
   }
 
   /** How far the last long asking is. */
   async progress(fan: string, network: string): Promise<Progress | null> {
     const one = await this.records.findById(Asks.id(fan, network)).lean();
-    return one && one.total > 0 ? { done: one.done, total: one.total, awarded: one.awarded, running: one.until > this.clock.now(), at: one.askedAt } : null;
+    return one && one.total > 0
+      ? { done: one.done, total: one.total, awarded: one.awarded, running: one.holder !== null && one.until > this.clock.now(), at: one.askedAt }
+      : null;
   }
 }

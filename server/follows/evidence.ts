@@ -29,7 +29,7 @@ export class Evidence {
   }
 
   /** The document for answers that entries will be written on; they carry its hash, `_id`. */
-  document(fan: string, network: string, answers: Answer[]): EvidenceRecord {
+  document(fan: string, network: string, answers: Pick<Answer, 'account' | 'verdict' | 'askedAt'>[]): EvidenceRecord {
     const said = answers.map(({ account, verdict, askedAt }) => ({ account, verdict, askedAt }));
     const body = { fan, salt: randomBytes(16).toString('base64url'), network, answers: said };
     return { _id: createHash('sha256').update(JSON.stringify(body)).digest('hex'), ...body };

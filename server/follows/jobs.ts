@@ -1,13 +1,14 @@
 import type { Jobs } from '../platform/jobs.js';
-import type { CheckJob, Follows } from './service.js';
-import type { AskJob, SweepJob } from './sweep.js';
+import type { Follows } from './service.js';
+import type { AskJob, CheckJob, SweepJob } from './sweep.js';
 
 const MINUTE_MS = 60_000;
 
 /** Both wishes of a check: all accounts, if either asked for all. */
 function mergeChecks(before: CheckJob, after: CheckJob): CheckJob {
   const { fan, network } = after;
-  return before.only && after.only ? { fan, network, only: [...new Set([...before.only, ...after.only])] } : { fan, network };
+  if (!before.only || !after.only) return { fan, network };
+  return { fan, network, only: [...new Set([...before.only, ...after.only])], tries: Math.min(before.tries ?? 0, after.tries ?? 0) };
 }
 const mergeAsks = (before: AskJob, after: AskJob): AskJob => ({ network: after.network, fans: [...new Set([...before.fans, ...after.fans])] });
 
@@ -16,15 +17,15 @@ const mergeSweeps = (before: SweepJob, after: SweepJob): SweepJob => (before.fro
 
 /** Who does the jobs of this room. What a fan waits for has places of its own, so that no sweep is before it. */
 export function followsJobs(jobs: Jobs, follows: Follows): void {
-  jobs.handle('follows.check', { concurrency: 8, limitMs: 10 * MINUTE_MS, merge: mergeChecks }, ({ fan, network, only }: CheckJob) =>
-    follows.checkNetwork(fan, network, only),
+  jobs.handle('follows.check', { concurrency: 8, limitMs: 10 * MINUTE_MS, merge: mergeChecks }, ({ fan, network, only, tries }: CheckJob) =>
+    follows.checkNetwork(fan, network, only, tries),
   );
   jobs.handle('follows.ask', { concurrency: 3, limitMs: 2 * MINUTE_MS, merge: mergeAsks }, async (job: AskJob, signal) => {
     await follows.sweep.ask(job, signal);
     return null;
   });
-  jobs.handle('follows.give', {}, async (_job: object, signal) => {
-    await follows.giveWaiting(signal);
+  jobs.handle('follows.settle', {}, async (_job: object, signal) => {
+    await follows.sweep.settle(signal);
     return null;
   });
   // It only hands out, and comes again every minute: it is never given up.

@@ -8,13 +8,15 @@ import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
 import { awardOf, type Cause, type DeedState, type Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import { Asking, cardText, deedOf, heldUnder, noAnswer, type Applied, type AskingParts } from './asking.js';
+import { AGAIN_MS, Asking, deedOf, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';
-import type { Doubts } from './doubts.js';
+import { Brakes, type BrakesParts } from './brakes.js';
 import type { Unlocked, Unlocks } from './needs.js';
-import { AGAIN_MS, CHECK_EVERY_MS, passes, Sweep } from './sweep.js';
+import { Settling } from './settling.js';
+import { CHECK_EVERY_MS, Sweep, type CheckJob } from './sweep.js';
 
 export { deedOf } from './asking.js';
+export type { CheckJob } from './sweep.js';
 export interface FollowAnswer {
   verdict: Verdict;
   awarded: 0 | 1;
@@ -37,32 +39,30 @@ export interface FollowState {
   mode: 'off' | 'hub' | 'confirmed';
   linked: boolean;
 }
-/** The payload of the job `follows.check`. */
-export interface CheckJob {
-  fan: string;
-  network: NetworkId;
-  only?: string[];
-}
-export interface FollowParts extends AskingParts {
-  jobs: Jobs;
-  bus: Bus;
-}
+export type FollowParts = AskingParts & BrakesParts & { jobs: Jobs; bus: Bus };
 
 /** How long a request waits for a network before it answers 202. */
 const WAIT_MS = 2000;
-/** Gives that waited and are made together. */
-const GIVES = 200;
+/** Three gives a day, so the seventh turn of a deed is the first that may ever have waited for its day. */
+const FIRST_WAITING_TURN = 7;
+/** How often an account is asked about again that its network does not know. */
+const UNKNOWN_TRIES = 3;
 
 /** What fans did on networks: asked of the networks, doubted, settled in the ledger. The only road from a follow to a point. */
 export class Follows {
   private unlocks: Unlocks | null = null;
   private readonly asking: Asking;
-  /** Asking again, by itself. */
+  private readonly settling: Settling;
+  /** Asking again and settling, by itself. */
   readonly sweep: Sweep;
+  /** The brake on mass loss, as staff see it. */
+  readonly brakes: Brakes;
 
   constructor(private readonly parts: FollowParts) {
     this.asking = new Asking(parts);
-    this.sweep = new Sweep(parts, this.asking);
+    this.settling = new Settling({ ...parts, asking: this.asking });
+    this.sweep = new Sweep({ ...parts, asking: this.asking, settling: this.settling });
+    this.brakes = new Brakes(parts);
   }
 
   /** Who tells what an award opened. */
@@ -98,15 +98,25 @@ export class Follows {
     const card = await this.parts.cards.require(network, this.asking.kind(network));
     await this.refuseOwn(reader.id, account, reader.roles);
     if (card.mode === 'hub') {
-      const outcome = await this.parts.points.record(
-        this.asking.wish(reader.id, account, card, { want: 'give', cause: 'hub_click', askedAt: this.parts.clock.now(), seen: options.turn }),
-      );
+      const outcome = await this.clicked(reader.id, account, card, options.turn);
       // The account, or its card, changed under our hands.
       if (outcome.dropped) throw new VillageError('not_verified', { network });
       if (outcome.limited) await this.asking.hold(reader.id, account, card, outcome, 'hub_click', null);
       return this.answer('yes', outcome, options.language);
     }
     return this.confirmed(reader.id, account, options, (applied) => (applied.verdict === 'no' ? { ...applied, open: account.url } : applied));
+  }
+
+  /** The act on the hub's own page. What an undo before it has left half-way is settled first, so that the later act is the one that counts. */
+  private async clicked(fan: string, account: VerifiedAccount, card: Card, seen: number | undefined): Promise<Outcome> {
+    const { points, doubts, clock } = this.parts;
+    const give = (turn: number | undefined): Promise<Outcome> =>
+      points.record(this.asking.give(fan, account, card, { cause: 'hub_click', askedAt: clock.now(), seen: turn }));
+    const outcome = await give(seen);
+    const undone = outcome.turn >= FIRST_WAITING_TURN ? await doubts.undone(fan, deedOf(this.asking.kind(account.network), account)) : null;
+    if (!undone || undone.turn > outcome.turn) return outcome;
+    await this.settling.due(undone);
+    return give(undefined);
   }
 
   /**
@@ -121,24 +131,32 @@ export class Follows {
   ): Promise<FollowAnswer> {
     const account = await this.account(athlete, network);
     const deed = deedOf(this.asking.kind(network), account);
-    const state = (await this.parts.points.turns(reader.id, [deed])).get(deed);
-    const stale = options.turn !== undefined && options.turn !== (state?.turn ?? 0);
-    if (stale || heldUnder(state) === null) {
-      if (!stale && (await this.parts.doubts.cancelWaiting(reader.id, deed))) return this.present(reader.id, state?.turn ?? 0, 'no');
-      return this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
+    const { points, doubts, evidence, clock } = this.parts;
+    const last = async (): Promise<DeedState | undefined> => (await points.turns(reader.id, [deed])).get(deed);
+    const stale = (state: DeedState | undefined): boolean => options.turn !== undefined && options.turn !== (state?.turn ?? 0);
+    const stands = (state: DeedState | undefined): Promise<FollowAnswer> => this.present(reader.id, state?.turn ?? 0, heldUnder(state) === null ? 'no' : 'yes');
+    let state = await last();
+    if (!stale(state) && heldUnder(state) === null) {
+      const undone = await doubts.undo(reader.id, deed);
+      if (undone && undone !== 'cancelled') await this.settling.due(undone);
+      if (undone) return stands(await last());
+      // What waited may have come between the two looks.
+      state = await last();
     }
-    const card = (await this.parts.cards.of(network)) ?? ({ id: state?.card.split(':')[0] ?? '', mode: heldUnder(state) } as Card);
-    const take = (askedAt: Date, evidence?: string): Promise<Outcome> =>
-      this.parts.points.record(
-        this.asking.wish(reader.id, account, card, { want: 'take', cause: 'undo', askedAt, evidence: evidence ?? null, seen: state?.turn }),
-      );
-    if (heldUnder(state) === 'hub') return this.answer('no', await take(this.parts.clock.now()), options.language);
+    if (!state || stale(state) || heldUnder(state) === null) return stands(state);
+    const { turn, card } = state;
+    const take = (askedAt: Date, document?: string): Promise<Outcome> =>
+      points.record(this.asking.take(reader.id, deed, turn + 1, { cause: 'undo', askedAt, card, evidence: document ?? null }));
+    if (heldUnder(state) === 'hub') return this.answer('no', await take(clock.now()), options.language);
     const applied = await this.asked(reader.id, account);
     if (applied.verdict === 'yes') throw new VillageError('still_following', { network }, { open: account.url });
-    if (applied.verdict !== 'no') return { ...(await this.present(reader.id, state?.turn ?? 0, applied.verdict)), job: await this.again(reader.id, network) };
-    const document = this.parts.evidence.document(reader.id, network, [{ account: account.accountId, ...applied }]);
-    await this.parts.evidence.keep(document);
-    return this.answer('no', await take(applied.askedAt, document._id), options.language);
+    if (applied.verdict !== 'no') return { ...(await this.present(reader.id, turn, applied.verdict)), job: await this.again(reader.id, network) };
+    const document = evidence.document(reader.id, network, [{ account: account.accountId, verdict: 'no', askedAt: applied.askedAt }]);
+    await evidence.keep(document);
+    const outcome = await take(applied.askedAt, document._id);
+    // The no that was just heard is settled by this very turn.
+    await doubts.ended(reader.id, deed, outcome.turn);
+    return this.answer('no', outcome, options.language);
   }
 
   private async confirmed(
@@ -155,6 +173,8 @@ export class Follows {
     }
     const applied = await this.asked(fan, account);
     if (applied.verdict === 'unsupported') throw new VillageError('not_supported', { network });
+    // The account, its card or the link changed while the network was asked.
+    if (applied.outcome?.dropped) throw new VillageError('not_verified', { network });
     if (applied.verdict === 'unknown') {
       const state = (await this.parts.points.turns(fan, [deed])).get(deed);
       return { ...(await this.present(fan, state?.turn ?? 0, applied.verdict)), job: await this.again(fan, network) };
@@ -208,56 +228,34 @@ export class Follows {
 
   /**
    * The job behind `linked` and `checkAll`: asks about all verified accounts, or about `only` these. Answers when to ask again about
-   * those for which an outage or a limit left no answer; an account that has vanished is not chased for ever.
+   * those for which an outage or a limit left no answer, and at most three times about those that the network says it does not know: a
+   * spoilt answer looks like that, and an account that has vanished is not chased for ever. `tries` counts the askings before this one.
    */
-  async checkNetwork(fan: string, network: NetworkId, only?: string[]): Promise<{ at: Date; payload: CheckJob } | null> {
+  async checkNetwork(fan: string, network: NetworkId, only?: string[], tries = 0): Promise<{ at: Date; payload: CheckJob } | null> {
     const { cards, clock, fans, registry } = this.parts;
     const now = clock.now();
     let again: string[] = [];
-    if ((await cards.of(network))?.mode === 'confirmed') {
-      const record = await fans.get(fan);
-      const mine = record?.roles.includes('athlete') ? await fans.identities.of(fan) : [];
-      const accounts = (await registry.verified(network)).filter(
-        (one) => (!only || only.includes(one.accountId)) && !mine.some((own) => own.network === network && own.networkId === one.accountId),
-      );
+    const card = await cards.of(network);
+    const earns = card?.mode === 'confirmed' && card.deeds.includes(this.asking.kind(network));
+    const record = await fans.get(fan);
+    const mine = record?.roles.includes('athlete') ? await fans.identities.of(fan) : [];
+    const held = earns ? null : (await this.parts.points.deeds([fan])).get(fan);
+    const accounts = (await registry.verified(network)).filter(
+      (one) =>
+        (!only || only.includes(one.accountId)) &&
+        // Where nothing new can be earned, what was earned is still asked about.
+        (!held || heldUnder(held.get(deedOf(this.asking.kind(network), one))) === 'confirmed') &&
+        !mine.some((own) => own.network === network && own.networkId === one.accountId),
+    );
+    if (accounts.length > 0) {
       const hear = (progress: { done: number; total: number; awarded: number }): void => {
         this.parts.bus.tell('follows:progress', { fan, network, ...progress });
       };
-      const answers = await this.asking.ask(fan, network, accounts, hear).catch((error: unknown) => {
-        if (error instanceof VillageError && error.id === 'not_linked') return new Map<string, Applied>();
-        throw error;
-      });
-      again = [...answers].filter(([, one]) => passes(one)).map(([account]) => account);
+      again = passing(await this.asking.askLinked(fan, network, accounts, hear), tries < UNKNOWN_TRIES);
     }
-    await fans.identities.checked([fan], network, now, new Date(now.getTime() + CHECK_EVERY_MS));
-    return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again } } : null;
-  }
-
-  /** Gives what waited for its day and its day has come. Ends early when `signal` says so: the rest waits on. */
-  async giveWaiting(signal?: AbortSignal): Promise<void> {
-    const { doubts, clock } = this.parts;
-    for (let due = await doubts.claimDue(clock.now(), GIVES); due.length > 0; due = await doubts.claimDue(clock.now(), GIVES)) {
-      await Promise.all(due.map((one) => this.settleWaiting(one)));
-      signal?.throwIfAborted();
-    }
-  }
-
-  private async settleWaiting(doubt: Awaited<ReturnType<Doubts['claimDue']>>[number]): Promise<void> {
-    const { wish } = doubt;
-    const account = wish && (await this.parts.registry.verifiedAccount(doubt.network, wish.account));
-    const card = await this.parts.cards.of(doubt.network as NetworkId);
-    // Only if card, link and epoch are the ones it was decided under; else the wish is dropped.
-    if (wish && account && card && account.epoch === wish.epoch && cardText(card) === wish.card) {
-      await this.parts.points.record(
-        this.asking.wish(doubt.fan, account, card, {
-          want: { turn: doubt.turn },
-          cause: wish.cause as Cause,
-          askedAt: this.parts.clock.now(),
-          link: wish.link,
-        }),
-      );
-    }
-    await this.parts.doubts.settled(doubt.fan, doubt.deed, doubt.turn);
+    // Asked about some of its accounts only, an identity is as due as it was.
+    if (!only) await fans.identities.checked([fan], network, now, new Date(now.getTime() + CHECK_EVERY_MS));
+    return again.length > 0 ? { at: new Date(now.getTime() + AGAIN_MS), payload: { fan, network, only: again, tries: tries + 1 } } : null;
   }
 
   /** For each of an athlete's verified accounts: does this fan hold its deed, and how could it be earned? */

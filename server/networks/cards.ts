@@ -1,6 +1,7 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import canonicalize from 'canonicalize';
 import { VillageError } from '../errors.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
@@ -45,7 +46,11 @@ const text = (card: Card): string => canonicalize(card) ?? '';
 /** Which deeds earn on which network. No code path awards past a card; one whose signature is wrong counts as absent. */
 export class Cards {
   private readonly records: Model<CardRecord>;
-  private readonly known: Fresh<Map<NetworkId, Card>>;
+  private readonly known: Fresh<Map<string, Card>>;
+  /** Uncached, because a give re-reads its card when it is decided (LEDGER 4); a flush of the ledger pays for one read. */
+  private readonly stored: Batcher<Card>;
+  /** Signatures that were found good, with the words they stand for: the same card is not proved at every read. */
+  private readonly proved = new Map<string, string>();
 
   constructor(
     connection: Connection,
@@ -55,6 +60,7 @@ export class Cards {
   ) {
     this.records = model(connection, 'Card', schema, 'cards');
     this.known = new Fresh(FRESH_MS, 1, () => clock.now().getTime());
+    this.stored = new Batcher((networks) => this.read(networks));
     bus.on('cards:changed', () => {
       this.known.forget();
     });
@@ -90,30 +96,42 @@ export class Cards {
     }
   }
 
-  private async read(): Promise<Map<NetworkId, Card>> {
-    const now = this.clock.now().toISOString();
-    const cards = new Map<NetworkId, Card>();
-    for (const { _id, signature, ...rest } of await this.records
-      .find({ from: { $lte: now } })
-      .sort({ version: 1 })
-      .lean()) {
-      const card: Card = {
-        id: _id,
-        network: rest.network,
-        version: rest.version,
-        mode: rest.mode,
-        deeds: [...rest.deeds],
-        from: rest.from,
-        signedBy: rest.signedBy,
-      };
-      if (this.signer.verify(text(card), signature)) cards.set(card.network, card);
-    }
-    return cards;
+  /** The newest card of each network whose signature is good. Versions say which is newer: a clock that was set back revives no old card. */
+  private async read(networks: readonly string[]): Promise<Map<string, Card>> {
+    const found = await Promise.all(
+      networks.map(async (network) => {
+        const newest = (most: number) =>
+          this.records.collection.find<CardRecord>({ network }, { readConcern: { level: 'majority' }, sort: { version: -1 }, limit: most }).toArray();
+        const [last] = await newest(1);
+        if (!last) return null;
+        const card = this.proven(last);
+        if (card) return card;
+        // Somebody wrote what nobody signed: the last that was signed still holds.
+        return (await newest(0)).map((one) => this.proven(one)).find((one) => one !== null) ?? null;
+      }),
+    );
+    return new Map(found.filter((one) => one !== null).map((card) => [card.network, card]));
   }
 
-  /** The card in force, or null: the network is `off`. */
+  private proven({ _id, signature, ...rest }: CardRecord): Card | null {
+    const { network, version, mode, deeds, from, signedBy } = rest;
+    const card: Card = { id: _id, network, version, mode, deeds: [...deeds], from, signedBy };
+    const words = text(card);
+    if (this.proved.get(signature) === words) return card;
+    if (!this.signer.verify(words, signature)) return null;
+    this.proved.set(signature, words);
+    return card;
+  }
+
+  /** The card in force, or null: the network is `off`. As the store had it five seconds ago at most; for asking, never for giving. */
   async of(network: NetworkId): Promise<Card | null> {
-    const card = (await this.known.get('all', () => this.read())).get(network);
+    const card = (await this.known.get('all', () => this.read(NETWORKS))).get(network);
+    return card && card.mode !== 'off' ? card : null;
+  }
+
+  /** The card in force as the store has it now, or null: what a give is decided by. */
+  async now(network: NetworkId): Promise<Card | null> {
+    const card = await this.stored.get(network);
     return card && card.mode !== 'off' ? card : null;
   }
 

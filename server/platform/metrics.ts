@@ -45,6 +45,20 @@ export class Metrics {
     });
   }
 
+  /** A figure that all processes share: read from the store whenever it is asked for; left out while the store is away. */
+  watchAll(name: string, help: string, label: string, read: () => Promise<ReadonlyMap<string, number>>): void {
+    const gauge: client.Gauge = new client.Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect: async () => {
+        gauge.reset();
+        for (const [value, figure] of await read().catch(() => new Map<string, number>())) gauge.set({ [label]: value }, figure);
+      },
+    });
+  }
+
   /** A request was answered after so many ms. */
   request(method: string, status: number, ms: number): void {
     const name = `${method} ${status}`;

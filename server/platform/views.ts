@@ -12,7 +12,7 @@ export interface Frame {
   nonce: string;
   theme: string;
   demo: boolean;
-  reader: { id: string; name: string; points: number; medal: string | null; moderator: boolean; organiser: boolean } | null;
+  reader: { id: string; name: string; points: number; medal: string | null; moderator: boolean; organiser: boolean; stopped: number } | null;
   /** The session's form token, made when a form first asks for it. */
   readonly csrf: string;
   title: string;

@@ -180,8 +180,8 @@ export class Points {
     return asked.map(({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))));
   }
 
-  /** Every deed that each of these fans holds now. */
-  async held(fans: string[]): Promise<Map<string, Map<string, DeedState>>> {
+  /** The last turn of every deed that each of these fans ever did. */
+  async deeds(fans: string[]): Promise<Map<string, Map<string, DeedState>>> {
     const last = new Map<string, Map<string, DeedState>>(fans.map((fan) => [fan, new Map()]));
     for await (const one of this.entries.collection.find<Entry>(
       { fan: { $in: fans } },
@@ -190,7 +190,16 @@ export class Points {
       const deeds = last.get(one.fan);
       if (deeds && (deeds.get(one.deed)?.turn ?? 0) < one.turn) deeds.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
     }
-    return new Map([...last].map(([fan, deeds]) => [fan, new Map([...deeds].filter(([, state]) => state.turn % 2 === 1))]));
+    return last;
+  }
+
+  /** How many deeds whose key begins so are held, by all fans together. Reads every entry of them: for what is asked rarely. */
+  async heldCount(prefix: string): Promise<number> {
+    const [sum] = await this.entries.aggregate<{ n: number }>([
+      { $match: { deed: { $gte: prefix, $lt: `${prefix}\uffff` } } },
+      { $group: { _id: null, n: { $sum: '$delta' } } },
+    ]);
+    return sum?.n ?? 0;
   }
 
   /** A fan's statement, newest first, behind the entry `before`. */

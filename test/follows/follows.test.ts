@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { until } from '../support/until.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 
 describe('following under a confirmed card', () => {
@@ -196,15 +197,40 @@ describe('following under a confirmed card', () => {
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });
 
-  it('gives nothing new from the instant an account is revoked', async () => {
+  it('gives nothing new from the instant an account is revoked, also to who was asking when it was', async () => {
     await world.verify('athlete4', 'x');
     const { token } = await world.fan('f10');
+    await world.settle();
     does('x', 'f10', 'athlete4');
     const by = await world.moderator();
     const { items } = await world.context.registry.queue(by, 'verified');
+    // The network has the question, the account is verified still; it is revoked before the answer comes, and the answer is yes.
+    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 200, times: 1, latencyMs: 400, body: null });
+    const log = world.sandbox.world.log.length;
+    const answer = follow(token, 'athlete4');
+    await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
+    expect(world.sandbox.world.log.length, 'not answered yet').to.equal(log);
     await world.context.registry.revoke(by, items.find((one) => one.athlete === 'athlete4')?._id ?? '', 'not theirs');
-    expect((await follow(token, 'athlete4')).body).to.include({ id: 'not_verified' });
+    expect((await answer).body).to.include({ id: 'not_verified' });
     expect((await world.api('/me', { token })).body).to.include({ points: 0 });
+    expect((await follow(token, 'athlete4')).body).to.include({ id: 'not_verified' });
+  });
+
+  it('asks once more when the running ask that was joined is older than what was taken back meanwhile', async () => {
+    const { token, fan } = await world.fan('f11');
+    await world.settle();
+    does('x', 'f11', 'athlete1');
+    await follow(token, 'athlete1');
+    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 200, times: 1, latencyMs: 400, body: null });
+    const running = world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
+    const [held] = await world.context.points.statement(fan._id, 1);
+    if (!held) throw new Error('nothing held');
+    const { deed, card, account, athlete, disciplines } = held;
+    const facts = { account, athlete, disciplines };
+    await world.context.points.record({ fan: fan._id, deed, want: 'take', facts, cause: 'undo', card, link: null, evidence: null, askedAt: world.clock.now() });
+    expect((await follow(token, 'athlete1')).body).to.include({ verdict: 'yes', awarded: 1, turn: 3, points: 1 });
+    await running;
   });
 
   it('works the same when every message of the bus is lost', async () => {

@@ -77,6 +77,38 @@ describe('the permission a fan gave to a network', () => {
   });
 });
 
+describe('an account that its network does not know', () => {
+  it('is asked about three times more, a quarter of an hour apart, and then left: a spoilt answer costs no point and no call for ever', async () => {
+    const world = await startWorld();
+    await world.athletes();
+    for (const athlete of ['athlete1', 'athlete2']) await world.verify(athlete, 'x');
+    world.sandbox.world.add({ handle: 'spoilt', name: 'Spoilt' });
+    const person = (handle: string) => world.sandbox.world.person(handle) as never;
+    world.sandbox.world.relate('x', person('spoilt'), person('athlete1'), true);
+    await world.settle();
+    const { fan } = await world.fan('spoilt');
+    // Well-formed, and empty: everybody it was asked about seems not to exist.
+    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 200, times: 1, latencyMs: 0, body: '{}' });
+    await world.settle();
+    expect((await world.context.points.head(fan._id)).after.points).to.equal(0);
+    world.clock.advance(HOUR / 4);
+    await world.settle();
+    expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
+    const { byX } = world.sandbox.world;
+    world.sandbox.world.byX = () => null;
+    const before = world.sandbox.world.log.length;
+    await world.context.follows.linked(fan._id, 'x');
+    for (let quarter = 0; quarter < 8; quarter += 1) {
+      await world.settle();
+      world.clock.advance(HOUR / 4);
+    }
+    const calls = world.sandbox.world.log.slice(before).filter((one) => one.path.startsWith('/2/users?')).length;
+    world.sandbox.world.byX = byX;
+    await world.close();
+    expect(calls).to.equal(4);
+  });
+});
+
 describe('an account that changed while this process was not told', () => {
   it('gives nothing: the epoch is read from the store when the give is decided', async () => {
     const world = await startWorld({ card: 'hub' });
