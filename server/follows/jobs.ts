@@ -20,7 +20,7 @@ export function followsJobs(jobs: Jobs, follows: Follows): void {
   jobs.handle('follows.check', { concurrency: 8, limitMs: 10 * MINUTE_MS, merge: mergeChecks }, ({ fan, network, only, tries }: CheckJob) =>
     follows.checkNetwork(fan, network, only, tries),
   );
-  jobs.handle('follows.ask', { concurrency: 3, limitMs: 2 * MINUTE_MS, merge: mergeAsks }, async (job: AskJob, signal) => {
+  jobs.handle('follows.ask', { concurrency: 2, limitMs: 2 * MINUTE_MS, merge: mergeAsks }, async (job: AskJob, signal) => {
     await follows.sweep.ask(job, signal);
     return null;
   });
