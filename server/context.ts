@@ -14,6 +14,7 @@ import { Asks } from './follows/asks.js';
 import { Brake } from './follows/brake.js';
 import { Doubts } from './follows/doubts.js';
 import { Evidence } from './follows/evidence.js';
+import { FollowFacts } from './follows/facts.js';
 import { followsJobs } from './follows/jobs.js';
 import { Follows } from './follows/service.js';
 import { Locks } from './locks/service.js';
@@ -188,9 +189,10 @@ export async function createContext(config: Config, name: string, overrides: Ove
     bus,
     clock,
   });
+  const facts = new FollowFacts({ registry, networks, points });
   const locks = new Locks({
-    followed: (fan, people) => follows.followed(fan, people),
-    around: (asked) => follows.around(asked),
+    followed: (fan, people) => facts.followed(fan, people),
+    around: (asked) => facts.around(asked),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
   const videos = new Videos(connection, new Files(connection), locks, changes, audit, bus, clock);
