@@ -144,7 +144,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     timezone: config.timezone,
     boards: ['hub', ...DISCIPLINES.map((slug) => `discipline:${slug}`)],
   });
-  const registry = new Registry(connection, networks, athletes, audit, bus, changes, clock);
+  const registry = new Registry(connection, networks, athletes, fans, audit, bus, changes, clock);
   const posts = new Posts(connection, networks, registry, clock);
   const follows = new Follows({
     fans,
@@ -166,6 +166,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const videos = new Videos(connection, new Files(connection), locks, follows, audit, bus, clock);
   const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
 
+  fans.onProved(registry);
   fans.onLinked(follows);
   follows.onUnlock(videos);
 
@@ -199,6 +200,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     chats,
     missingIndexes: () => missingIndexes(connection),
     release: async () => {
+      await registry.prepare();
       await ensureIndexes(connection);
       await cards.seed();
       await points.rules.seed();

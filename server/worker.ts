@@ -3,6 +3,7 @@ import type { CheckJob } from './follows/service.js';
 
 const POSTS_EVERY_MS = 5 * 60_000;
 const SWEEP_EVERY_MS = 60_000;
+const ACCOUNTS_EVERY_MS = 10 * 60_000;
 
 /** Says who does which job, a line a room. */
 export function jobsOf(context: Context): void {
@@ -16,6 +17,10 @@ export function jobsOf(context: Context): void {
     await context.posts.fetchAll();
     return { at: new Date(context.clock.now().getTime() + POSTS_EVERY_MS) };
   });
+  jobs.handle('registry.sweep', async () => {
+    await context.registry.sweep();
+    return { at: new Date(context.clock.now().getTime() + ACCOUNTS_EVERY_MS) };
+  });
 }
 
 /** The worker: jobs, sweeps, healing. Any number run side by side. */
@@ -23,6 +28,7 @@ export async function startWorker(context: Context): Promise<{ stop(): Promise<v
   jobsOf(context);
   await context.jobs.add('follows.sweep', 'all', {});
   await context.jobs.add('posts.fetch', 'all', {});
+  await context.jobs.add('registry.sweep', 'all', {});
   context.jobs.start();
   await context.points.start(true);
   return {

@@ -77,14 +77,14 @@ export class Asking {
     };
   }
 
-  /** Whether card, link and the account's epoch are still those a give was decided under; the epoch is read from the store. */
+  /** Whether card, link and the account's epoch are still those a give was decided under, and the account is not the fan's own: as the store has it now. */
   private async stands(fan: string, account: VerifiedAccount, card: Card, link: string | null): Promise<boolean> {
-    const [epoch, now, linked] = await Promise.all([
-      this.parts.registry.epoch(account.id),
+    const [earns, now, linked] = await Promise.all([
+      this.parts.registry.mayEarn(fan, account),
       this.parts.cards.of(account.network),
       link === null || this.parts.fans.identities.linkStands(fan, link),
     ]);
-    return epoch === account.epoch && now?.id === card.id && linked;
+    return earns && now?.id === card.id && linked;
   }
 
   /** A give above a limit waits for its day. */

@@ -13,10 +13,10 @@ const statusOf = (answer: FollowAnswer): number => (answer.job ? 202 : 200);
 export function followsApi(router: Router, follows: Follows, athletes: Athletes, limits: Limits): void {
   const act = async (req: Request, how: 'follow' | 'unfollow'): Promise<FollowAnswer> => {
     const reader = requireScope(req, 'follow');
-    const { network, turn } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
+    const { turn, ...which } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
     await limits.count('follow', reader.id);
     const athlete = await athletes.require(param(req, 'slug'));
-    return follows[how](reader, athlete._id, network, { turn, language: req.lang });
+    return follows[how](reader, athlete._id, which, { turn, language: req.lang });
   };
   router.post('/athletes/:slug/follow', personal, csrfCheck, async (req, res) => {
     const answer = await act(req, 'follow');
@@ -53,18 +53,18 @@ export function followsPages(router: Router, follows: Follows, athletes: Athlete
     (how: 'follow' | 'unfollow') =>
     async (req: Request, res: Parameters<Parameters<typeof router.post>[1]>[1]): Promise<void> => {
       const reader = requireReader(req);
-      const { network, turn } = parse(FollowBody, req.body);
+      const { turn, ...which } = parse(FollowBody, req.body);
       await limits.count('follow', reader.id);
       const athlete = await athletes.require(param(req, 'slug'));
       let notice: string;
       try {
-        const answer = await follows[how](reader, athlete._id, network, { turn, language: req.lang });
+        const answer = await follows[how](reader, athlete._id, which, { turn, language: req.lang });
         notice = how === 'unfollow' && answer.verdict === 'no' ? 'undone' : noticeOf(answer);
       } catch (error) {
         if (!(error instanceof VillageError) || error.status !== 409) throw error;
         notice = error.id;
       }
-      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${network}#accounts`);
+      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${which.network}#accounts`);
     };
   router.post('/athletes/:slug/follow', personal, csrfCheck, act('follow'));
   router.post('/athletes/:slug/unfollow', personal, csrfCheck, act('unfollow'));

@@ -45,6 +45,7 @@ export async function ensureIndexes(connection: Connection): Promise<void> {
   if ((await missingIndexes(connection)).length === 0) return;
   for (const name of connection.modelNames()) {
     const one = connection.model(name);
+    await dropLoose(connection, name);
     await one.createCollection().catch((error: unknown) => {
       if ((error as { code?: number }).code !== 48) throw error;
     });
@@ -54,16 +55,28 @@ export async function ensureIndexes(connection: Connection): Promise<void> {
   if (absent.length > 0) throw new Error(`indexes are missing: ${absent.join(', ')}`);
 }
 
+/** Fields of an index, and whether it is unique. */
+const indexKey = (fields: object, unique: unknown): string => JSON.stringify([Object.entries(fields), unique === true]);
+
+/** Drops indexes on fields that a model declares with another uniqueness: the store would refuse to make the declared one beside it. */
+async function dropLoose(connection: Connection, name: string): Promise<void> {
+  const one = connection.model(name);
+  const have = await one.collection.indexes().catch(() => []);
+  for (const [fields, options] of one.schema.indexes())
+    for (const index of have)
+      if (index.name && indexKey(index['key'], !index['unique']) === indexKey(fields, options.unique)) await one.collection.dropIndex(index.name);
+}
+
 /** Names of indexes that the models declare and the store does not have; empty when all is well. */
 export async function missingIndexes(connection: Connection): Promise<string[]> {
   const absent = await Promise.all(
     connection.modelNames().map(async (name) => {
       const one = connection.model(name);
       const have = await one.collection.indexes().catch(() => []);
-      const keys = new Set(have.map((index) => JSON.stringify(Object.entries(index['key'] as Record<string, unknown>))));
+      const keys = new Set(have.map((index) => indexKey(index['key'] as object, index['unique'])));
       return one.schema
         .indexes()
-        .filter(([fields]) => !keys.has(JSON.stringify(Object.entries(fields))))
+        .filter(([fields, options]) => !keys.has(indexKey(fields, options.unique)))
         .map(([fields]) => `${one.collection.collectionName}(${Object.keys(fields).join(',')})`);
     }),
   );

@@ -118,11 +118,7 @@ export class Chats {
 
   /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */
   async roleOf(speaker: Speaker, chat: ChatRecord): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
-    if (speaker.roles.includes('athlete')) {
-      const [identities, accounts] = await Promise.all([this.fans.identities.of(speaker.id), this.registry.verifiedOf(chat.host)]);
-      if (accounts.some((one) => identities.some((mine) => mine.network === one.network && mine.networkId === one.accountId))) return 'host';
-      return 'athlete';
-    }
+    if (speaker.roles.includes('athlete')) return (await this.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
     return mayModerate(speaker.roles) ? 'moderator' : 'fan';
   }
 

@@ -73,7 +73,7 @@ describe('the registry', () => {
   });
 
   it('tells a lookalike, somebody unknown and what is no account at all', async () => {
-    expect(await lookup('@athlete_1')).to.deep.equal({ result: 'lookalike', of: { network: 'x', handle: 'athlete1' } });
+    expect(await lookup('@athlete_1')).to.deep.equal({ result: 'lookalike', of: { name: 'Maëlle Kervran', network: 'x', handle: 'athlete1' } });
     expect((await lookup('@somebodyelse'))['result']).to.equal('unknown');
     for (const form of ['https://x.com/home', 'https://example.org/athlete1', 'a b c', 'https://www.facebook.com/groups/12'])
       expect((await lookup(form))['result'], form).to.equal('not_an_account');
