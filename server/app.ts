@@ -280,7 +280,7 @@ export function createApp(context: Context): Express {
   followsApi(api, follows, athletes, limits);
   athletesApi(api, athletes, registry, limits);
   athleteApi(api, parts);
-  pointsApi(api, points);
+  pointsApi(api, points, athletes);
   meApi(api, parts);
   chatsApi(api, chats, limits);
   videosApi(api, videos, athletes, words);

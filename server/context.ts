@@ -163,8 +163,8 @@ export async function createContext(config: Config, name: string, overrides: Ove
     followed: (fan, people) => follows.followed(fan, people),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
-  const videos = new Videos(connection, new Files(connection), locks, follows, audit, bus, clock);
-  const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
+  const videos = new Videos(connection, new Files(connection), locks, follows, athletes, audit, bus, clock);
+  const chats = new Chats(connection, registry, athletes, redis, audit, bus, clock);
 
   fans.onProved(registry);
   fans.onLinked(follows);

@@ -44,7 +44,7 @@ const claimsOf = (socket: VillageSocket): Claims => (socket.data as { claims: Cl
 
 /** The sockets of this process: who may connect, what they may say, and what they are told. */
 export function createSockets(context: Context, http: HttpServer): { io: Server<ClientEvents, ServerEvents>; close(): Promise<void> } {
-  const { config, bus, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
+  const { config, bus, athletes, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
   const origin = new URL(config.publicUrl).origin;
   const io = new Server<ClientEvents, ServerEvents>(http, {
     path: '/socket.io',
@@ -144,16 +144,23 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     chatEvents(socket, { chats, limits, reader, refusal });
   });
 
+  /** Who was hidden meanwhile is told to nobody; nor is anybody while that cannot be known. */
+  const withoutHidden = async (items: News['points:moved']['moves'][number]['items']) => {
+    const hidden = await athletes.hidden().catch(() => null);
+    return items.map((one) => ({ ...one, athlete: hidden === null || hidden.has(one.athlete) ? null : one.athlete }));
+  };
+
   /** A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
   const tellFan = async ({ fan, seq, items, points, medal }: News['points:moved']['moves'][number]): Promise<void> => {
     const sockets = village.adapter.rooms.get(`fan:${fan}`);
     if (!sockets || sockets.size === 0) return;
+    const told = await withoutHidden(items);
     const deeds = items.filter((one) => one.delta > 0).map((one) => one.deed);
     for (const lang of LANGUAGES) {
       const theirs = [...sockets].map((id) => village.sockets.get(id)).filter((socket) => socket !== undefined && claimsOf(socket).lang === lang);
       if (theirs.length === 0) continue;
       const unlocked = await videos.openedBy(fan, deeds, lang).catch(() => []);
-      for (const socket of theirs) socket?.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
+      for (const socket of theirs) socket?.emit('points:awarded', { items: told, points, unlocked, seq, ...(medal ? { medal } : {}) });
     }
   };
 

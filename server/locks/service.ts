@@ -1,7 +1,7 @@
 import { athletesOf, judge, type Facts, type Lock, type Missing } from './lock.js';
 import type { FactSource } from './needs.js';
 
-export { judge, athletesOf, Lock } from './lock.js';
+export { judge, athletesOf, lockWithout, Lock } from './lock.js';
 export type { Facts, Missing, Rule } from './lock.js';
 
 /** Locks: one small rule language for whatever opens by following or by medals. */

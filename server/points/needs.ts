@@ -10,3 +10,8 @@ export interface FanStanding {
 export interface Standing {
   of(fans: string[]): Promise<Map<string, FanStanding>>;
 }
+
+/** Who is not shown any more: a statement keeps its lines and says nothing of whom they were about. */
+export interface Hidden {
+  hidden(): Promise<ReadonlySet<string>>;
+}

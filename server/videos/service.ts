@@ -3,9 +3,10 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Connection, Model } from 'mongoose';
 import { z } from 'zod';
+import type { Athletes } from '../athletes/service.js';
 import { InputError, VillageError } from '../errors.js';
 import { mayOrganise } from '../fans/service.js';
-import { athletesOf, judge, Lock, type Locks, type Missing } from '../locks/service.js';
+import { athletesOf, judge, Lock, lockWithout, type Locks, type Missing } from '../locks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
@@ -54,14 +55,16 @@ export class Videos {
     private readonly files: Files,
     private readonly locks: Locks,
     private readonly deeds: Deeds,
+    private readonly athletes: Athletes,
     private readonly audit: Audit,
     private readonly bus: Bus,
     private readonly clock: Clock,
   ) {
     this.records = videoModel(connection);
-    bus.on('videos:changed', () => {
-      this.known.forget();
-    });
+    for (const topic of ['videos:changed', 'athletes:changed'] as const)
+      bus.on(topic, () => {
+        this.known.forget();
+      });
   }
 
   /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
@@ -94,11 +97,17 @@ export class Videos {
 
   /** All published videos, newest first, at most five seconds old. */
   published(): Promise<VideoRecord[]> {
-    return this.known.get('all', () => this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>().exec());
+    return this.known.get('all', async () => this.shown(await this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>()));
+  }
+
+  /** Without videos of hidden athletes, and with locks that do not name one (RULES R13). */
+  private async shown(videos: VideoRecord[]): Promise<VideoRecord[]> {
+    const hidden = await this.athletes.hidden();
+    return videos.filter((one) => !hidden.has(one.athlete)).map((one) => ({ ...one, lock: lockWithout(one.lock, hidden) }));
   }
 
   private async require(slug: string): Promise<VideoRecord> {
-    const found = await this.records.findOne({ _id: slug, published: true }).lean<VideoRecord>();
+    const [found] = await this.shown(await this.records.find({ _id: slug, published: true }).lean<VideoRecord[]>());
     if (!found) throw new VillageError('video_not_found', { slug });
     return found;
   }

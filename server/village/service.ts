@@ -1,6 +1,7 @@
 import type { Connection, Model } from 'mongoose';
+import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import { mayModerate, mayOrganise, type Fans } from '../fans/service.js';
+import { mayModerate, mayOrganise } from '../fans/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
@@ -37,8 +38,8 @@ export class Chats {
 
   constructor(
     connection: Connection,
-    private readonly fans: Fans,
     private readonly registry: Registry,
+    private readonly athletes: Athletes,
     private readonly redis: RedisClients,
     private readonly audit: Audit,
     private readonly bus: Bus,
@@ -66,15 +67,17 @@ export class Chats {
     this.lists.forget();
   }
 
+  /** A chat, or `chat_not_found`: also for that of a hidden athlete (RULES R13). */
   async require(slug: string): Promise<ChatRecord> {
     const chat = await this.get(slug);
-    if (!chat) throw new VillageError('chat_not_found', { slug });
+    if (!chat || (await this.athletes.hidden()).has(chat.host)) throw new VillageError('chat_not_found', { slug });
     return chat;
   }
 
   /** Live ones first, then those to come, then the newest that are over. */
-  list(): Promise<ChatRecord[]> {
-    return this.lists.get('', () => this.readList());
+  async list(): Promise<ChatRecord[]> {
+    const hidden = await this.athletes.hidden();
+    return (await this.lists.get('', () => this.readList())).filter((one) => !hidden.has(one.host));
   }
 
   private async readList(): Promise<ChatRecord[]> {
