@@ -4,7 +4,7 @@ import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
 import { FollowBody } from './follows/schema.js';
 import { BoardQuery, StatementQuery } from './points/schema.js';
-import { Decide, LookupQuery, Queue, Revoke, Submit } from './registry/schema.js';
+import { Decide, LookupQuery, Owner, Queue, Revoke, Submit } from './registry/schema.js';
 import { Messages, Say } from './village/schema.js';
 
 const Problem = z
@@ -22,7 +22,7 @@ const Follow = z.object({
   job: z.string().optional(),
 });
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
-const Account = z.object({ network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
+const Account = z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
 const Athlete = z.object({
   slug: z.string(),
   name: z.string(),
@@ -39,7 +39,22 @@ const Item = z.object({
   text: z.string().optional(),
   at: z.string().optional(),
 });
-const Lookup = z.object({ result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']) });
+const Lookup = z.object({
+  result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']),
+  account: z.object({ network: z.string(), handle: z.string(), url: z.string() }).optional(),
+  athlete: z.object({ slug: z.string(), name: z.string() }).optional(),
+  since: z.iso.datetime().optional(),
+  why: z.string().optional(),
+  of: z.object({ name: z.string(), network: z.string().optional(), handle: z.string().optional() }).optional(),
+  evidence: z.object({ decidedOn: z.iso.datetime().nullable(), by: z.number() }).optional(),
+});
+/** Where an athlete has two accounts on one network and none was named. */
+const WhichAccount = Problem.extend({
+  accounts: z.array(z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string() })).optional(),
+}).meta({
+  id: 'FollowProblem',
+  description: '`which_account` lists the accounts that may be meant; `still_following` has where to stop in `open`',
+});
 const slug = z.object({ slug: z.string() });
 
 interface Door {
@@ -49,16 +64,17 @@ interface Door {
   body?: z.ZodObject;
   answer: z.ZodType;
   status?: 200 | 201 | 202;
+  problem?: z.ZodType;
   open?: boolean;
 }
-const operation = ({ summary, query, path, body, answer, status = 200, open }: Door): ZodOpenApiOperationObject => ({
+const operation = ({ summary, query, path, body, answer, status = 200, problem = Problem, open }: Door): ZodOpenApiOperationObject => ({
   summary,
   ...(open ? { security: [] } : {}),
   requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) },
   ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
   responses: {
     [status]: { description: 'OK', content: { 'application/json': { schema: answer } } },
-    default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+    default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
   },
 });
 
@@ -74,8 +90,8 @@ export function openApi(router: Router, publicUrl: string): void {
       '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }), open: true }) },
       '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }), open: true }) },
       '/athletes/{slug}/follow': {
-        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
-        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
+        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
+        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
       },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
       '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup, open: true }) },
@@ -103,12 +119,30 @@ export function openApi(router: Router, publicUrl: string): void {
           answer: z.object({ id: z.string(), state: z.string() }),
         }),
       },
+      '/registry/cases/{id}/owners': {
+        post: operation({
+          summary: 'Record that a fan owns an account, or does not',
+          path: z.object({ id: z.string() }),
+          body: Owner.omit({ csrf: true }),
+          answer: z.object({ id: z.string(), owners: z.array(z.object({ fan: z.string(), by: z.string() })) }),
+        }),
+      },
       '/me': { get: operation({ summary: 'Who I am here', answer: z.object({ handle: z.string(), points: z.number(), medal: z.string().nullable() }) }) },
       '/me/ledger': {
         get: operation({
           summary: 'My statement, newest first',
           query: StatementQuery,
-          answer: page(z.object({ seq: z.number(), deed: z.string(), turn: z.number(), delta: z.number(), points: z.number(), cause: z.string() })),
+          answer: page(
+            z.object({
+              seq: z.number(),
+              deed: z.string(),
+              turn: z.number(),
+              delta: z.number(),
+              points: z.number(),
+              cause: z.string(),
+              athlete: z.string().nullable(),
+            }),
+          ),
         }),
       },
       '/me/medals': {
