@@ -193,7 +193,7 @@ function errors(context: Context): ErrorRequestHandler {
 /** How long a store may take to answer `/readyz`, in ms. */
 const READY_MS = 1500;
 function health(context: Context, app: Express): void {
-  const { connection, redis, config, metrics } = context;
+  const { connection, redis, config, metrics, search } = context;
   let indexed = false;
   app.get('/healthz', (_req, res) => {
     res.json({ ok: true });
@@ -210,7 +210,7 @@ function health(context: Context, app: Express): void {
     ]);
     if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
     const ok = mongodb && cache && indexed;
-    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed });
+    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed, ...(search ? { search: search.state() } : {}) });
   });
   app.get('/metrics', async (req, res) => {
     if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');

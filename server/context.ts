@@ -127,6 +127,12 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
   const search =
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
+  if (search)
+    metrics.gauge(
+      'village_search_age_seconds',
+      'Since the search index last asked what has changed (NaN: not yet)',
+      () => (search.state().ageMs ?? NaN) / 1000,
+    );
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, sessions, audit, bus, clock);

@@ -180,7 +180,7 @@ export class Athletes {
   }
 
   /**
-   * Finds people by any words of their name, best first. `partial` says that the index is not up yet and MongoDB answered, which
+   * Finds people by any words of their name, best first. `partial` says that the index is not up (or has not heard of the store for long) and MongoDB answered, which
    * knows exact words and prefixes only. Throws `bad_cursor`.
    */
   async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
@@ -191,11 +191,21 @@ export class Athletes {
         throw new VillageError('bad_cursor');
       }
     }
-    if (this.index?.ready) {
-      const answer = await this.index.search(query).catch(() => null);
-      if (answer) return { ...(await this.shown(answer)), partial: false };
+    const indexed = this.index?.fresh ? await this.searchIndex(query) : null;
+    if (indexed) return indexed;
+    try {
+      return { ...(await this.searchStore(query)), partial: true };
+    } catch (error) {
+      // An old answer is better than none.
+      const old = this.index?.ready ? await this.searchIndex(query) : null;
+      if (old) return old;
+      throw error;
     }
-    return { ...(await this.searchStore(query)), partial: true };
+  }
+
+  private async searchIndex(query: SearchQuery): Promise<(SearchAnswer & { partial: boolean }) | null> {
+    const answer = (await this.index?.search(query).catch(() => null)) ?? null;
+    return answer && { ...(await this.shown(answer)), partial: false };
   }
 
   /** The index hears of people a little later than the store: whoever was hidden meanwhile is left out. While the store is away it answers as it is. */

@@ -25,6 +25,18 @@ export class Metrics {
     client.collectDefaultMetrics({ register: this.registry });
   }
 
+  /** A figure that is read when it is asked for. */
+  gauge(name: string, help: string, read: () => number): void {
+    const gauge: client.Gauge = new client.Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect: () => {
+        gauge.set(read());
+      },
+    });
+  }
+
   /** A request was answered after so many ms. */
   request(method: string, status: number, ms: number): void {
     const name = `${method} ${status}`;

@@ -8,26 +8,31 @@ failWritesToClosedSockets();
  * and journalled, said once here instead of trusted to a server's default.
  */
 export async function connectMongo(uri: string, name: string): Promise<Connection> {
-  return mongoose
-    .createConnection(uri, {
-      dbName: name,
-      autoIndex: false,
-      autoCreate: false,
-      bufferCommands: false,
-      serverSelectionTimeoutMS: 1500,
-      connectTimeoutMS: 1500,
-      socketTimeoutMS: 30_000,
-      waitQueueTimeoutMS: 2000,
-      maxPoolSize: 50,
-      minPoolSize: 2,
-      heartbeatFrequencyMS: 1000,
-      minHeartbeatFrequencyMS: 100,
-      retryWrites: false,
-      readPreference: 'primary',
-      readConcern: { level: 'majority' },
-      writeConcern: { w: 'majority', journal: true },
-    })
-    .asPromise();
+  const connection = mongoose.createConnection(uri, {
+    dbName: name,
+    autoIndex: false,
+    autoCreate: false,
+    bufferCommands: false,
+    serverSelectionTimeoutMS: 1500,
+    connectTimeoutMS: 1500,
+    socketTimeoutMS: 30_000,
+    waitQueueTimeoutMS: 2000,
+    maxPoolSize: 50,
+    minPoolSize: 2,
+    heartbeatFrequencyMS: 1000,
+    minHeartbeatFrequencyMS: 100,
+    retryWrites: false,
+    readPreference: 'primary',
+    readConcern: { level: 'majority' },
+    writeConcern: { w: 'majority', journal: true },
+  });
+  try {
+    return await connection.asPromise();
+  } catch (error) {
+    // Whoever tries again makes another: this one must not go on trying behind.
+    await connection.destroy().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** A model on the given connection, never on the global one: this is what makes a database per test file possible. */
