@@ -9,6 +9,8 @@ interface Reply {
   /** What had changed in the store was read; `took` ms ago it was asked. */
   looked?: boolean;
   took?: number;
+  /** So many looks in a row have failed. */
+  failed?: number;
   revision?: number;
   size?: number;
   answer?: SearchAnswer;
@@ -28,6 +30,7 @@ export class Search {
   private lookedAt: number | null = null;
   private loadedAt = 0;
   private size = 0;
+  private failures = 0;
   ready = false;
 
   constructor(
@@ -41,6 +44,10 @@ export class Search {
     const worker = new Worker(file, { workerData: this.where, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
     this.worker = worker;
     worker.on('message', (reply: Reply) => {
+      if (reply.failed !== undefined) {
+        this.failures = reply.failed;
+        return;
+      }
       if (reply.loaded || reply.looked) {
         this.heard(reply);
         return;
@@ -69,17 +76,24 @@ export class Search {
   private heard({ looked, took = 0, size = 0, revision }: Reply): void {
     this.size = size;
     const now = performance.now();
-    if (looked) this.lookedAt = now - took;
-    else this.loadedAt = now;
+    if (looked) {
+      this.lookedAt = now - took;
+      this.failures = 0;
+    } else this.loadedAt = now;
     if (this.ready) return;
     this.ready = true;
     this.log.info({ athletes: size, revision }, 'search: ready');
     for (const tell of this.whenReady.splice(0)) tell();
   }
 
-  /** How the thread is: `ageMs` since the store was last asked what has changed, null when that has not been yet. */
-  state(): { ready: boolean; ageMs: number | null; athletes: number } {
-    return { ready: this.ready, ageMs: this.lookedAt === null ? null : Math.round(performance.now() - this.lookedAt), athletes: this.size };
+  /** How the thread is: `ageMs` since the store was last asked what has changed, null when that has not been yet; `failures` in a row since. */
+  state(): { ready: boolean; ageMs: number | null; failures: number; athletes: number } {
+    return {
+      ready: this.ready,
+      ageMs: this.lookedAt === null ? null : Math.round(performance.now() - this.lookedAt),
+      failures: this.failures,
+      athletes: this.size,
+    };
   }
 
   /** Whether the index answers, and as the store was at most half a minute ago (since its file was read, where it has not asked yet). */

@@ -170,6 +170,7 @@ async function forever(): Promise<void> {
     } catch {
       // The store is away: looked at again soon, and for ever.
       failures += 1;
+      port?.postMessage({ failed: failures });
     }
     const wait = failures === 0 ? LOOK_MS : Math.min(LOOK_MS, SOON_MS * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
     await new Promise((resolve) => setTimeout(resolve, wait));

@@ -45,7 +45,10 @@ describe('the audit log', () => {
       return found?.save();
     },
     'deleteOne of what was read': async () => (await model().findById(line._id))?.deleteOne(),
-    'updateOne of what was read': async () => (await model().findById(line._id))?.updateOne(change),
+    'updateOne of what was read': async () => {
+      const found = await model().findById(line._id);
+      await found?.updateOne(change);
+    },
     'insertMany over it': () => model().insertMany([{ ...line, by: 'somebody else' }]),
     'create over it': () => model().create({ ...line, by: 'somebody else' }),
   }))

@@ -134,7 +134,7 @@ describe('accounts of an earlier version', () => {
     const accounts = world.context.connection.collection('accounts');
     const [index] = (await accounts.indexes()).filter((one) => Object.keys(one['key'] as object).join() === 'network,handleKey');
     await accounts.dropIndex(index?.name ?? '');
-    await accounts.createIndex({ network: 1, handleKey: 1 });
+    await accounts.createIndexes([{ key: { network: 1, handleKey: 1 } }]);
     const earlier = { $unset: { former: '', owners: '', warning: '', gone: '' } };
     await accounts.updateOne({ _id: first as never }, { ...earlier, $set: { decidedAt: new Date(1e12), handleKey: 'same', handle: 'same' } });
     await accounts.updateOne({ _id: second as never }, { ...earlier, $set: { handleKey: 'same', handle: 'same', state: 'revoked', reason: 'sold' } });
