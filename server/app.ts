@@ -212,7 +212,7 @@ function errors(context: Context): ErrorRequestHandler {
 /** How long a store may take to answer `/readyz`, in ms. */
 const READY_MS = 1500;
 function health(context: Context, doors: PageDoors): void {
-  const { connection, redis, config, metrics } = context;
+  const { connection, redis, config, metrics, search } = context;
   let indexed = false;
   doors.get('/healthz', { who: 'anyone' }, (_req, res) => {
     res.json({ ok: true });
@@ -229,7 +229,7 @@ function health(context: Context, doors: PageDoors): void {
     ]);
     if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
     const ok = mongodb && cache && indexed;
-    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed });
+    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed, ...(search ? { search: search.state() } : {}) });
   });
   doors.get('/metrics', { who: 'anyone', personal: true }, async (req, res) => {
     if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');
@@ -306,7 +306,7 @@ export function createApp(context: Context): Express {
   brakesApi(api, follows.brakes);
   athletesApi(api, athletes, registry);
   athleteApi(api, rooms);
-  pointsApi(api, points);
+  pointsApi(api, points, athletes);
   meApi(api, rooms);
   chatsApi(api, chats, limits);
   videosApi(api, videos, context.downloads, athletes, words);

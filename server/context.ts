@@ -42,6 +42,7 @@ import { Views } from './platform/views.js';
 import { Points } from './points/service.js';
 import { postsJobs } from './posts/jobs.js';
 import { Posts } from './posts/service.js';
+import { registryJobs } from './registry/jobs.js';
 import { Registry } from './registry/service.js';
 import { Videos } from './videos/service.js';
 import { Chats } from './village/service.js';
@@ -138,6 +139,12 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const cards = new Cards(connection, new Signer(config.signingKey), bus, clock);
   const search =
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
+  if (search)
+    metrics.watch(
+      'village_search_age_seconds',
+      'Since the search index last asked what has changed (NaN: not yet)',
+      () => (search.state().ageMs ?? NaN) / 1000,
+    );
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, sessions, audit, bus, clock, settings);
@@ -160,7 +167,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     await Promise.allSettled([redis.close(), connection.close()]);
     throw error;
   });
-  const registry = new Registry(connection, networks, athletes, audit, bus, changes, clock);
+  const registry = new Registry(connection, networks, athletes, fans, audit, bus, changes, clock);
   const posts = new Posts(connection, networks, registry, clock);
   const brake = new Brake({
     connection,
@@ -195,14 +202,16 @@ export async function createContext(config: Config, name: string, overrides: Ove
     around: (asked) => facts.around(asked),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
-  const videos = new Videos(connection, new Files(connection), locks, changes, audit, bus, clock);
-  const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
+  const videos = new Videos(connection, new Files(connection), locks, athletes, changes, audit, bus, clock);
+  const chats = new Chats(connection, registry, athletes, redis, audit, bus, clock);
 
+  fans.onProved(registry);
   fans.onLinked(follows);
   follows.onUnlock(videos);
   // Every process knows the kinds, because whoever asks for a job also merges it by the rules of its kind; workers alone begin them.
   followsJobs(jobs, follows);
   postsJobs(jobs, posts, clock);
+  registryJobs(jobs, registry, clock);
 
   return {
     config,
@@ -236,6 +245,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     chats,
     missingIndexes: () => missingIndexes(connection),
     release: async () => {
+      await registry.prepare();
       await ensureIndexes(connection);
       await cards.seed();
       await points.release();

@@ -24,6 +24,7 @@ export const ERRORS = {
   not_verified: 409,
   not_supported: 409,
   own_account: 409,
+  which_account: 409,
   identity_taken: 409,
   network_already_linked: 409,
   already_decided: 409,

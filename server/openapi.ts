@@ -6,7 +6,7 @@ import { EndedJobs } from './pages/console.js';
 import { scopesOf, type ApiDoors, type ApiRule } from './platform/doors.js';
 import { sessionCookie } from './platform/sessions.js';
 import { BoardQuery, StatementQuery } from './points/schema.js';
-import { Decide, LookupQuery, Queue, Revoke, Submit } from './registry/schema.js';
+import { Decide, LookupQuery, Owner, Queue, Revoke, Submit } from './registry/schema.js';
 import { Messages, Say } from './village/schema.js';
 
 const Problem = z
@@ -24,7 +24,7 @@ const Follow = z.object({
   job: z.string().optional(),
 });
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
-const Account = z.object({ network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
+const Account = z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
 const Athlete = z.object({
   slug: z.string(),
   name: z.string(),
@@ -41,13 +41,28 @@ const Item = z.object({
   text: z.string().optional(),
   at: z.string().optional(),
 });
-const Lookup = z.object({ result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']) });
+const Lookup = z.object({
+  result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']),
+  account: z.object({ network: z.string(), handle: z.string(), url: z.string() }).optional(),
+  athlete: z.object({ slug: z.string(), name: z.string() }).optional(),
+  since: z.iso.datetime().optional(),
+  why: z.string().optional(),
+  of: z.object({ name: z.string(), network: z.string().optional(), handle: z.string().optional() }).optional(),
+  evidence: z.object({ decidedOn: z.iso.datetime().nullable(), by: z.number() }).optional(),
+});
 const Limits = z.object({ share: z.number(), least: z.number() });
 const Taking = z.object({
   network: z.string(),
   stopped: z.object({ at: z.iso.datetime(), taken: z.number(), wanted: z.number(), held: z.number(), limit: z.number() }).nullable(),
   released: z.object({ at: z.iso.datetime(), by: z.string(), reason: z.string(), deeds: z.number() }).nullable(),
   waiting: z.object({ deeds: z.number(), fans: z.number() }),
+});
+/** Where an athlete has two accounts on one network and none was named. */
+const WhichAccount = Problem.extend({
+  accounts: z.array(z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string() })).optional(),
+}).meta({
+  id: 'FollowProblem',
+  description: '`which_account` lists the accounts that may be meant; `still_following` has where to stop in `open`',
 });
 const slug = z.object({ slug: z.string() });
 
@@ -62,14 +77,15 @@ interface Described {
   body?: z.ZodObject;
   answer: z.ZodType;
   status?: 200 | 201 | 202;
+  problem?: z.ZodType;
 }
-const operation = ({ summary, query, path, body, answer, status = 200 }: Described): ZodOpenApiOperationObject => ({
+const operation = ({ summary, query, path, body, answer, status = 200, problem = Problem }: Described): ZodOpenApiOperationObject => ({
   summary,
   requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) },
   ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
   responses: {
     [status]: { description: 'OK', content: { 'application/json': { schema: answer } } },
-    default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+    default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
   },
 });
 
@@ -104,8 +120,8 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
       '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }) }) },
       '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }) }) },
       '/athletes/{slug}/follow': {
-        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
-        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow }),
+        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
+        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
       },
       '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
       '/networks/taking': {
@@ -147,6 +163,14 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           answer: z.object({ id: z.string(), state: z.string() }),
         }),
       },
+      '/registry/cases/{id}/owners': {
+        post: operation({
+          summary: 'Record that a fan owns an account, or does not',
+          path: z.object({ id: z.string() }),
+          body: Owner.omit({ csrf: true }),
+          answer: z.object({ id: z.string(), owners: z.array(z.object({ fan: z.string(), by: z.string() })) }),
+        }),
+      },
       '/jobs': {
         get: operation({
           summary: 'Jobs that were given up, newest first',
@@ -172,7 +196,17 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
         get: operation({
           summary: 'My statement, newest first',
           query: StatementQuery,
-          answer: page(z.object({ seq: z.number(), deed: z.string(), turn: z.number(), delta: z.number(), points: z.number(), cause: z.string() })),
+          answer: page(
+            z.object({
+              seq: z.number(),
+              deed: z.string(),
+              turn: z.number(),
+              delta: z.number(),
+              points: z.number(),
+              cause: z.string(),
+              athlete: z.string().nullable(),
+            }),
+          ),
         }),
       },
       '/me/medals': {

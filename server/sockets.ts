@@ -29,7 +29,7 @@ const connectionOf = (socket: VillageSocket): Connection => socket.conn as unkno
 
 /** The sockets of this process: who may connect, what they may say, and what they are told. */
 export function createSockets(context: Context, http: HttpServer): { io: Server<ClientEvents, ServerEvents>; close(): Promise<void> } {
-  const { config, bus, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
+  const { config, bus, athletes, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
   const origin = new URL(config.publicUrl).origin;
   const io = new Server<ClientEvents, ServerEvents>(http, {
     path: PATH,
@@ -74,7 +74,7 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   const socketsOf = (fan: string): VillageSocket[] => [...seats.of(fan)].flatMap((id) => village.sockets.get(id) ?? []);
   const seats = new Seats(redis, bus, (id) => village.sockets.get(id)?.disconnect(true));
   const footing = new Footing(fans, sessions, log);
-  const tell = new Tell(socketsOf, videos);
+  const tell = new Tell(socketsOf, videos, athletes);
 
   const sessionOf = async (header: string | undefined): Promise<SessionClaim | null> => {
     const signed = cookie.parse(header ?? '')[cookieName];

@@ -32,7 +32,8 @@ export interface ServerEvents {
   'chat:state': (news: { chat: string; items: ChatItem[]; last: number }) => void;
   'chat:presence': (news: { chat: string; count: number; last: number }) => void;
   'points:awarded': (news: {
-    items: { deed: string; athlete: string; delta: number }[];
+    /** `athlete` is null for one who is no longer shown. */
+    items: { deed: string; athlete: string | null; delta: number }[];
     points: number;
     medal?: string;
     unlocked: { slug: string; title: string }[];

@@ -23,7 +23,7 @@ function label(part: HTMLElement, text: string, stub: string): void {
 }
 
 async function ask(part: HTMLElement): Promise<void> {
-  const { slug = '', network = 'x', turn = '0' } = part.dataset;
+  const { slug = '', network = 'x', account, turn = '0' } = part.dataset;
   const before = part.querySelector('.follow-go .words')?.textContent ?? '';
   part.setAttribute('aria-busy', 'true');
   label(part, words?.asking[network] ?? '', '…');
@@ -33,7 +33,7 @@ async function ask(part: HTMLElement): Promise<void> {
     const response = await fetch(`/api/v1/athletes/${slug}/follow`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-csrf-token': csrf(), 'accept-language': words?.lang ?? 'fr' },
-      body: JSON.stringify({ network, turn: Number(turn) }),
+      body: JSON.stringify({ network, account, turn: Number(turn) }),
     }).catch(() => null);
     if (!response) continue;
     if (!response.ok) {

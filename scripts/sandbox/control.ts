@@ -4,7 +4,16 @@ import type { OAuth } from './oauth.js';
 import type { World } from './world.js';
 
 const network = z.enum(['x', 'facebook']);
-const Act = z.object({ network, account: z.string().optional(), post: z.string().optional(), text: z.string().max(5000).optional() });
+const Act = z.object({
+  network,
+  account: z.string().optional(),
+  post: z.string().optional(),
+  text: z.string().max(5000).optional(),
+  to: z
+    .string()
+    .regex(/^[\w.]{1,50}$/)
+    .optional(),
+});
 const FaultInput = z.object({
   network,
   path: z.string().default('/'),
@@ -34,7 +43,7 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
       res.status(404).json({ error: `nobody is called ${req.params['handle']}` });
       return;
     }
-    const { network: on, account, post, text } = given.data;
+    const { network: on, account, post, text, to } = given.data;
     const act = req.params['act'];
     if (act === 'post') {
       const author = on === 'x' ? person.ids.x : person.page;
@@ -43,6 +52,11 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
         return;
       }
       res.json({ post: world.post(on, author, text) });
+      return;
+    }
+    if (act === 'rename') {
+      if (to && world.rename(on, person, to)) res.json({ ok: true });
+      else res.status(to ? 409 : 400).json({ error: to ? `somebody is called ${to} there` : 'rename needs `to`, the new handle' });
       return;
     }
     if (post && (act === 'like' || act === 'unlike')) {

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { Network, Person, Post, World } from './world.js';
+import { handleOn, type Network, type Person, type Post, type World } from './world.js';
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const TITLES: Record<Network, string> = { x: 'X', facebook: 'Facebook' };
@@ -50,15 +50,16 @@ export function accountPage(
   followers: number,
   posts: (Post & { liked: boolean; likes: number })[],
 ): string {
+  const handle = handleOn(network, account);
   const verb = network === 'x' ? (follows ? 'Unfollow' : 'Follow') : follows ? 'Unlike this Page' : 'Like this Page';
   const act = (what: string, value: string, label: string): string =>
-    `<form method="post" action="/sandbox/act"><input type="hidden" name="what" value="${what}"><input type="hidden" name="value" value="${escape(value)}"><input type="hidden" name="back" value="/${escape(account.handle)}"><button>${label}</button></form>`;
+    `<form method="post" action="/sandbox/act"><input type="hidden" name="what" value="${what}"><input type="hidden" name="value" value="${escape(value)}"><input type="hidden" name="back" value="/${escape(handle)}"><button>${label}</button></form>`;
   return shell(
     network,
     account.name,
-    `<h1>${escape(account.name)}</h1><p>@${escape(account.handle)}. ${escape(account.about)}</p><p>${followers} ${network === 'x' ? 'followers' : 'likes'}${follows ? '. <strong>Following</strong>' : ''}</p>
-<form method="post" action="/sandbox/person"><input type="hidden" name="back" value="/${escape(account.handle)}"><label>I am <select name="person">${options(world, me)}</select></label> <button>Switch</button></form>
-${me ? act(follows ? 'unfollow' : 'follow', account.handle, `${verb} ${escape(account.name)}`) : '<p>Choose who you are first.</p>'}
+    `<h1>${escape(account.name)}</h1><p>@${escape(handle)}. ${escape(account.about)}</p><p>${followers} ${network === 'x' ? 'followers' : 'likes'}${follows ? '. <strong>Following</strong>' : ''}</p>
+<form method="post" action="/sandbox/person"><input type="hidden" name="back" value="/${escape(handle)}"><label>I am <select name="person">${options(world, me)}</select></label> <button>Switch</button></form>
+${me ? act(follows ? 'unfollow' : 'follow', handle, `${verb} ${escape(account.name)}`) : '<p>Choose who you are first.</p>'}
 ${posts.map((post) => `<article><p>${escape(post.text)}</p><p>${post.likes} likes, ${escape(post.at.slice(0, 16).replace('T', ' '))}</p>${me && network === 'x' ? act(post.liked ? 'unlike' : 'like', post.id, post.liked ? 'Unlike' : 'Like') : ''}</article>`).join('')}`,
   );
 }

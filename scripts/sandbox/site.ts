@@ -1,6 +1,6 @@
 import express, { type Express, type Request, type Response } from 'express';
 import { accountPage, notFoundPage, signedIn } from './pages.js';
-import type { Network, World } from './world.js';
+import { handleOn, type Network, type Person, type World } from './world.js';
 
 /** The frame of a sandbox network: faults, the log, and the pages a person sees. */
 export function site(network: Network, world: World): Express {
@@ -41,10 +41,7 @@ const remember = (res: Response, network: Network, handle: string): void => {
 
 /** Pages and buttons; added last, because an account's address is any first path part. */
 export function people(app: Express, network: Network, world: World): void {
-  const idOf = (handle: string): string | null => {
-    const one = world.person(handle);
-    return network === 'x' ? (one?.ids.x ?? null) : (one?.page ?? null);
-  };
+  const idOf = (one: Person): string | null => (network === 'x' ? one.ids.x : one.page);
   app.post('/sandbox/person', (req: Request, res: Response) => {
     const { person = '', back = '/' } = req.body as { person?: string; back?: string };
     if (world.person(person)) remember(res, network, person);
@@ -53,14 +50,20 @@ export function people(app: Express, network: Network, world: World): void {
   app.post('/sandbox/act', (req: Request, res: Response) => {
     const me = signedIn(req, network, world);
     const { what = '', value = '', back = '/' } = req.body as { what?: string; value?: string; back?: string };
-    const account = world.person(value);
+    const account = world.byHandle(network, value);
     if (me && account && (what === 'follow' || what === 'unfollow')) world.relate(network, me, account, what === 'follow');
     if (me && (what === 'like' || what === 'unlike')) world.likePost(network, me.ids[network], value, what === 'like');
     res.redirect(303, back.startsWith('/') ? back : '/');
   });
+  // An account by its number is shown under the handle it has now.
+  app.get(network === 'x' ? '/i/user/:id' : '/profile.php', (req: Request, res: Response) => {
+    const account = network === 'x' ? world.byX(String(req.params['id'])) : world.byPage(typeof req.query['id'] === 'string' ? req.query['id'] : '');
+    if (account) res.redirect(302, `/${handleOn(network, account)}`);
+    else res.status(404).send(notFoundPage(network));
+  });
   app.get('/:handle', (req: Request, res: Response) => {
-    const account = world.person(String(req.params['handle']).replace(/^@/, '')) ?? world.byPage(String(req.params['handle']));
-    const id = account && idOf(account.handle);
+    const account = world.byHandle(network, String(req.params['handle']).replace(/^@/, '')) ?? world.byPage(String(req.params['handle']));
+    const id = account && idOf(account);
     if (!account || !id) {
       res.status(404).send(notFoundPage(network));
       return;

@@ -6,7 +6,10 @@ import { PEOPLE } from './people.js';
 
 export type Network = 'x' | 'facebook';
 export interface Person {
+  /** Who this is here, for ever; and the handle on every network until they take another there. */
   handle: string;
+  /** Handles taken since, a network each. */
+  renamed?: Partial<Record<Network, string>>;
   name: string;
   about: string;
   since: string;
@@ -46,6 +49,12 @@ interface State {
   postNumber: number;
   grants?: Record<Network, [string, Grant][]>;
 }
+
+/** What a person is called on a network now. */
+export const handleOn = (network: Network, person: Person): string => person.renamed?.[network] ?? person.handle;
+/** Handles are the same in any case, and on Facebook with any full stops. */
+const named = (network: Network, handle: string): string =>
+  `${network}@${network === 'facebook' ? handle.toLowerCase().replace(/\./g, '') : handle.toLowerCase()}`;
 
 /** Everything the invented people did, on all sandbox networks; kept in a file so that it outlasts a restart. */
 export class World {
@@ -115,6 +124,8 @@ export class World {
   private index(person: Person): void {
     this.people.push(person);
     this.byKey.set(`handle:${person.handle.toLowerCase()}`, person);
+    for (const network of ['x', 'facebook'] as const)
+      if (!this.byHandle(network, handleOn(network, person))) this.byKey.set(named(network, handleOn(network, person)), person);
     this.byKey.set(`x:${person.ids.x}`, person);
     this.byKey.set(`facebook:${person.ids.facebook}`, person);
     if (person.page) this.byKey.set(`page:${person.page}`, person);
@@ -142,6 +153,20 @@ export class World {
   person(handle: string): Person | null {
     return this.byKey.get(`handle:${handle.toLowerCase()}`) ?? null;
   }
+  /** Whoever bears this handle on a network now. */
+  byHandle(network: Network, handle: string): Person | null {
+    return this.byKey.get(named(network, handle)) ?? null;
+  }
+  /** Takes another handle on a network, freeing the old one for whoever wants it; false when somebody bears it. */
+  rename(network: Network, person: Person, handle: string): boolean {
+    const bearer = this.byHandle(network, handle);
+    if (bearer && bearer !== person) return false;
+    this.byKey.delete(named(network, handleOn(network, person)));
+    person.renamed = { ...person.renamed, [network]: handle };
+    this.byKey.set(named(network, handle), person);
+    this.save();
+    return true;
+  }
   byX(id: string): Person | null {
     return this.byKey.get(`x:${id}`) ?? null;
   }
@@ -149,7 +174,7 @@ export class World {
     return this.byKey.get(`facebook:${id}`) ?? null;
   }
   byPage(idOrHandle: string): Person | null {
-    const found = this.byKey.get(`page:${idOrHandle}`) ?? this.person(idOrHandle);
+    const found = this.byKey.get(`page:${idOrHandle}`) ?? this.byHandle('facebook', idOrHandle);
     return found?.page ? found : null;
   }
 

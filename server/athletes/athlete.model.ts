@@ -63,5 +63,6 @@ schema.index({ bases: 1 });
 schema.index({ words: 1 });
 schema.index({ networks: 1 });
 schema.index({ revision: 1 });
+schema.index({ hidden: 1 }, { partialFilterExpression: { hidden: true } });
 
 export const athleteModel = (connection: Connection): Model<AthleteRecord> => model(connection, 'Athlete', schema, 'athletes');

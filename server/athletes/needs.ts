@@ -1,5 +1,7 @@
 /** A verified account as the directory shows it. */
 export interface ListedAccount {
+  /** The network's own id: what the follow doors call `account`. */
+  id: string;
   network: string;
   handle: string;
   url: string;

@@ -28,7 +28,7 @@ export const presentItem = (one: SearchDocument, accounts: ListedAccount[]) => (
   noc: one.noc || null,
   disciplines: one.disciplines,
   status: one.status,
-  accounts: accounts.map(({ network, handle, url, since }) => ({ network, handle, url, since })),
+  accounts: accounts.map(({ id, network, handle, url, since }) => ({ id, network, handle, url, since })),
 });
 
 export interface AthleteCard {

@@ -4,12 +4,21 @@ import type { SearchAnswer, SearchQuery } from './search-index.js';
 
 interface Reply {
   id?: number;
-  ready?: boolean;
+  /** The index was read from its file. */
+  loaded?: boolean;
+  /** What had changed in the store was read; `took` ms ago it was asked. */
+  looked?: boolean;
+  took?: number;
+  /** So many looks in a row have failed. */
+  failed?: number;
   revision?: number;
   size?: number;
   answer?: SearchAnswer;
   error?: string;
 }
+
+/** An index that has not asked the store for so long is asked only when the store itself does not answer. */
+const STALE_MS = 30_000;
 
 /** The door to the search thread; a thread that dies is started again, and until it is ready the caller asks MongoDB. */
 export class Search {
@@ -18,6 +27,10 @@ export class Search {
   private number = 0;
   private stopped = false;
   private whenReady: (() => void)[] = [];
+  private lookedAt: number | null = null;
+  private loadedAt = 0;
+  private size = 0;
+  private failures = 0;
   ready = false;
 
   constructor(
@@ -31,10 +44,12 @@ export class Search {
     const worker = new Worker(file, { workerData: this.where, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
     this.worker = worker;
     worker.on('message', (reply: Reply) => {
-      if (reply.ready) {
-        this.ready = true;
-        this.log.info({ athletes: reply.size, revision: reply.revision }, 'search: ready');
-        for (const tell of this.whenReady.splice(0)) tell();
+      if (reply.failed !== undefined) {
+        this.failures = reply.failed;
+        return;
+      }
+      if (reply.loaded || reply.looked) {
+        this.heard(reply);
         return;
       }
       const one = this.waiting.get(reply.id ?? -1);
@@ -47,6 +62,7 @@ export class Search {
     });
     worker.on('exit', () => {
       this.ready = false;
+      this.lookedAt = null;
       for (const one of this.waiting.values()) one.reject(new Error('the search thread ended'));
       this.waiting.clear();
       if (!this.stopped)
@@ -55,6 +71,34 @@ export class Search {
         }, 1000).unref();
     });
     worker.unref();
+  }
+
+  private heard({ looked, took = 0, size = 0, revision }: Reply): void {
+    this.size = size;
+    const now = performance.now();
+    if (looked) {
+      this.lookedAt = now - took;
+      this.failures = 0;
+    } else this.loadedAt = now;
+    if (this.ready) return;
+    this.ready = true;
+    this.log.info({ athletes: size, revision }, 'search: ready');
+    for (const tell of this.whenReady.splice(0)) tell();
+  }
+
+  /** How the thread is: `ageMs` since the store was last asked what has changed, null when that has not been yet; `failures` in a row since. */
+  state(): { ready: boolean; ageMs: number | null; failures: number; athletes: number } {
+    return {
+      ready: this.ready,
+      ageMs: this.lookedAt === null ? null : Math.round(performance.now() - this.lookedAt),
+      failures: this.failures,
+      athletes: this.size,
+    };
+  }
+
+  /** Whether the index answers, and as the store was at most half a minute ago (since its file was read, where it has not asked yet). */
+  get fresh(): boolean {
+    return this.ready && performance.now() - (this.lookedAt ?? this.loadedAt) <= STALE_MS;
   }
 
   private ask(message: object): Promise<Reply> {

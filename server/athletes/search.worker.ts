@@ -2,12 +2,15 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Connection, Model } from 'mongoose';
 import { connectMongo } from '../platform/mongo.js';
 import { athleteModel, type AthleteRecord } from './athlete.model.js';
 import { documentOf, SearchIndex, type SearchDocument, type SearchQuery } from './search-index.js';
 
 const { uri, name, folder } = workerData as { uri: string; name: string; folder: string };
 const LOOK_MS = 5000;
+/** How soon a look that failed is tried again; doubled each time, up to the wait between two looks. */
+const SOON_MS = 250;
 /** A batch written under an older number may become visible after a newer one: look back a little each time. */
 const OVERLAP = 5;
 const STILL = 6;
@@ -49,15 +52,30 @@ function save(): void {
   unsaved = 0;
 }
 
-const connection = connectMongo(uri, name);
-const records = connection.then(athleteModel);
-connection.catch(() => undefined);
-records.catch(() => undefined);
+interface Store {
+  connection: Connection;
+  records: Model<AthleteRecord>;
+}
+let opening: Promise<Store> | null = null;
+/**
+ * The store. Opened by the first look, not before: the file takes longer to read than a store may take to answer, and an answer that nobody
+ * heard in time was once the end of all looking. One that could not be opened is opened anew by the next look.
+ */
+function store(): Promise<Store> {
+  opening ??= connectMongo(uri, name).then(
+    (connection) => ({ connection, records: athleteModel(connection) }),
+    (error: unknown) => {
+      opening = null;
+      throw error;
+    },
+  );
+  return opening;
+}
 
 /** People of the window that is read again who were not put in as they are now: looked for by their numbers, which are few bytes each. */
 async function late(from: number): Promise<string[]> {
   const found: string[] = [];
-  for await (const { _id, revision: at } of (await records).collection.find<Pick<AthleteRecord, '_id' | 'revision'>>(
+  for await (const { _id, revision: at } of (await store()).records.collection.find<Pick<AthleteRecord, '_id' | 'revision'>>(
     { revision: { $gt: from, $lte: revision } },
     { projection: { revision: 1 }, batchSize: 5000 },
   ))
@@ -74,13 +92,13 @@ async function catchUp(): Promise<void> {
     changed.push(documentOf(one));
     revisions.set(one._id, one.revision);
   };
-  for await (const one of (await records)
+  for await (const one of (await store()).records
     .find({ revision: { $gt: revision } })
     .lean<AthleteRecord[]>()
     .cursor({ batchSize: 2000 }))
     take(one);
   for (let from = 0; from < missed.length; from += 1000)
-    for (const one of await (await records).find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()) take(one);
+    for (const one of await (await store()).records.find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()) take(one);
   if (changed.length === 0) return;
   // Nothing counts as known before it is in the index: a store that went away meanwhile is asked again from where we were.
   index.put(changed);
@@ -99,7 +117,9 @@ async function look(): Promise<void> {
   busy ??= (async () => {
     while (again) {
       again = false;
+      const begun = performance.now();
       await catchUp();
+      port?.postMessage({ looked: true, took: performance.now() - begun, revision, size: index.size });
     }
   })().finally(() => {
     busy = null;
@@ -109,8 +129,9 @@ async function look(): Promise<void> {
 
 port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; query?: SearchQuery }) => {
   if (message.kind === 'close') {
-    void connection
-      .then((open) => open.close())
+    void (opening ?? Promise.resolve(null))
+      .then((open) => open?.connection.close())
+      .catch(() => undefined)
       .finally(() => {
         process.exit(0);
       });
@@ -136,23 +157,23 @@ port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; qu
 
 load();
 // An index from its file answers at once; what has changed since is read right after.
-if (index.size > 0) port.postMessage({ ready: true, revision, size: index.size });
+if (index.size > 0) port.postMessage({ loaded: true, revision, size: index.size });
 async function forever(): Promise<void> {
-  for (let first = true; ;) {
+  for (let failures = 0; ;) {
     const before = revision;
     try {
       await look();
-      if (first) {
-        port?.postMessage({ ready: true, revision, size: index.size });
-        first = false;
-      }
+      failures = 0;
       quiet = revision === before ? quiet + 1 : 0;
       // Once the directory has been still for a look, so that an import under way is not written out again and again.
       if (unsaved >= KEEP_AFTER && quiet >= 1) save();
     } catch {
-      /* The store is away: look again later. */
+      // The store is away: looked at again soon, and for ever.
+      failures += 1;
+      port?.postMessage({ failed: failures });
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const wait = failures === 0 ? LOOK_MS : Math.min(LOOK_MS, SOON_MS * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 void forever();

@@ -37,6 +37,7 @@ export class Athletes {
   private readonly people = new Fresh<AthleteRecord | null>(KEPT_MS, 20_000);
   private readonly reader: Batcher<AthleteRecord>;
   private readonly counted = new Fresh<number>(COUNT_MS);
+  private readonly objected = new Fresh<ReadonlySet<string>>(KEPT_MS);
 
   constructor(
     connection: Connection,
@@ -60,6 +61,7 @@ export class Athletes {
   private forget(): void {
     this.bySlugs.forget();
     this.people.forget();
+    this.objected.forget();
   }
 
   /** People were changed, and that is stored. */
@@ -138,11 +140,22 @@ export class Athletes {
     return found;
   }
 
-  /** Several by id, in one read; as fresh as `Changes`. */
+  /** Several by id, in one read; as fresh as `Changes`. Whoever is hidden is not among them: no page, door or packet shows them. */
   async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
     await this.changes.look();
     const found = await Promise.all([...new Set(ids)].map((id) => this.people.get(id, () => this.reader.get(id))));
-    return new Map(found.filter((one) => one !== null).map((one) => [one._id, one]));
+    return new Map(
+      found
+        .filter((one) => one !== null)
+        .filter((one) => !one.hidden)
+        .map((one) => [one._id, one]),
+    );
+  }
+
+  /** The ids of everybody who is hidden; as fresh as `Changes`. An id is made of a name: what names one of these says nothing of who it is. */
+  async hidden(): Promise<ReadonlySet<string>> {
+    await this.changes.look();
+    return this.objected.get('', async () => new Set((await this.records.find({ hidden: true }, { _id: 1 }).lean()).map((one) => one._id)));
   }
 
   /** The registry says on which networks an athlete has verified accounts now. */
@@ -167,7 +180,7 @@ export class Athletes {
   }
 
   /**
-   * Finds people by any words of their name, best first. `partial` says that the index is not up yet and MongoDB answered, which
+   * Finds people by any words of their name, best first. `partial` says that the index is not up (or has not heard of the store for long) and MongoDB answered, which
    * knows exact words and prefixes only. Throws `bad_cursor`.
    */
   async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
@@ -178,11 +191,28 @@ export class Athletes {
         throw new VillageError('bad_cursor');
       }
     }
-    if (this.index?.ready) {
-      const answer = await this.index.search(query).catch(() => null);
-      if (answer) return { ...answer, partial: false };
+    const indexed = this.index?.fresh ? await this.searchIndex(query) : null;
+    if (indexed) return indexed;
+    try {
+      return { ...(await this.searchStore(query)), partial: true };
+    } catch (error) {
+      // An old answer is better than none.
+      const old = this.index?.ready ? await this.searchIndex(query) : null;
+      if (old) return old;
+      throw error;
     }
-    return { ...(await this.searchStore(query)), partial: true };
+  }
+
+  private async searchIndex(query: SearchQuery): Promise<(SearchAnswer & { partial: boolean }) | null> {
+    const answer = (await this.index?.search(query).catch(() => null)) ?? null;
+    return answer && { ...(await this.shown(answer)), partial: false };
+  }
+
+  /** The index hears of people a little later than the store: whoever was hidden meanwhile is left out. While the store is away it answers as it is. */
+  private async shown(answer: SearchAnswer): Promise<SearchAnswer> {
+    const hidden = await this.hidden().catch(() => new Set<string>());
+    const items = answer.items.filter((one) => !hidden.has(one.id));
+    return { ...answer, items, total: answer.total - (answer.items.length - items.length) };
   }
 
   /**

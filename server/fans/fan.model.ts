@@ -69,6 +69,8 @@ export interface IdentityRecord {
   sealed: string | null;
   expiresAt: Date | null;
   scopes: string[];
+  /** Ids of further accounts there that this person speaks for, as the network said at their last sign-in. */
+  manages: string[];
   /** Random id of this link: entries that it backed name it. */
   link: string;
   linkedAt: Date;
@@ -89,6 +91,7 @@ const identity = new Schema<IdentityRecord>({
   sealed: String,
   expiresAt: Date,
   scopes: [String],
+  manages: [String],
   link: String,
   linkedAt: Date,
   checkedAt: Date,
@@ -97,4 +100,5 @@ const identity = new Schema<IdentityRecord>({
 identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
 identity.index({ askAt: 1 });
+identity.index({ network: 1, manages: 1 });
 export const identityModel = (connection: Connection): Model<IdentityRecord> => model(connection, 'Identity', identity, 'identities');

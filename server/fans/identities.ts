@@ -60,6 +60,12 @@ export class Identities {
     return ((await this.links.get(fan)) ?? []).some((one) => one.link === link);
   }
 
+  /** Fans whose account on a network this is, or who speak for it there. */
+  async owning(network: NetworkId, account: string): Promise<string[]> {
+    const found = await this.records.find({ network, $or: [{ networkId: account }, { manages: account }] }, { fan: 1 }).lean<Pick<IdentityRecord, 'fan'>[]>();
+    return [...new Set(found.map((one) => one.fan))];
+  }
+
   async byHandle(network: NetworkId, handle: string): Promise<IdentityRecord | null> {
     return this.records.findOne({ network, handle }).collation({ locale: 'en', strength: 2 }).lean<IdentityRecord>();
   }
@@ -75,7 +81,7 @@ export class Identities {
     if (held && held.fan !== fan) throw new VillageError('identity_taken', { network });
     const tokens = this.sealed(fan, network, linked.tokens);
     if (held) {
-      await this.records.updateOne({ _id: held._id }, { $set: { handle, name: linked.name, ...tokens } });
+      await this.records.updateOne({ _id: held._id }, { $set: { handle, name: linked.name, manages: linked.manages, ...tokens } });
       return isLost(held) ? 'regained' : 'renewed';
     }
     try {
@@ -87,6 +93,7 @@ export class Identities {
         handle,
         name: linked.name,
         ...tokens,
+        manages: linked.manages,
         link: randomId(),
         linkedAt: this.clock.now(),
         checkedAt: null,

@@ -12,7 +12,7 @@ import type { Settings } from '../platform/settings.js';
 import { isOfAge } from './digital-age.js';
 import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
-import type { Linked } from './needs.js';
+import type { Linked, Proved } from './needs.js';
 
 export { isLost } from './fan.model.js';
 export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
@@ -49,6 +49,7 @@ export class Fans implements SessionOwners {
   private readonly reader: Batcher<FanRecord>;
   private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
+  private provedTo: Proved | null = null;
   /** Grows with all news of any fan. */
   private news = 0;
 
@@ -76,6 +77,15 @@ export class Fans implements SessionOwners {
   /** Who hears of new links. */
   onLinked(linked: Linked): void {
     this.linkedTo = linked;
+  }
+
+  /** Who hears which accounts fans have shown to be theirs. */
+  onProved(proved: Proved): void {
+    this.provedTo = proved;
+  }
+
+  private async tellProved(fan: string, { account, manages }: LinkedAccount): Promise<void> {
+    await this.provedTo?.proved(fan, account.network, [account.id, ...manages]);
   }
 
   /** A fan, at most five seconds old (news make it newer); null for none. */
@@ -137,7 +147,10 @@ export class Fans implements SessionOwners {
     const now = this.clock.now();
     if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
     const known = await this.identities.find(linked.account.network, linked.account.id);
-    if (known) return this.require(known.fan);
+    if (known) {
+      await this.tellProved(known.fan, linked);
+      return this.require(known.fan);
+    }
     const fan: FanRecord = {
       _id: randomId(),
       handle: linked.account.handle,
@@ -165,6 +178,7 @@ export class Fans implements SessionOwners {
       if (winner) return this.require(winner.fan);
       throw error;
     }
+    await this.tellProved(fan._id, linked);
     await this.audit.add({ by: fan._id, act: 'fan.created', on: `fan:${fan._id}`, after: { network: linked.account.network } });
     await this.linkedTo?.linked(fan._id, linked.account.network);
     return fan;
@@ -173,6 +187,7 @@ export class Fans implements SessionOwners {
   /** Links a further account, or renews one that is linked; see `Identities.link` for what is refused. */
   async link(fan: string, linked: LinkedAccount): Promise<void> {
     const how = await this.identities.link(fan, linked);
+    await this.tellProved(fan, linked);
     if (how === 'renewed') return;
     await this.audit.add({
       by: fan,

@@ -105,7 +105,7 @@ export class Asking {
     return {
       ...{ fan, deed, want: { turn }, cause, askedAt: this.parts.clock.now(), link, evidence: null, card },
       facts: { account, athlete, disciplines },
-      stands: () => this.stands(fan, { id: accountRecord, network: network as NetworkId, epoch }, card, cause, link),
+      stands: () => this.stands(fan, { id: accountRecord, network: network as NetworkId, epoch, athlete: { id: athlete } }, card, cause, link),
     };
   }
 
@@ -118,22 +118,22 @@ export class Asking {
 
   /**
    * The one guard that no path awards past, asked when the ledger decides (LEDGER 4): the card is still the one in force, it lets this
-   * deed earn, in the way that the give was confirmed; link and epoch stand. All are read from the store, nothing from a cache.
+   * deed earn, in the way that the give was confirmed; link and epoch stand; the account is not the fan's own. All are read from the store, nothing from a cache.
    */
   private async stands(
     fan: string,
-    account: Pick<VerifiedAccount, 'id' | 'network' | 'epoch'>,
+    account: Pick<VerifiedAccount, 'id' | 'network' | 'epoch'> & { athlete: { id: string } },
     card: string,
     cause: Cause,
     link: string | null,
   ): Promise<boolean> {
-    const [epoch, now, linked] = await Promise.all([
-      this.parts.registry.epoch(account.id),
+    const [earns, now, linked] = await Promise.all([
+      this.parts.registry.mayEarn(fan, account),
       this.parts.cards.now(account.network),
       link === null || this.parts.fans.identities.linkStands(fan, link),
     ]);
     const allows = now !== null && cardText(now) === card && now.deeds.includes(this.kind(account.network)) && now.mode === NEEDS[cause];
-    return epoch === account.epoch && allows && linked && (now.mode !== 'confirmed' || link !== null);
+    return earns && allows && linked && (now.mode !== 'confirmed' || link !== null);
   }
 
   /** A give above a limit waits for its day. */

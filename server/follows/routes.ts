@@ -12,9 +12,9 @@ const statusOf = (answer: FollowAnswer): number => (answer.job ? 202 : 200);
 export function followsApi(router: ApiDoors, follows: Follows, athletes: Athletes): void {
   const act = async (req: Request, how: 'follow' | 'unfollow'): Promise<FollowAnswer> => {
     const reader = requireReader(req);
-    const { network, turn } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
+    const { turn, ...which } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
     const athlete = await athletes.require(param(req, 'slug'));
-    return follows[how](reader, athlete._id, network, { turn, language: req.lang });
+    return follows[how](reader, athlete._id, which, { turn, language: req.lang });
   };
   router.post('/athletes/:slug/follow', { who: 'fan', scope: 'follow', limit: 'follow' }, async (req, res) => {
     const answer = await act(req, 'follow');
@@ -50,17 +50,17 @@ export function followsPages(router: PageDoors, follows: Follows, athletes: Athl
     (how: 'follow' | 'unfollow') =>
     async (req: Request, res: Response): Promise<void> => {
       const reader = requireReader(req);
-      const { network, turn } = parse(FollowBody, req.body);
+      const { turn, ...which } = parse(FollowBody, req.body);
       const athlete = await athletes.require(param(req, 'slug'));
       let notice: string;
       try {
-        const answer = await follows[how](reader, athlete._id, network, { turn, language: req.lang });
+        const answer = await follows[how](reader, athlete._id, which, { turn, language: req.lang });
         notice = how === 'unfollow' && answer.verdict === 'no' ? 'undone' : noticeOf(answer);
       } catch (error) {
         if (!(error instanceof VillageError) || error.status !== 409) throw error;
         notice = error.id;
       }
-      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${network}#accounts`);
+      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${which.network}#accounts`);
     };
   router.post('/athletes/:slug/follow', acts, act('follow'));
   router.post('/athletes/:slug/unfollow', acts, act('unfollow'));

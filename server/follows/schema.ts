@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 const network = z.enum(['x', 'facebook']);
 const turn = z.coerce.number().int().min(0).max(1_000_000);
-export const FollowBody = z.object({ network, turn: turn.optional(), csrf: z.string().optional() });
+/** `account`: the id that `GET /athletes/:slug` lists; needed where an athlete has two on one network. */
+const account = z.string().trim().min(1).max(64);
+export const FollowBody = z.object({ network, account: account.optional(), turn: turn.optional(), csrf: z.string().optional() });
 
 /** The network of a path. */
 export const NetworkPath = z.object({ network });

@@ -39,6 +39,11 @@ export interface FollowState {
   linked: boolean;
 }
 export type FollowParts = AskingParts & BrakesParts & { jobs: Jobs; bus: Bus };
+/** Which account of an athlete: on this network the one of this id, or the only one. */
+export interface Which {
+  network: NetworkId;
+  account?: string | undefined;
+}
 
 /** How long a request waits for a network before it answers 202. */
 const WAIT_MS = 2000;
@@ -69,33 +74,33 @@ export class Follows {
     this.unlocks = unlocks;
   }
 
-  private async account(athlete: string, network: NetworkId): Promise<VerifiedAccount> {
-    const found = (await this.parts.registry.verifiedOf(athlete)).find((one) => one.network === network);
+  /** The verified account that is meant: the one of this id, else the only one. Throws `which_account` with the list, `not_verified`, `account_not_found`. */
+  private async account(athlete: string, { network, account }: Which): Promise<VerifiedAccount> {
+    const there = (await this.parts.registry.verifiedOf(athlete)).filter((one) => one.network === network);
+    const [found, second] = account === undefined ? there : there.filter((one) => one.accountId === account);
+    if (second) {
+      const accounts = there.map((one) => ({ id: one.accountId, network, handle: one.handle, url: one.url }));
+      throw new VillageError('which_account', { network }, { accounts });
+    }
     if (found) return found;
-    const known = (await this.parts.registry.publicOf(athlete)).some((one) => one.network === network);
-    throw known ? new VillageError('not_verified', { network }) : new VillageError('account_not_found', { account: network });
-  }
-
-  private async refuseOwn(fan: string, account: VerifiedAccount, roles: readonly string[]): Promise<void> {
-    // Only athletes can own a verified account; the others need not be looked up.
-    if (!roles.includes('athlete')) return;
-    const [identities, all] = await Promise.all([this.parts.fans.identities.of(fan), this.parts.registry.verifiedOf(account.athlete.id)]);
-    if (all.some((one) => identities.some((mine) => mine.network === one.network && mine.networkId === one.accountId))) throw new VillageError('own_account');
+    const known = (await this.parts.registry.publicOf(athlete)).some((one) => one.network === network && (account === undefined || one.accountId === account));
+    throw known ? new VillageError('not_verified', { network }) : new VillageError('account_not_found', { account: account ?? network });
   }
 
   /**
    * The fan says "I follow": under `hub` that is the deed, under `confirmed` the network is asked now. The same again answers the same
-   * with `awarded: 0`. Throws `account_not_found`, `not_verified`, `card_off`, `not_linked`, `own_account`.
+   * with `awarded: 0`. Throws `account_not_found`, `which_account`, `not_verified`, `card_off`, `not_linked`, `own_account`.
    */
   async follow(
     reader: { id: string; roles: readonly string[] },
     athlete: string,
-    network: NetworkId,
+    which: Which,
     options: { turn?: number | undefined; language: string },
   ): Promise<FollowAnswer> {
-    const account = await this.account(athlete, network);
+    const { network } = which;
+    const account = await this.account(athlete, which);
     const card = await this.parts.cards.require(network, this.asking.kind(network));
-    await this.refuseOwn(reader.id, account, reader.roles);
+    if (await this.parts.registry.owns(reader.id, account.athlete.id)) throw new VillageError('own_account');
     if (card.mode === 'hub') {
       const outcome = await this.clicked(reader.id, account, card, options.turn);
       // The account, or its card, changed under our hands.
@@ -125,10 +130,11 @@ export class Follows {
   async unfollow(
     reader: { id: string; roles: readonly string[] },
     athlete: string,
-    network: NetworkId,
+    which: Which,
     options: { turn?: number | undefined; language: string },
   ): Promise<FollowAnswer> {
-    const account = await this.account(athlete, network);
+    const { network } = which;
+    const account = await this.account(athlete, which);
     const deed = deedOf(this.asking.kind(network), account);
     const { points, doubts, evidence, clock } = this.parts;
     const last = async (): Promise<DeedState | undefined> => (await points.turns(reader.id, [deed])).get(deed);
@@ -236,15 +242,15 @@ export class Follows {
     let again: string[] = [];
     const card = await cards.of(network);
     const earns = card?.mode === 'confirmed' && card.deeds.includes(this.asking.kind(network));
-    const record = await fans.get(fan);
-    const mine = record?.roles.includes('athlete') ? await fans.identities.of(fan) : [];
+    // Nobody earns for their own account: nothing is spent on asking about it.
+    const own = await registry.ownedBy(fan);
     const held = earns ? null : (await this.parts.points.deeds([fan])).get(fan);
     const accounts = (await registry.verified(network)).filter(
       (one) =>
         (!only || only.includes(one.accountId)) &&
         // Where nothing new can be earned, what was earned is still asked about.
         (!held || heldUnder(held.get(deedOf(this.asking.kind(network), one))) === 'confirmed') &&
-        !mine.some((own) => own.network === network && own.networkId === one.accountId),
+        !own.has(one.athlete.id),
     );
     if (accounts.length > 0) {
       const hear = (progress: { done: number; total: number; awarded: number }): void => {

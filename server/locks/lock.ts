@@ -47,3 +47,15 @@ export function judge(lock: Lock, facts: Facts): { open: boolean; missing: Missi
 
 /** The athletes a lock speaks of. */
 export const athletesOf = (lock: Lock): string[] => [...new Set(lock.flatMap((rule) => (rule.kind === 'follow' ? rule.athletes : [])))];
+
+/**
+ * A lock as it stands without these athletes: each of them lowers what its rule needs by one, so that nobody loses what they had opened;
+ * a rule that needs nothing any more is gone.
+ */
+export const lockWithout = (lock: Lock, gone: ReadonlySet<string>): Lock =>
+  lock.flatMap((rule): Rule[] => {
+    if (rule.kind !== 'follow') return [rule];
+    const athletes = rule.athletes.filter((id) => !gone.has(id));
+    const need = rule.need - (rule.athletes.length - athletes.length);
+    return need > 0 ? [{ ...rule, athletes, need }] : [];
+  });

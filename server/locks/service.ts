@@ -4,7 +4,7 @@ import { athletesOf, judge, type Facts, type Lock, type Missing } from './lock.j
 import type { Around, FactSource } from './needs.js';
 import { mayBeOpen } from './opened.js';
 
-export { judge, athletesOf, Lock } from './lock.js';
+export { judge, athletesOf, lockWithout, Lock } from './lock.js';
 export { LockIndex } from './opened.js';
 export type { Facts, Missing, Rule } from './lock.js';
 

@@ -32,6 +32,8 @@ export interface LinkedAccount {
   account: AccountRef;
   name: string;
   tokens: TokenSet;
+  /** Ids of further accounts there that this person speaks for (the Pages a person of Facebook manages). */
+  manages: string[];
 }
 /** What was answered about one account, and when it was asked (the instant before the request left). */
 export interface Answer {
@@ -90,8 +92,12 @@ export interface Adapter {
   refresh(tokens: TokenSet): Promise<TokenSet>;
   revoke(tokens: TokenSet): Promise<void>;
   parse(text: string): Parsed;
+  /** What all spellings of one handle share on this network. */
+  handleKey(handle: string): string;
   /** The public profile behind a parsed account, or null when there is none. */
   resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null>;
+  /** The profiles behind these ids as they are now, as many a call as the network allows; null for one it does not know any more. Throws NetworkError. */
+  profiles(ids: string[]): Promise<Map<string, Profile | null>>;
   /** The fewest calls that can answer for so many accounts. */
   planCheck(accounts: number): CheckPlan;
   /**
@@ -101,6 +107,6 @@ export interface Adapter {
   check(input: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]>;
   /** The newest posts of an account. */
   fetchPosts(input: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]>;
-  /** Where a person follows this account. */
-  accountUrl(account: { id: string; handle: string }): string;
+  /** Where a person follows this account: by its id, because a handle may be somebody else's tomorrow. */
+  accountUrl(id: string): string;
 }

@@ -1,6 +1,8 @@
 import type { Config } from '../config.js';
 import type { Clock } from '../platform/clock.js';
+import { typed } from './addresses.js';
 import { FacebookAdapter } from './facebook/adapter.js';
+import { beyond } from './facebook/addresses.js';
 import type { Adapter, NetworkId, Parsed } from './network.js';
 import type { Heard } from './outward.js';
 import { XAdapter } from './x/adapter.js';
@@ -26,11 +28,12 @@ export class Networks {
    * `none` = an address of a network that is no account; null = nothing of ours.
    */
   parse(text: string): { network: NetworkId; parsed: Exclude<Parsed, null> } | null {
+    const meant = beyond(text);
     for (const adapter of this.all()) {
-      const parsed = adapter.parse(text);
+      const parsed = adapter.parse(meant);
       if (parsed) return { network: adapter.id, parsed };
     }
-    const plain = /^\w{1,15}$/.exec(text.trim());
+    const plain = /^\w{1,15}$/.exec(typed(text));
     return plain ? { network: 'x', parsed: { handle: plain[0] } } : null;
   }
 }

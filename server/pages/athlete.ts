@@ -7,7 +7,7 @@ import { param, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
 import type { Posts } from '../posts/service.js';
 import { athletesOf } from '../locks/service.js';
-import type { AccountRecord, Registry, VerifiedAccount } from '../registry/service.js';
+import type { AccountRecord, Registry } from '../registry/service.js';
 import { presentVideo, presentVideoItem } from '../videos/present.js';
 import type { Videos } from '../videos/service.js';
 import type { Chats } from '../village/service.js';
@@ -24,6 +24,8 @@ export interface AthletePageParts {
 
 interface AccountView {
   id: string;
+  /** The network's own id. */
+  account: string;
   network: string;
   handle: string;
   url: string;
@@ -41,19 +43,20 @@ interface AccountView {
 async function accountViews({ registry, follows }: AthletePageParts, athlete: AthleteRecord, reader: string | null): Promise<AccountView[]> {
   const [all, verified] = await Promise.all([registry.publicOf(athlete._id), registry.verifiedOf(athlete._id)]);
   const states = await follows.states(reader, verified);
-  // A claim to a network on which somebody else's claim is proved may be an impostor's: it is not shown until it is decided.
-  const shown = all.filter((one) => one.state !== 'candidate' || !verified.some((each) => each.network === one.network));
+  // A claim to a network on which somebody else's claim is proved may be an impostor's, and one the public was warned of stays a fake: they are not shown.
+  const shown = all.filter((one) => one.state !== 'candidate' || (one.warning === null && !verified.some((each) => each.network === one.network)));
   return shown.map((one: AccountRecord): AccountView => {
-    const account = verified.find((each: VerifiedAccount) => each.id === one._id);
     const state = states.get(one._id);
     return {
       id: one._id,
+      account: one.accountId,
       network: one.network,
       handle: one.handle,
-      url: account?.url ?? one.url,
+      url: registry.urlOf(one),
       state: one.state,
       since: one.since,
-      reason: one.reason,
+      // What moderators wrote of a grant is theirs alone.
+      reason: one.state === 'revoked' ? one.reason : null,
       turn: state?.turn ?? 0,
       held: state?.held ?? false,
       mode: state?.mode ?? 'off',
@@ -84,7 +87,8 @@ export function athleteApi(router: ApiDoors, parts: AthletePageParts): void {
       demo: athlete.demo,
       accounts: accounts
         .filter((one) => one.verified)
-        .map(({ network, handle, url, since, turn, held, mode }) => ({
+        .map(({ account, network, handle, url, since, turn, held, mode }) => ({
+          id: account,
           network,
           handle,
           url,
@@ -112,6 +116,7 @@ const NOTICES = new Set([
   'not_verified',
   'not_supported',
   'own_account',
+  'which_account',
 ]);
 
 /** Those that speak of the deed itself: a follow on one network, a like on another. */
@@ -125,7 +130,7 @@ function noticeKey(notice: string, network: NetworkId, here: boolean): string {
 
 /** The athlete's page. An old slug is sent to the current one. */
 export function athletePage(router: PageDoors, parts: AthletePageParts): void {
-  const { athletes, videos, chats, posts, words } = parts;
+  const { athletes, registry, videos, chats, posts, words } = parts;
   router.get('/athletes/:slug', { who: 'anyone' }, async (req, res) => {
     const slug = param(req, 'slug');
     const athlete = await athletes.require(slug);
@@ -134,6 +139,8 @@ export function athletePage(router: PageDoors, parts: AthletePageParts): void {
       return;
     }
     const reader = req.reader?.id ?? null;
+    // Nobody waits for a network: what it says is there at the next look.
+    void registry.refresh(athlete._id).catch(() => undefined);
     const [accounts, states, chat, newest] = await Promise.all([
       accountViews(parts, athlete, reader),
       videos.about(reader, athlete._id),

@@ -41,14 +41,15 @@ async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entrie
   const people = await athletes.byIds(entries.map((one) => one.athlete));
   return entries.map((entry) => {
     const [kind = 'follow', network = 'x'] = entry.deed.split(':');
-    const name = people.get(entry.athlete)?.name ?? entry.athlete;
+    const athlete = people.get(entry.athlete);
     return {
       seq: entry.seq,
       gave: entry.delta > 0,
       points: entry.after.points,
       at: entry.at,
-      name,
-      slug: people.get(entry.athlete)?.slugs[0] ?? entry.athlete,
+      // The line stays; whom it was about is not said of somebody who is no longer shown.
+      name: athlete?.name ?? words.t(lang, 'athletes.hidden'),
+      slug: athlete?.slugs[0] ?? null,
       deed: words.t(lang, entry.delta > 0 ? `points.deed.${kind}` : 'points.deed.back'),
       why: words.t(lang, `points.cause.${entry.cause}`, { network: isNetwork(network) ? words.t(lang, `networks.${network}`) : network }),
     };

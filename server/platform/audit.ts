@@ -27,7 +27,26 @@ const schema = new Schema<AuditRecord>({
 schema.index({ on: 1, at: -1 });
 schema.index({ at: -1 });
 
-/** Append-only: this class can add and read, nothing here can change or remove a line. */
+/** A line of the log was to be changed or removed: a fault of ours, never an answer. */
+export class LogIsFinal extends Error {
+  constructor() {
+    super('the audit log is added to, and never changed');
+    this.name = 'LogIsFinal';
+  }
+}
+const refuse = (): never => {
+  throw new LogIsFinal();
+};
+// Every way that a model has to touch what is stored (ASVS 16.4.2); `insertMany` and a new document's `save` are the ways to add.
+schema.pre(['updateOne', 'updateMany', 'findOneAndUpdate', 'replaceOne', 'findOneAndReplace'], refuse);
+schema.pre(['deleteOne', 'deleteMany', 'findOneAndDelete'], refuse);
+schema.pre(['updateOne', 'deleteOne'], { document: true, query: false }, refuse);
+schema.pre('bulkWrite', refuse);
+schema.pre('save', function () {
+  if (!this.isNew) refuse();
+});
+
+/** Append-only: lines are added and read; the model itself refuses every change and removal. */
 export class Audit {
   private readonly records: Model<AuditRecord>;
 

@@ -8,26 +8,31 @@ failWritesToClosedSockets();
  * and journalled, said once here instead of trusted to a server's default.
  */
 export async function connectMongo(uri: string, name: string): Promise<Connection> {
-  return mongoose
-    .createConnection(uri, {
-      dbName: name,
-      autoIndex: false,
-      autoCreate: false,
-      bufferCommands: false,
-      serverSelectionTimeoutMS: 1500,
-      connectTimeoutMS: 1500,
-      socketTimeoutMS: 30_000,
-      waitQueueTimeoutMS: 2000,
-      maxPoolSize: 50,
-      minPoolSize: 2,
-      heartbeatFrequencyMS: 1000,
-      minHeartbeatFrequencyMS: 100,
-      retryWrites: false,
-      readPreference: 'primary',
-      readConcern: { level: 'majority' },
-      writeConcern: { w: 'majority', journal: true },
-    })
-    .asPromise();
+  const connection = mongoose.createConnection(uri, {
+    dbName: name,
+    autoIndex: false,
+    autoCreate: false,
+    bufferCommands: false,
+    serverSelectionTimeoutMS: 1500,
+    connectTimeoutMS: 1500,
+    socketTimeoutMS: 30_000,
+    waitQueueTimeoutMS: 2000,
+    maxPoolSize: 50,
+    minPoolSize: 2,
+    heartbeatFrequencyMS: 1000,
+    minHeartbeatFrequencyMS: 100,
+    retryWrites: false,
+    readPreference: 'primary',
+    readConcern: { level: 'majority' },
+    writeConcern: { w: 'majority', journal: true },
+  });
+  try {
+    return await connection.asPromise();
+  } catch (error) {
+    // Whoever tries again makes another: this one must not go on trying behind.
+    await connection.destroy().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** A model on the given connection, never on the global one: this is what makes a database per test file possible. */
@@ -45,6 +50,7 @@ export async function ensureIndexes(connection: Connection): Promise<void> {
   if ((await missingIndexes(connection)).length === 0) return;
   for (const name of connection.modelNames()) {
     const one = connection.model(name);
+    await dropLoose(connection, name);
     await one.createCollection().catch((error: unknown) => {
       if ((error as { code?: number }).code !== 48) throw error;
     });
@@ -54,16 +60,28 @@ export async function ensureIndexes(connection: Connection): Promise<void> {
   if (absent.length > 0) throw new Error(`indexes are missing: ${absent.join(', ')}`);
 }
 
+/** Fields of an index, and whether it is unique. */
+const indexKey = (fields: object, unique: unknown): string => JSON.stringify([Object.entries(fields), unique === true]);
+
+/** Drops indexes on fields that a model declares with another uniqueness: the store would refuse to make the declared one beside it. */
+async function dropLoose(connection: Connection, name: string): Promise<void> {
+  const one = connection.model(name);
+  const have = await one.collection.indexes().catch(() => []);
+  for (const [fields, options] of one.schema.indexes())
+    for (const index of have)
+      if (index.name && indexKey(index['key'], !index['unique']) === indexKey(fields, options.unique)) await one.collection.dropIndex(index.name);
+}
+
 /** Names of indexes that the models declare and the store does not have; empty when all is well. */
 export async function missingIndexes(connection: Connection): Promise<string[]> {
   const absent = await Promise.all(
     connection.modelNames().map(async (name) => {
       const one = connection.model(name);
       const have = await one.collection.indexes().catch(() => []);
-      const keys = new Set(have.map((index) => JSON.stringify(Object.entries(index['key'] as Record<string, unknown>))));
+      const keys = new Set(have.map((index) => indexKey(index['key'] as object, index['unique'])));
       return one.schema
         .indexes()
-        .filter(([fields]) => !keys.has(JSON.stringify(Object.entries(fields))))
+        .filter(([fields, options]) => !keys.has(indexKey(fields, options.unique)))
         .map(([fields]) => `${one.collection.collectionName}(${Object.keys(fields).join(',')})`);
     }),
   );

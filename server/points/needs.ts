@@ -15,3 +15,8 @@ export interface Standing {
    */
   changedSince(from: number): Promise<{ fans: string[]; to: number }>;
 }
+
+/** Who is not shown any more: a statement keeps its lines and says nothing of whom they were about. */
+export interface Hidden {
+  hidden(): Promise<ReadonlySet<string>>;
+}

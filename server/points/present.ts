@@ -1,14 +1,14 @@
 import type { Entry } from './entry.js';
 import type { BoardPage } from './boards.js';
 
-/** A line of a fan's own statement: what moved, when and why. */
-export const presentEntry = (entry: Entry) => ({
+/** A line of a fan's own statement: what moved, when and why; `athlete` is null for one who is no longer shown. */
+export const presentEntry = (entry: Entry, hidden: ReadonlySet<string>) => ({
   seq: entry.seq,
   deed: entry.deed,
   turn: entry.turn,
   delta: entry.delta,
   points: entry.after.points,
-  athlete: entry.athlete,
+  athlete: hidden.has(entry.athlete) ? null : entry.athlete,
   disciplines: entry.disciplines,
   cause: entry.cause,
   card: entry.card,

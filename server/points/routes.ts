@@ -1,18 +1,19 @@
 import { VillageError } from '../errors.js';
 import type { ApiDoors } from '../platform/doors.js';
 import { param, parse, requireReader } from '../platform/http.js';
+import type { Hidden } from './needs.js';
 import { presentBoard, presentEntry } from './present.js';
 import { BoardQuery, StatementQuery } from './schema.js';
 import { medalsOf, type Points } from './service.js';
 
 /** `/api/v1/me/ledger`, `/api/v1/me/medals`, `/api/v1/boards`. */
-export function pointsApi(router: ApiDoors, points: Points): void {
+export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): void {
   router.get('/me/ledger', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
     const { cursor, limit } = parse(StatementQuery, req.query);
-    const found = await points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor));
+    const [found, hidden] = await Promise.all([points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor)), athletes.hidden()]);
     const items = found.slice(0, limit);
-    res.json({ items: items.map(presentEntry), nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null });
+    res.json({ items: items.map((one) => presentEntry(one, hidden)), nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null });
   });
   router.get('/me/medals', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);

@@ -10,16 +10,33 @@ export interface Signature {
   at: Date;
   reason: string;
 }
+/** A fan whose own account this is; `by` is `network` when they signed in with it (or with one that speaks for it), else the moderator who recorded it. */
+export interface Owner {
+  fan: string;
+  by: string;
+}
+/** What the public is warned of, whatever the state, until somebody decides anew: that it pretends to be this athlete, or is theirs no more. */
+export interface Warning {
+  as: 'fake' | 'revoked';
+  athlete: string;
+  reason: string;
+  at: Date;
+}
 
 /** Whose account it is: one document an account, by the network's stable id. Kept whole. */
 export interface AccountRecord {
   _id: string;
   network: NetworkId;
   accountId: string;
+  /** As the network last said. */
   handle: string;
-  handleKey: string;
+  /** What its spellings share; at most one account bears it now, null for one that is known to have lost it. */
+  handleKey: string | null;
+  /** Handles it bore and lost. */
+  former: { handle: string; key: string; until: Date }[];
+  /** The network does not know it any more. */
+  gone: boolean;
   skeleton: string;
-  url: string;
   athlete: string;
   state: AccountState;
   /** Grows with every decision that changes whether the account earns; whoever gave under an older one must ask again. */
@@ -30,20 +47,22 @@ export interface AccountRecord {
   since: Date | null;
   decidedAt: Date | null;
   reason: string | null;
-  /** Refused because it pretends to be somebody. */
-  fake: boolean;
+  warning: Warning | null;
+  owners: Owner[];
   profile: { name: string; about: string; createdAt: Date | null; followers: number | null; badge: string | null; fetchedAt: Date };
   submittedBy: string;
   submittedAt: Date;
 }
+const warning = new Schema<Warning>({ as: String, athlete: String, reason: String, at: Date }, { _id: false });
 const schema = new Schema<AccountRecord>({
   _id: String,
   network: String,
   accountId: String,
   handle: String,
   handleKey: String,
+  former: [{ _id: false, handle: String, key: String, until: Date }],
+  gone: Boolean,
   skeleton: String,
-  url: String,
   athlete: String,
   state: String,
   epoch: Number,
@@ -52,13 +71,17 @@ const schema = new Schema<AccountRecord>({
   since: Date,
   decidedAt: Date,
   reason: String,
-  fake: Boolean,
+  warning,
+  owners: [{ _id: false, fan: String, by: String }],
   profile: { name: String, about: String, createdAt: Date, followers: Number, badge: String, fetchedAt: Date },
   submittedBy: String,
   submittedAt: Date,
 });
 schema.index({ network: 1, accountId: 1 }, { unique: true });
-schema.index({ network: 1, handleKey: 1 });
+schema.index({ network: 1, handleKey: 1 }, { unique: true, partialFilterExpression: { handleKey: { $type: 'string' } } });
+schema.index({ network: 1, 'former.key': 1 });
+schema.index({ network: 1, 'profile.fetchedAt': 1 });
+schema.index({ 'owners.fan': 1 });
 schema.index({ skeleton: 1, state: 1 });
 schema.index({ athlete: 1, state: 1 });
 schema.index({ state: 1, submittedAt: 1 });

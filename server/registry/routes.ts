@@ -7,20 +7,24 @@ import { VillageError } from '../errors.js';
 import type { ApiDoors, PageDoors, PageRule } from '../platform/doors.js';
 import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
-import { Decide, LookupQuery, Queue, Revoke, Submit } from './schema.js';
+import { Decide, LookupQuery, Owner, Queue, Revoke, Submit } from './schema.js';
 import type { AccountRecord, Registry } from './service.js';
 
-const presentCase = (one: AccountRecord) => ({
+const presentCase = (registry: Registry, one: AccountRecord) => ({
   id: one._id,
   network: one.network,
   handle: one.handle,
-  url: one.url,
+  url: registry.urlOf(one),
   athlete: one.athlete,
   state: one.state,
   epoch: one.epoch,
   quorum: one.quorum,
   signatures: one.signatures.length,
   reason: one.reason,
+  former: one.former.map(({ handle, until }) => ({ handle, until })),
+  gone: one.gone,
+  warning: one.warning && { as: one.warning.as, reason: one.warning.reason, at: one.warning.at },
+  owners: one.owners.map(({ fan, by }) => ({ fan, by: by === 'network' ? 'network' : 'moderator' })),
   submittedAt: one.submittedAt,
   decidedAt: one.decidedAt,
 });
@@ -32,18 +36,24 @@ export function registryApi(router: ApiDoors, registry: Registry): void {
   });
   router.get('/registry/cases', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
     const { items, open } = await registry.queue(requireReader(req), parse(Queue, req.query).state);
-    res.json({ items: items.map(presentCase), open });
+    res.json({ items: items.map((one) => presentCase(registry, one)), open });
   });
   router.post('/registry/cases', { who: MODERATORS, scope: 'moderate', limit: 'submit' }, async (req, res) => {
     const { account, athlete } = parse(Submit, req.body);
-    res.status(201).json(presentCase(await registry.submit(requireReader(req), account, athlete)));
+    res.status(201).json(presentCase(registry, await registry.submit(requireReader(req), account, athlete)));
   });
   router.post('/registry/cases/:id/decision', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
     const { decision, reason } = parse(Decide, req.body);
-    res.json(presentCase(await registry.decide(requireReader(req), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })));
+    res.json(
+      presentCase(registry, await registry.decide(requireReader(req), param(req, 'id'), { grant: decision === 'grant', fake: decision === 'fake', reason })),
+    );
   });
   router.post('/registry/cases/:id/revocation', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
-    res.json(presentCase(await registry.revoke(requireReader(req), param(req, 'id'), parse(Revoke, req.body).reason)));
+    res.json(presentCase(registry, await registry.revoke(requireReader(req), param(req, 'id'), parse(Revoke, req.body).reason)));
+  });
+  router.post('/registry/cases/:id/owners', { who: MODERATORS, scope: 'moderate' }, async (req, res) => {
+    const { fan, owns } = parse(Owner, req.body);
+    res.json(presentCase(registry, await registry.setOwner(requireReader(req), param(req, 'id'), fan, owns === 'yes')));
   });
 }
 
@@ -69,7 +79,7 @@ export function registryPages(router: PageDoors, registry: Registry, athletes: A
           handle: one.handle,
           state: one.state,
           submittedAt: one.submittedAt,
-          athlete: people.get(one.athlete)?.name ?? one.athlete,
+          athlete: people.get(one.athlete)?.name ?? words.t(req.lang, 'athletes.hidden'),
         })),
       },
     );
@@ -108,41 +118,52 @@ export function registryPages(router: PageDoors, registry: Registry, athletes: A
     req: Request,
     status: number,
     wrong: string | null,
-    typed: { decision?: string; reason?: string; revocation?: string } = {},
+    typed: { decision?: string; reason?: string; revocation?: string; owner?: string } = {},
   ): Promise<void> => {
     const { account, athlete, others, alike, log } = await registry.caseOf(requireReader(req), param(req, 'id'));
     const names = await Promise.all(
-      [...new Set(log.map((line) => line.by))].map(async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id]),
+      [...new Set([...log.map((line) => line.by), ...account.owners.map((one) => one.fan)])].map(async (id): Promise<[string, string]> => [
+        id,
+        (await fans.get(id))?.handle ?? id,
+      ]),
     );
     const nameOf = new Map(names);
     await req.page(
       'registry/case',
       {
-        title: words.t(req.lang, 'registry.case.title', { handle: account.handle, athlete: athlete?.name ?? account.athlete }),
+        title: words.t(req.lang, 'registry.case.title', { handle: account.handle, athlete: athlete?.name ?? '' }),
         section: 'moderation',
         status,
         robots: false,
       },
       {
         account: {
-          ...presentCase(account),
+          ...presentCase(registry, account),
           profile: account.profile,
-          fake: account.fake,
+          owners: account.owners.map(({ by, fan }) => ({ handle: nameOf.get(fan) ?? fan, fan, byNetwork: by === 'network' })),
           sender: (await fans.get(account.submittedBy))?.handle ?? account.submittedBy,
         },
         athlete: athlete ? cardOf(words, req.lang, athlete) : null,
         sameName: athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase(),
-        others: others.map(presentCase),
-        alike: alike.map(presentCase),
+        others: others.map((one) => presentCase(registry, one)),
+        alike: alike.map((one) => presentCase(registry, one)),
         sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
         log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: nameOf.get(line.by) ?? line.by })),
         wrong,
         typed,
+        warned:
+          account.warning && account.state !== 'revoked'
+            ? { key: account.warning.as === 'fake' ? 'warnedFake' : 'warnedRevoked', reason: account.warning.reason, at: account.warning.at }
+            : null,
+        ownerWrong: typed.owner === undefined ? null : words.t(req.lang, 'registry.wrong.owner'),
         open: account.state === 'candidate',
         revocable: account.state === 'verified' || account.state === 'lapsed',
         evidence: {
           against:
-            Number(alike.some((one) => one.state === 'verified')) + Number(others.some((one) => one.state === 'verified' && one.network === account.network)),
+            Number(account.warning !== null && account.state !== 'revoked') +
+            Number(account.gone) +
+            Number(alike.some((one) => one.state === 'verified')) +
+            Number(others.some((one) => one.state === 'verified' && one.network === account.network)),
           unclear: Number(account.profile.badge === null),
           supports: Number(athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase()) + Number(account.profile.badge !== null),
         },
@@ -183,5 +204,18 @@ export function registryPages(router: PageDoors, registry: Registry, athletes: A
     }
     await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);
     seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
+  });
+  router.post('/moderation/cases/:id/owners', staff, async (req, res) => {
+    const given = Owner.safeParse(req.body);
+    const { fan = '' } = req.body as { fan?: string };
+    try {
+      if (!given.success) throw new VillageError('fan_not_found');
+      await registry.setOwner(requireReader(req), param(req, 'id'), given.data.fan, given.data.owns === 'yes');
+    } catch (error) {
+      if (!(error instanceof VillageError) || error.id !== 'fan_not_found') throw error;
+      await showCase(req, 400, null, { owner: fan });
+      return;
+    }
+    seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}#owners`);
   });
 }

@@ -1,3 +1,4 @@
+import type { Athletes } from '../athletes/service.js';
 import type { Award, News } from '../events.js';
 import { LANGUAGES } from '../platform/i18n.js';
 import type { Videos } from '../videos/service.js';
@@ -11,7 +12,14 @@ export class Tell {
   constructor(
     private readonly socketsOf: (fan: string) => VillageSocket[],
     private readonly videos: Videos,
+    private readonly athletes: Athletes,
   ) {}
+
+  /** Who was hidden meanwhile is told to nobody; nor is anybody while that cannot be known. */
+  private async withoutHidden(items: Award['items']): Promise<{ deed: string; athlete: string | null; delta: number }[]> {
+    const hidden = await this.athletes.hidden().catch(() => null);
+    return items.map((one) => ({ ...one, athlete: hidden === null || hidden.has(one.athlete) ? null : one.athlete }));
+  }
 
   private hearers(fan: string, event: keyof ServerEvents): VillageSocket[] {
     return this.socketsOf(fan).filter((socket) => allowed(HEARD_WITH[event], claimsOf(socket).scopes));
@@ -22,12 +30,13 @@ export class Tell {
     const { fan, seq, items, points, medals } = award;
     const sockets = this.hearers(fan, 'points:awarded');
     if (sockets.length === 0) return;
+    const told = await this.withoutHidden(items);
     const medal = (items.at(-1)?.delta ?? 0) > 0 ? medals.after['hub'] : undefined;
     for (const lang of LANGUAGES) {
       const theirs = sockets.filter((socket) => claimsOf(socket).lang === lang);
       if (theirs.length === 0) continue;
       const unlocked = await this.videos.openedBy(award, lang).catch(() => []);
-      for (const socket of theirs) socket.emit('points:awarded', { items, points, unlocked, seq, ...(medal ? { medal } : {}) });
+      for (const socket of theirs) socket.emit('points:awarded', { items: told, points, unlocked, seq, ...(medal ? { medal } : {}) });
     }
   }
 

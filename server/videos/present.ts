@@ -28,7 +28,10 @@ function presentMissing(words: Words, lang: Language, missing: Missing, people: 
       network: null,
     };
   }
-  const athletes = missing.athletes.map(({ id, followed }) => ({ slug: people.get(id)?.slugs[0] ?? id, name: people.get(id)?.name ?? id, followed }));
+  const athletes = missing.athletes.flatMap(({ id, followed }) => {
+    const one = people.get(id);
+    return one ? [{ slug: one.slugs[0] ?? id, name: one.name, followed }] : [];
+  });
   const more = Math.max(0, missing.need - missing.have);
   const on = missing.network ? words.t(lang, 'videos.lock.onNetwork', { network: words.t(lang, `networks.${missing.network}`) }) : '';
   const text =
@@ -91,7 +94,7 @@ export const presentVideoItem = (words: Words, lang: Language, state: VideoState
     title: view.title,
     about: view.about,
     seconds: state.video.seconds,
-    athlete: view.athlete?.slug ?? state.video.athlete,
+    athlete: view.athlete?.slug ?? null,
     open: view.open,
     missing: view.missing.map(({ kind, text, need, have, athletes, network }) => ({ kind, text, need, have, athletes, network })),
     ...(view.open ? { media: `/api/v1/videos/${view.slug}/media` } : {}),

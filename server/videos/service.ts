@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Connection, Model } from 'mongoose';
 import { z } from 'zod';
+import type { Athletes } from '../athletes/service.js';
 import { InputError, VillageError } from '../errors.js';
 import type { Award } from '../events.js';
 import { mayOrganise } from '../fans/service.js';
-import { athletesOf, judge, Lock, LockIndex, type Locks, type Missing } from '../locks/service.js';
+import { athletesOf, judge, Lock, LockIndex, lockWithout, type Locks, type Missing } from '../locks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Changes } from '../platform/changes.js';
@@ -60,6 +61,7 @@ export class Videos {
     connection: Connection,
     private readonly files: Files,
     private readonly locks: Locks,
+    private readonly athletes: Athletes,
     private readonly changes: Changes,
     private readonly audit: Audit,
     private readonly bus: Bus,
@@ -69,8 +71,8 @@ export class Videos {
     const forget = (): void => {
       this.known.forget();
     };
-    bus.on('videos:changed', forget);
-    changes.on('videos', forget);
+    for (const topic of ['videos:changed', 'athletes:changed'] as const) bus.on(topic, forget);
+    for (const kind of ['videos', 'athletes']) changes.on(kind, forget);
   }
 
   /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
@@ -105,7 +107,7 @@ export class Videos {
   private async load(): Promise<Published> {
     await this.changes.look();
     return this.known.get('all', async () => {
-      const videos = await this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>();
+      const videos = await this.shown(await this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>());
       return { videos, index: new LockIndex(videos) };
     });
   }
@@ -115,8 +117,14 @@ export class Videos {
     return (await this.load()).videos;
   }
 
+  /** Without videos of hidden athletes, and with locks that do not name one (RULES R13). */
+  private async shown(videos: VideoRecord[]): Promise<VideoRecord[]> {
+    const hidden = await this.athletes.hidden();
+    return videos.filter((one) => !hidden.has(one.athlete)).map((one) => ({ ...one, lock: lockWithout(one.lock, hidden) }));
+  }
+
   private async require(slug: string): Promise<VideoRecord> {
-    const found = await this.records.findOne({ _id: slug, published: true }).lean<VideoRecord>();
+    const [found] = await this.shown(await this.records.find({ _id: slug, published: true }).lean<VideoRecord[]>());
     if (!found) throw new VillageError('video_not_found', { slug });
     return found;
   }

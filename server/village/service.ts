@@ -1,6 +1,7 @@
 import type { Connection, Model } from 'mongoose';
+import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import { mayModerate, mayOrganise, type Fans } from '../fans/service.js';
+import { mayModerate, mayOrganise } from '../fans/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
@@ -38,8 +39,8 @@ export class Chats {
 
   constructor(
     connection: Connection,
-    private readonly fans: Fans,
     private readonly registry: Registry,
+    private readonly athletes: Athletes,
     redis: RedisClients,
     private readonly audit: Audit,
     bus: Bus,
@@ -73,15 +74,17 @@ export class Chats {
     this.lists.forget();
   }
 
+  /** A chat, or `chat_not_found`: also for that of a hidden athlete (RULES R13). */
   async require(slug: string): Promise<ChatRecord> {
     const chat = await this.get(slug);
-    if (!chat) throw new VillageError('chat_not_found', { slug });
+    if (!chat || (await this.athletes.hidden()).has(chat.host)) throw new VillageError('chat_not_found', { slug });
     return chat;
   }
 
   /** Live ones first, then those to come, then the newest that are over. */
-  list(): Promise<ChatRecord[]> {
-    return this.lists.get('', () => this.readList());
+  async list(): Promise<ChatRecord[]> {
+    const hidden = await this.athletes.hidden();
+    return (await this.lists.get('', () => this.readList())).filter((one) => !hidden.has(one.host));
   }
 
   private async readList(): Promise<ChatRecord[]> {
@@ -143,11 +146,7 @@ export class Chats {
 
   /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */
   async roleOf(speaker: Speaker, chat: ChatRecord): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
-    if (speaker.roles.includes('athlete')) {
-      const [identities, accounts] = await Promise.all([this.fans.identities.of(speaker.id), this.registry.verifiedOf(chat.host)]);
-      if (accounts.some((one) => identities.some((mine) => mine.network === one.network && mine.networkId === one.accountId))) return 'host';
-      return 'athlete';
-    }
+    if (speaker.roles.includes('athlete')) return (await this.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
     return mayModerate(speaker.roles) ? 'moderator' : 'fan';
   }
 

@@ -70,7 +70,7 @@ describe('no path awards past a card', () => {
           });
           const follows = new Follows({ ...parts, points });
           const reader = { id: fan._id, roles: [] };
-          const door = () => follows.follow(reader, who, network, { language: 'en' }).catch(() => null);
+          const door = () => follows.follow(reader, who, { network }, { language: 'en' }).catch(() => null);
           const account = (await world.context.registry.verified(network))[0];
           if (!account) throw new Error('no account');
           const deed = `${KIND[network]}:${network}:${account.accountId}`;

@@ -52,7 +52,11 @@ describe('follows while clocks are wrong', () => {
     await act('DELETE', token);
     does('twoclocks', 'athlete1', true);
     const athlete = (await other.athletes.require('athlete1'))._id;
-    expect(await other.follows.follow({ id: fan._id, roles: [] }, athlete, 'x', { language: 'en' })).to.include({ verdict: 'yes', awarded: 1, turn: 3 });
+    expect(await other.follows.follow({ id: fan._id, roles: [] }, athlete, { network: 'x' }, { language: 'en' })).to.include({
+      verdict: 'yes',
+      awarded: 1,
+      turn: 3,
+    });
     theirs.advance(10 * MINUTE);
   });
 

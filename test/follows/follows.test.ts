@@ -27,7 +27,7 @@ describe('following under a confirmed card', () => {
     const { status, body } = await follow(token, 'athlete1');
     expect(status).to.equal(200);
     expect(body).to.include({ verdict: 'no', awarded: 0, points: 0 });
-    expect((body as { open?: string }).open).to.equal(`${world.sandbox.networks.x}/athlete1`);
+    expect((body as { open?: string }).open).to.equal(`${world.sandbox.networks.x}/i/user/${person('athlete1').ids.x}`);
   });
 
   it('earns one point and a medal when it does, and nothing the second time', async () => {

@@ -57,6 +57,7 @@ describe('following with forms', () => {
   it('sends whoever has not linked that network to where it is linked', async () => {
     const fields = browser.form((await browser.go('/en/athletes/athlete2')).text, '/athletes/athlete2/follow');
     fields.set('network', 'facebook');
+    fields.delete('account');
     expect((await browser.post('/en/athletes/athlete1/follow', fields)).url).to.match(/\/en\/me\/settings/);
   });
 

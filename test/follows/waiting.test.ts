@@ -43,10 +43,10 @@ describe('a give that waits for its day', () => {
   const exhaust = async (reader: { id: string; roles: string[] }): Promise<void> => {
     const who = await athlete();
     for (let round = 0; round < 3; round += 1) {
-      await world.context.follows.follow(reader, who, 'x', { language: 'en' });
-      await world.context.follows.unfollow(reader, who, 'x', { language: 'en' });
+      await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' });
+      await world.context.follows.unfollow(reader, who, { network: 'x' }, { language: 'en' });
     }
-    expect((await world.context.follows.follow(reader, who, 'x', { language: 'en' })).waitsUntil).to.be.instanceOf(Date);
+    expect((await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' })).waitsUntil).to.be.instanceOf(Date);
   };
 
   it('is as its fan last wished, whatever comes between the steps of undoing, following and settling', async function () {
@@ -73,7 +73,7 @@ describe('a give that waits for its day', () => {
           };
           const [here, there] = [process(world.context, 'here'), process(other, 'there')];
           const mine = async (): Promise<void> => {
-            for (const act of acts) await here[act](reader, who, 'x', { language: 'en' });
+            for (const act of acts) await here[act](reader, who, { network: 'x' }, { language: 'en' });
           };
           await schedule.waitFor(Promise.all([mine(), there.sweep.settle(), here.sweep.settle()]));
           world.clock.advance(5 * 60_000);
@@ -111,7 +111,7 @@ describe('a give that waits for its day', () => {
     const { doubts } = partsOf(world.context);
     const [due] = await doubts.claimDue(world.clock.now(), 10);
     await doubts.undo(reader.id, due?.deed ?? '');
-    const again = await world.context.follows.follow(reader, await athlete(), 'x', { language: 'en' });
+    const again = await world.context.follows.follow(reader, await athlete(), { network: 'x' }, { language: 'en' });
     expect(again).to.include({ verdict: 'yes', awarded: 1 });
     world.clock.advance(5 * 60_000);
     await world.sweep();

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { FacebookAdapter } from '../../server/networks/facebook/adapter.js';
 import { NetworkError, type Adapter, type LinkedAccount, type NetworkId } from '../../server/networks/network.js';
+import { Networks } from '../../server/networks/service.js';
 import { XAdapter } from '../../server/networks/x/adapter.js';
 import { startSandbox, type Sandbox } from '../../scripts/sandbox/start.js';
 import { TestClock } from '../support/world.js';
@@ -172,6 +174,36 @@ for (const id of ['x', 'facebook'] as const) {
       expect(await adapter.resolve({ handle: 'nobody_here' })).to.equal(null);
     });
 
+    it('finds profiles by id, many a call, whatever their handles are now, and tells who is gone', async () => {
+      for (let n = 0; n < 60; n += 1) sandbox.world.add({ handle: `many${n}`, name: `Many ${n}`, page: true });
+      const ids = ['athlete1', ...Array.from({ length: 60 }, (_x, n) => `many${n}`)].map(accountId);
+      expect(sandbox.world.rename(id, person('athlete1'), 'renamed')).to.equal(true);
+      expect(sandbox.world.rename(id, person('many0'), 'athlete1')).to.equal(true);
+      // The name is taken now, in any case.
+      expect(sandbox.world.rename(id, person('many1'), 'ATHLETE1')).to.equal(false);
+      await adapter.resolve({ id: ids[0] as string });
+      const before = sandbox.world.log.length;
+      const found = await adapter.profiles([...ids, '999']);
+      expect(sandbox.world.log.length - before).to.equal(id === 'x' ? 1 : 2);
+      expect(found.get(ids[0] as string)).to.include({ id: ids[0], handle: 'renamed', name: 'Maëlle Kervran' });
+      expect(found.get(ids[1] as string)).to.include({ handle: 'athlete1' });
+      expect([found.size, found.get('999')]).to.deep.equal([62, null]);
+      expect(await adapter.resolve({ handle: 'athlete1' })).to.include({ id: ids[1] });
+      // Its address leads to it by its number.
+      const page = await fetch(adapter.accountUrl(ids[0] as string));
+      expect(await page.text()).to.contain('Maëlle Kervran');
+    });
+
+    it('fails, and tells nothing of anybody, when profiles cannot be read', async () => {
+      sandbox.world.faults.push({ network: id, path: route, status: 500, times: 2, latencyMs: 0, body: null });
+      expect(await fails(adapter.profiles([accountId('athlete1')]))).to.equal('network_down');
+    });
+
+    it('knows which further accounts a person speaks for, if they allow it', async () => {
+      expect((await login('athlete1')).manages).to.deep.equal(id === 'x' ? [] : [accountId('athlete1')]);
+      expect((await login('fan1')).manages).to.deep.equal([]);
+    });
+
     it('reads the newest posts of an account', async () => {
       sandbox.world.post(id, accountId('athlete1'), 'Demain, la finale.');
       const posts = await adapter.fetchPosts({ account: accountId('athlete1'), limit: 5 });
@@ -204,6 +236,31 @@ describe('addresses of accounts', () => {
       ['https://x.com/search?q=a', 'none'],
       ['https://x.com/', 'none'],
       ['https://x.com/waytoolonghandle123', 'none'],
+      ['https://twitter.com/#!/ana', { handle: 'ana' }],
+      ['twitter.com/#!/ana/status/12?lang=fr', { handle: 'ana' }],
+      ['http://m.twitter.com/ana#top', { handle: 'ana' }],
+      ['HTTPS://X.COM/Ana?s=21&t=AbC_d', { handle: 'Ana' }],
+      ['//mobile.x.com/ana/with_replies', { handle: 'ana' }],
+      ['https://x.com/%40ana', { handle: 'ana' }],
+      ['https://x.com/ana/photo', { handle: 'ana' }],
+      ['twitter:@ana', { handle: 'ana' }],
+      ['＠ana', { handle: 'ana' }],
+      ['\u2066@ana\u2069', { handle: 'ana' }],
+      [' <https://x.com/ana>. ', { handle: 'ana' }],
+      ['https://twitter.com/intent/user?screen_name=@ana', { handle: 'ana' }],
+      ['https://x.com/intent/follow?user_id=99&screen_name=ana', { id: '99' }],
+      ['https://twitter.com/account/redirect_by_id?id=99', { id: '99' }],
+      ['https://x.com/i/user/123/', { id: '123' }],
+      ['https://x.com/i/flow/login?redirect_after_login=%2Fana%2Fstatus%2F1', { handle: 'ana' }],
+      ['https://x.com/i/flow/login?redirect_after_login=%2F%2Fevil.example%2Fana', 'none'],
+      ['https://x.com/i/user/ana', 'none'],
+      ['https://x.com/i/web/status/12', 'none'],
+      ['https://twitter.com/statuses/12', 'none'],
+      ['https://x.com/share?url=https://x.com/ana', 'none'],
+      ['https://x.com/intent/post?text=ana', 'none'],
+      ['https://x.com@evil.example/ana', null],
+      ['ftp://x.com/ana', null],
+      ['javascript://x.com/ana', null],
       ['https://example.org/ana', null],
       ['not an address', null],
     ],
@@ -220,6 +277,25 @@ describe('addresses of accounts', () => {
       ['https://www.facebook.com/pg/anadiver/posts', { handle: 'anadiver' }],
       ['https://www.facebook.com/anadiver/posts/99', { handle: 'anadiver' }],
       ['https://www.facebook.com/61500000001', { id: '61500000001' }],
+      ['fb.com/profile.php?id=61500000001', { id: '61500000001' }],
+      ['https://m.facebook.com/profile.php?id=61500000001&mibextid=ZbWKwL', { id: '61500000001' }],
+      ['https://fb.me/anadiver', { handle: 'anadiver' }],
+      ['https://m.me/anadiver', { handle: 'anadiver' }],
+      ['https://www.facebook.com/#!/anadiver', { handle: 'anadiver' }],
+      ['https://www.facebook.com/home.php#!/profile.php?id=61500000001', { id: '61500000001' }],
+      ['https://www.facebook.com/pages/category/Athlete/Ana-Diver-61500000001/', { id: '61500000001' }],
+      ['https://www.facebook.com/Ana-Diver-61500000001/', { id: '61500000001' }],
+      ['https://www.facebook.com/story.php?story_fbid=5&id=61500000001', { id: '61500000001' }],
+      ['https://www.facebook.com/permalink.php?story_fbid=5&id=61500000001', { id: '61500000001' }],
+      ['https://www.facebook.com/login/?next=https%3A%2F%2Fwww.facebook.com%2Fanadiver', { handle: 'anadiver' }],
+      ['https://www.facebook.com/login.php?next=https%3A%2F%2Fevil.example%2Fana', 'none'],
+      ['https://www.facebook.com/plugins/page.php?href=https%3A%2F%2Ffacebook.com%2Fanadiver', { handle: 'anadiver' }],
+      ['https://touch.facebook.com/@anadiver?refsrc=x', { handle: 'anadiver' }],
+      ['https://mbasic.facebook.com/anadiver?v=timeline#a', { handle: 'anadiver' }],
+      ['fb:anadiver', { handle: 'anadiver' }],
+      ['https://www.facebook.com/share/1AbCdEf/', 'none'],
+      ['https://www.facebook.com/login/', 'none'],
+      ['https://www.facebook.com/sharer/sharer.php?u=https://facebook.com/anadiver', 'none'],
       ['https://www.facebook.com/groups/1', 'none'],
       ['https://www.facebook.com/watch?v=1', 'none'],
       ['https://www.facebook.com/profile.php', 'none'],
@@ -232,4 +308,78 @@ describe('addresses of accounts', () => {
       it(`${network}: ${text} is ${JSON.stringify(meaning)}`, () => {
         expect(adapters[network].parse(text)).to.deep.equal(meaning);
       });
+
+  const networks = new Networks(
+    { x: { ...settings, pages: 'https://x.com' }, facebook: { ...settings, pages: 'https://www.facebook.com' } },
+    clock,
+    () => undefined,
+  );
+  it('are found behind the link by which Facebook lets people leave it', () => {
+    const leaving = (address: string): string => `https://l.facebook.com/l.php?u=${encodeURIComponent(address)}&h=AT0&fbclid=1`;
+    expect(networks.parse(leaving('https://x.com/ana?s=20'))).to.deep.equal({ network: 'x', parsed: { handle: 'ana' } });
+    expect(networks.parse(leaving('https://www.facebook.com/anadiver'))).to.deep.equal({ network: 'facebook', parsed: { handle: 'anadiver' } });
+    expect(networks.parse(leaving('https://evil.example/ana'))).to.equal(null);
+    expect(networks.parse('https://l.facebook.com/l.php')).to.equal(null);
+  });
+
+  const scheme = fc.constantFrom('', '//', 'http://', 'https://', 'HTTPS://');
+  const tail = fc.constantFrom('', '/', '?s=21&t=x', '/?lang=fr', '#top', '/#top');
+  const around = fc.constantFrom(['', ''], [' ', ' '], ['<', '>'], ['“', '”.'], ['\u2066', '\u2069']);
+  const xHost = fc.constantFrom('x.com', 'X.com', 'www.x.com', 'm.x.com', 'mobile.twitter.com', 'twitter.com', 'WWW.TWITTER.COM');
+  const xForm = fc.constantFrom(
+    '/N',
+    '/@N',
+    '/%40N',
+    '/N/status/1',
+    '/N/media',
+    '/#!/N',
+    '/#!/@N/with_replies',
+    '/intent/user?screen_name=N',
+    '/i/flow/login?redirect_after_login=%2FN',
+  );
+  const fbHost = fc.constantFrom(
+    'facebook.com',
+    'www.facebook.com',
+    'M.facebook.com',
+    'web.facebook.com',
+    'fb.com',
+    'fr-fr.facebook.com',
+    'mbasic.facebook.com',
+  );
+  const fbForm = fc.constantFrom('/N', '/N/about', '/N/posts/12', '/pg/N/about', '/#!/N', '/home.php#!/N', '/login/?next=https%3A%2F%2Ffacebook.com%2FN');
+  // No form of ours may be taken for a page of the network itself.
+  const name = fc.stringMatching(/^[A-Za-z][a-z0-9]{5,13}q$/);
+  for (const [network, host, form] of [
+    ['x', xHost, xForm],
+    ['facebook', fbHost, fbForm],
+  ] as const)
+    it(`name the same account of ${network} in every form there was, however they are pasted`, () => {
+      fc.assert(
+        fc.property(scheme, host, form, tail, around, name, (before, on, path, after, [left = '', right = ''], handle) => {
+          const rest = /[?#]/.test(path) ? '' : after;
+          expect(networks.parse(`${left}${before}${on}${path.replace('N', handle)}${rest}${right}`)).to.deep.equal({ network, parsed: { handle } });
+        }),
+      );
+    });
+
+  it('are read from the address that the hub itself gives for an id, and from no text with a throw', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[1-9]\d{5,17}$/), (id) => {
+        for (const adapter of networks.all()) expect(networks.parse(adapter.accountUrl(id))).to.deep.equal({ network: adapter.id, parsed: { id } });
+      }),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.webUrl(),
+          fc.string().map((text) => `https://x.com/${text}`),
+          fc.string().map((text) => `facebook.com/${text}`),
+        ),
+        (text) => {
+          networks.parse(text);
+        },
+      ),
+    );
+  });
 });

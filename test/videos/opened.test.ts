@@ -45,7 +45,7 @@ describe('what an award opened', () => {
   }
   const act = async (fan: string, give: boolean, at: (typeof PLACES)[number]): Promise<string[]> => {
     const { follows } = world.context;
-    const answer = await follows[give ? 'follow' : 'unfollow']({ id: fan, roles: [] }, id(at.athlete), at.network, { language: 'en' });
+    const answer = await follows[give ? 'follow' : 'unfollow']({ id: fan, roles: [] }, id(at.athlete), { network: at.network }, { language: 'en' });
     return answer.unlocked.map((one) => one.slug).sort();
   };
   /** What this work asks of the ledger. */

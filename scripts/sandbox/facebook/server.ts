@@ -3,7 +3,7 @@ import type { Express, Request, Response } from 'express';
 import { consentPage, signedIn } from '../pages.js';
 import { OAuthFault, type Grant, type OAuth } from '../oauth.js';
 import { people, remember, site } from '../site.js';
-import { secret, type Person, type Post, type World } from '../world.js';
+import { handleOn, secret, type Person, type Post, type World } from '../world.js';
 
 const one = (value: unknown): string => (typeof value === 'string' ? value : '');
 const DAY = 86_400;
@@ -95,10 +95,10 @@ export function graph(world: World, oauth: OAuth, pagesOrigin: () => string): Ex
       {
         id: person.page,
         name: person.name,
-        username: person.handle,
+        username: handleOn('facebook', person),
         about: person.about,
         fan_count: world.followers('facebook', person.page ?? '').length,
-        link: `${pagesOrigin()}/${person.handle}`,
+        link: `${pagesOrigin()}/${handleOn('facebook', person)}`,
         verification_status: 'blue_verified',
       },
       fields,
@@ -151,9 +151,11 @@ export function graph(world: World, oauth: OAuth, pagesOrigin: () => string): Ex
       if (second === 'permissions') return good({ data: grant.scopes.map((permission) => ({ permission, status: 'granted' })) });
       if (second === 'accounts')
         return good({
-          data: person.page
-            ? [{ id: person.page, name: person.name, access_token: params['access_token'], tasks: ['MODERATE', 'CREATE_CONTENT', 'MANAGE'] }]
-            : [],
+          // Without this permission Graph answers with an empty list, not with an error.
+          data:
+            person.page && grant.scopes.includes('pages_show_list')
+              ? [{ id: person.page, name: person.name, access_token: params['access_token'], tasks: ['MODERATE', 'CREATE_CONTENT', 'MANAGE'] }]
+              : [],
         });
       if (second === 'likes') {
         if (!grant.scopes.includes('user_likes')) return fault(403, '(#200) Missing permission user_likes', 'OAuthException', 200);

@@ -2,7 +2,7 @@ import type { Express, Request, Response } from 'express';
 import { consentPage, signedIn } from '../pages.js';
 import { OAuthFault, type Grant, type OAuth } from '../oauth.js';
 import { people, remember, site } from '../site.js';
-import type { Person, Post, World } from '../world.js';
+import { handleOn, type Person, type Post, type World } from '../world.js';
 import { problem } from './problem.js';
 import { streams } from './streams.js';
 
@@ -162,7 +162,7 @@ export function xSandbox(world: World, oauth: OAuth): Express {
     return {
       id: person.ids.x,
       name: person.name,
-      username: person.handle,
+      username: handleOn('x', person),
       ...(fields.includes('description') ? { description: person.about } : {}),
       ...(fields.includes('created_at') ? { created_at: person.since } : {}),
       ...(fields.includes('protected') ? { protected: false } : {}),
@@ -206,7 +206,7 @@ export function xSandbox(world: World, oauth: OAuth): Express {
       });
       return;
     }
-    const found = values.map((value) => ({ value, person: parameter === 'ids' ? world.byX(value) : world.person(value) }));
+    const found = values.map((value) => ({ value, person: parameter === 'ids' ? world.byX(value) : world.byHandle('x', value) }));
     const data = found.filter((each) => each.person).map((each) => userOf(each.person as Person, req, caller));
     const errors = found.filter((each) => !each.person).map((each) => missing('user', parameter, each.value));
     res.json({ ...(data.length > 0 ? { data } : {}), ...(errors.length > 0 ? { errors } : {}) });
@@ -228,7 +228,7 @@ export function xSandbox(world: World, oauth: OAuth): Express {
   });
   call('/2/users/by/username/:username', 'any', 'users.read', (req, res, caller) => {
     const name = one(req.params['username']);
-    single(res, req, caller, 'username', name, world.person(name));
+    single(res, req, caller, 'username', name, world.byHandle('x', name));
   });
   call('/2/users/:id', 'any', 'users.read', (req, res, caller) => {
     const id = one(req.params['id']);

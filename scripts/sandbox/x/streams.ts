@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Express, Request, Response } from 'express';
 import type { OAuth } from '../oauth.js';
-import { secret, type Post, type World } from '../world.js';
+import { handleOn, secret, type Post, type World } from '../world.js';
 import { problem } from './problem.js';
 
 interface Rule {
@@ -52,7 +52,7 @@ export function streams(app: Express, world: World, oauth: OAuth, tweetOf: (post
     if (news.network !== 'x') return;
     if (news.kind === 'post') {
       const matching = rules.filter((rule) =>
-        rule.value.split(' OR ').some((part) => part.trim() === `from:${news.author.handle}` || part.trim() === `from:${news.author.ids.x}`),
+        rule.value.split(' OR ').some((part) => part.trim() === `from:${handleOn('x', news.author)}` || part.trim() === `from:${news.author.ids.x}`),
       );
       if (matching.length > 0)
         for (const one of open)
@@ -60,7 +60,8 @@ export function streams(app: Express, world: World, oauth: OAuth, tweetOf: (post
             one.res.write(`${JSON.stringify({ data: tweetOf(news.post), matching_rules: matching.map(({ id, tag }) => ({ id, tag: tag ?? '' })) })}\r\n`);
     }
     const type = news.kind === 'post' ? 'post.create' : news.kind === 'follow' ? 'follow.follow' : news.kind === 'unfollow' ? 'follow.unfollow' : 'like.create';
-    const payload = news.kind === 'post' ? tweetOf(news.post) : { source: { id: news.person.ids.x, username: news.person.handle }, target: news.target };
+    const payload =
+      news.kind === 'post' ? tweetOf(news.post) : { source: { id: news.person.ids.x, username: handleOn('x', news.person) }, target: news.target };
     for (const subscription of subscriptions.filter((one) => one.event_type === type && (!one.filter.user_id || one.filter.user_id === news.about))) {
       const event = JSON.stringify({ data: { event_uuid: secret(12), filter: subscription.filter, event_type: type, payload } });
       for (const one of open) if (one.kind === 'activity') one.res.write(`${event}\r\n`);

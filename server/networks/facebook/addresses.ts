@@ -1,3 +1,4 @@
+import { addressOf, partsOf, typed } from '../addresses.js';
 import type { Parsed } from '../network.js';
 
 const PAGES = new Set([
@@ -7,8 +8,6 @@ const PAGES = new Set([
   'share',
   'sharer',
   'sharer.php',
-  'login',
-  'login.php',
   'help',
   'hashtag',
   'marketplace',
@@ -16,8 +15,13 @@ const PAGES = new Set([
   'photo',
   'photo.php',
   'photos',
-  'story.php',
-  'permalink.php',
+  'video.php',
+  'media',
+  'public',
+  'directory',
+  'fundraisers',
+  'games',
+  'saved',
   'reel',
   'reels',
   'stories',
@@ -26,7 +30,6 @@ const PAGES = new Set([
   'policies',
   'privacy',
   'dialog',
-  'plugins',
   'tr',
   'home.php',
   'messages',
@@ -34,41 +37,43 @@ const PAGES = new Set([
   'business',
   'ads',
 ]);
-const HOST = /^(?:(?:www|m|mobile|web|mbasic|touch|business|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
+const HOST = /^(?:(?:www|m|mobile|web|mbasic|touch|0|free|business|new|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
+/** The messenger's short address bears the name of the Page. */
+const MESSENGER = /^(?:www\.)?m\.me$/;
+/** Where Facebook sends whoever leaves it: `u` is the address that was meant. */
+const LEAVING = /^lm?\.facebook\.com$/;
 const NAME = /^[A-Za-z0-9.]{3,50}$/;
 const ID = /^\d{3,20}$/;
 
-/** Every form of a Facebook address: page or profile by name, by number, in its old and new paths. */
-export function parseFacebook(text: string, pages: string): Parsed {
-  const plain = text.trim();
-  const prefixed = /^facebook:@?([\w.]+)$/i.exec(plain);
-  if (prefixed?.[1]) return byName(prefixed[1]);
-  let url: URL;
-  try {
-    url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`);
-  } catch {
-    return null;
-  }
-  if (!HOST.test(url.hostname.toLowerCase()) && url.origin !== new URL(pages).origin) return null;
-  const parts = url.pathname
-    .split('/')
-    .filter(Boolean)
-    .map((part) => {
-      try {
-        return decodeURIComponent(part);
-      } catch {
-        return part;
-      }
-    });
-  const first = (parts[0] ?? '').toLowerCase();
-  const last = parts.at(-1) ?? '';
-  if (first === 'profile.php') return byName(url.searchParams.get('id') ?? '');
-  if (first === 'pages' || first === 'people') return ID.test(last) ? { id: last } : 'none';
-  if (first === 'p') return /-(\d{3,20})$/.test(last) ? { id: (/-(\d{3,20})$/.exec(last) as RegExpExecArray)[1] as string } : 'none';
-  if (first === 'pg') return byName(parts[1] ?? '');
-  if (PAGES.has(first)) return 'none';
-  return byName(parts[0] ?? '');
+/** The address that a link out of Facebook hides, of whatever network; the text itself where there is none. */
+export function beyond(text: string): string {
+  const url = addressOf(typed(text));
+  return (url && LEAVING.test(url.hostname) && url.pathname === '/l.php' && url.searchParams.get('u')) || text;
 }
+
+/** Every form of a Facebook address there was: Page or profile by name, by number, in its old and new paths, and the one a signed-out visitor ends on. */
+export function parseFacebook(text: string, pages: string): Parsed {
+  const plain = typed(text);
+  const prefixed = /^(?:facebook|fb):@?([\w.]+)$/i.exec(plain);
+  if (prefixed?.[1]) return byName(prefixed[1]);
+  const url = addressOf(plain);
+  if (!url || (!HOST.test(url.hostname) && !MESSENGER.test(url.hostname) && url.origin !== new URL(pages).origin)) return null;
+  const parts = partsOf(url);
+  const first = (parts[0] ?? '').toLowerCase();
+  const asked = (name: string): string => url.searchParams.get(name) ?? '';
+  // The author of a post is named by number beside it.
+  if (first === 'profile.php' || first === 'story.php' || first === 'permalink.php') return byId(asked('id'));
+  const inside = first === 'login' || first === 'login.php' ? asked('next') : first === 'plugins' ? asked('href') : '';
+  if (inside) return parseFacebook(inside, pages) ?? 'none';
+  if (first === 'pages' || first === 'people' || first === 'p') return byId(/(?:^|-)(\d+)$/.exec(parts.at(-1) ?? '')?.[1] ?? '');
+  if (first === 'pg') return byName(parts[1] ?? '');
+  if (PAGES.has(first) || first === 'login' || first === 'plugins') return 'none';
+  // A Page that has no name yet: its title and its number.
+  const untitled = /-(\d{5,20})$/.exec(parts[0] ?? '')?.[1];
+  return untitled ? { id: untitled } : byName((parts[0] ?? '').replace(/^@/, ''));
+}
+
+const byId = (id: string): Parsed => (ID.test(id) ? { id } : 'none');
 
 function byName(name: string): Parsed {
   if (ID.test(name)) return { id: name };

@@ -81,7 +81,7 @@ export class XAdapter implements Adapter {
     const code = query['code'];
     const got = await this.road.ask(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
     const { data } = await this.road.ask(() => got.client.v2.me());
-    return { account: this.ref(data), name: data.name, tokens: tokenSet(got, this.clock) };
+    return { account: this.ref(data), name: data.name, tokens: tokenSet(got, this.clock), manages: [] };
   }
 
   async refresh(tokens: TokenSet): Promise<TokenSet> {
@@ -109,6 +109,10 @@ export class XAdapter implements Adapter {
     return parseX(text, this.settings.pages);
   }
 
+  handleKey(handle: string): string {
+    return handle.toLowerCase();
+  }
+
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const client = await this.app();
     const found = await this.road.ask(() =>
@@ -117,7 +121,23 @@ export class XAdapter implements Adapter {
         : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] }),
     );
     const user = (found.data as UserV2[] | undefined)?.[0];
-    if (!user) return null;
+    return user ? this.profile(user) : null;
+  }
+
+  async profiles(ids: string[]): Promise<Map<string, Profile | null>> {
+    const client = await this.app();
+    const known = new Map<string, Profile | null>();
+    for (let from = 0; from < ids.length; from += BATCH) {
+      const part = ids.slice(from, from + BATCH);
+      const { data, errors } = await this.road.ask(() => client.v2.users(part, { 'user.fields': [...PROFILE] }));
+      // Who is missing is named beside the others (NETWORKS 4.1); whoever is neither told nor named was not answered for.
+      for (const gone of errors ?? []) if (gone.parameter === 'ids' && gone.value && part.includes(gone.value)) known.set(gone.value, null);
+      for (const user of (data as UserV2[] | undefined) ?? []) known.set(user.id, this.profile(user));
+    }
+    return known;
+  }
+
+  private profile(user: UserV2): Profile {
     return {
       ...this.ref(user),
       name: user.name,
@@ -158,12 +178,12 @@ export class XAdapter implements Adapter {
     }));
   }
 
-  accountUrl({ handle }: { id: string; handle: string }): string {
-    return `${this.settings.pages}/${encodeURIComponent(handle)}`;
+  accountUrl(id: string): string {
+    return `${this.settings.pages}/i/user/${encodeURIComponent(id)}`;
   }
 
   private ref(user: { id: string; username: string }): { network: 'x'; id: string; handle: string; url: string } {
-    return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl({ id: user.id, handle: user.username }) };
+    return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl(user.id) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { addressOf, partsOf, typed, urlOf } from '../addresses.js';
 import type { Parsed } from '../network.js';
 
 /** First path parts of x.com that are pages of X itself. */
@@ -16,6 +17,7 @@ const PAGES = new Set([
   'about',
   'hashtag',
   'share',
+  'statuses',
   'download',
   'jobs',
   'compose',
@@ -23,30 +25,29 @@ const PAGES = new Set([
   'account',
   'who_to_follow',
 ]);
-const HOSTS = new Set(['x.com', 'www.x.com', 'mobile.x.com', 'm.x.com', 'twitter.com', 'www.twitter.com', 'mobile.twitter.com', 'm.twitter.com']);
+const HOST = /^(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com$/;
 const HANDLE = /^[A-Za-z0-9_]{1,15}$/;
+const ID = /^\d{1,20}$/;
 
-/** Every form of an X address: handle, profile, post, intent, numeric id. */
+/** Every form of an X address there was: handle, profile, post, intent, numeric id, the old `#!` ones, and the one a signed-out visitor ends on. */
 export function parseX(text: string, pages: string): Parsed {
-  const plain = text.trim();
-  const prefixed = /^x:@?(\w+)$/i.exec(plain) ?? /^@(\w+)$/.exec(plain);
-  if (prefixed?.[1]) return HANDLE.test(prefixed[1]) ? { handle: prefixed[1] } : 'none';
-  let url: URL;
-  try {
-    url = new URL(/^https?:\/\//i.test(plain) ? plain : `https://${plain}`);
-  } catch {
-    return null;
+  const plain = typed(text);
+  const prefixed = /^(?:x|twitter):@?(\w+)$/i.exec(plain) ?? /^[@＠](\w+)$/.exec(plain);
+  if (prefixed?.[1]) return byHandle(prefixed[1]);
+  const url = addressOf(plain);
+  if (!url || (!HOST.test(url.hostname) && url.origin !== new URL(pages).origin)) return null;
+  const [first = '', second = '', third = ''] = partsOf(url);
+  const asked = (name: string): string => url.searchParams.get(name) ?? '';
+  if (first === 'i') {
+    if (second === 'user') return byId(third);
+    const after = /^\/(?!\/)/.test(asked('redirect_after_login')) ? urlOf(asked('redirect_after_login'), url.origin) : null;
+    return second === 'flow' && after ? parseX(after.href, pages) : 'none';
   }
-  if (!HOSTS.has(url.hostname.toLowerCase()) && url.origin !== new URL(pages).origin) return null;
-  const parts = url.pathname.split('/').filter(Boolean);
-  const first = parts[0] ?? '';
-  if (first === 'i') return parts[1] === 'user' && /^\d{1,20}$/.test(parts[2] ?? '') ? { id: parts[2] as string } : 'none';
-  if (first === 'intent') {
-    const id = url.searchParams.get('user_id');
-    const name = url.searchParams.get('screen_name');
-    if (id && /^\d{1,20}$/.test(id)) return { id };
-    return name && HANDLE.test(name) ? { handle: name } : 'none';
-  }
+  if (first === 'intent') return asked('user_id') ? byId(asked('user_id')) : byHandle(asked('screen_name').replace(/^@/, ''));
+  if (first === 'account' && second === 'redirect_by_id') return byId(asked('id'));
   const handle = first.replace(/^@/, '');
-  return !HANDLE.test(handle) || PAGES.has(handle.toLowerCase()) ? 'none' : { handle };
+  return PAGES.has(handle.toLowerCase()) ? 'none' : byHandle(handle);
 }
+
+const byId = (id: string): Parsed => (ID.test(id) ? { id } : 'none');
+const byHandle = (handle: string): Parsed => (HANDLE.test(handle) ? { handle } : 'none');
