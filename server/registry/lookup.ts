@@ -3,7 +3,7 @@ import type { Athletes } from '../athletes/service.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { AccountRecord } from './account.model.js';
-import { skeleton } from './skeleton.js';
+import { skeleton } from '../platform/skeleton.js';
 
 export type LookupResult = 'listed' | 'lapsed' | 'revoked' | 'known_fake' | 'lookalike' | 'unknown' | 'not_an_account';
 export interface Lookup {

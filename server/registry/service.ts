@@ -15,7 +15,7 @@ import { randomId } from '../platform/ids.js';
 import { isDuplicate } from '../platform/mongo.js';
 import { accountModel, EARNS, type AccountRecord, type AccountState } from './account.model.js';
 import { lookUp, type Lookup } from './lookup.js';
-import { skeleton } from './skeleton.js';
+import { skeleton } from '../platform/skeleton.js';
 
 export type { AccountRecord } from './account.model.js';
 export type { Lookup } from './lookup.js';
