@@ -7,6 +7,7 @@ import { Search } from './athletes/search.js';
 import { Athletes } from './athletes/service.js';
 import type { Config } from './config.js';
 import { Identities } from './fans/identities.js';
+import { Names } from './fans/names.js';
 import { Fans } from './fans/service.js';
 import { SignIn } from './fans/sign-in.js';
 import { ApiTokens } from './fans/tokens.js';
@@ -129,7 +130,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     overrides.search === false ? null : new Search({ uri: config.mongodb.uri, name: config.mongodb.name, folder: join(config.dataDir, 'search') }, log);
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
-  const fans = new Fans(connection, identities, sessions, audit, bus, clock);
+  const fans = new Fans(connection, identities, new Names(connection, words), sessions, audit, bus, clock);
   const tokens = new ApiTokens(connection, fans, clock);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
   const points = new Points({
@@ -167,6 +168,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const chats = new Chats(connection, fans, registry, redis, audit, bus, clock);
 
   fans.onLinked(follows);
+  fans.names.onListed(registry);
   follows.onUnlock(videos);
 
   return {
@@ -200,6 +202,11 @@ export async function createContext(config: Config, name: string, overrides: Ove
     missingIndexes: () => missingIndexes(connection),
     release: async () => {
       await ensureIndexes(connection);
+      // What an earlier hub kept is put in order once; a full pass over all fans is not for every start.
+      if ((await settings.get('fans.named')) === null) {
+        await fans.settleNames();
+        await settings.set('fans.named', true);
+      }
       await cards.seed();
       await points.rules.seed();
     },

@@ -2,3 +2,8 @@
 export interface Linked {
   linked(fan: string, network: string): Promise<void>;
 }
+
+/** What names need from the registry: the verified accounts and whose they are, so that nobody else is called as they are. */
+export interface Listed {
+  verified(): Promise<readonly { network: string; accountId: string; handle: string; athlete: { name: string } }[]>;
+}
