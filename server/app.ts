@@ -17,7 +17,7 @@ import { within } from './platform/clock.js';
 import { Fresh } from './platform/fresh.js';
 import { bearer, csrfToken, headers, sameOrigin } from './platform/guard.js';
 import { languageOf, type PageFacts } from './platform/http.js';
-import type { Language } from './platform/i18n.js';
+import { LANGUAGES, type Language } from './platform/i18n.js';
 import { randomId } from './platform/ids.js';
 import { isStoreAway } from './platform/mongo.js';
 import { sessions } from './platform/sessions.js';
@@ -51,6 +51,21 @@ function clientWords(words: Context['words'], lang: Language): Record<string, un
   };
 }
 
+/**
+ * The addresses of a page: whole, of a query only the number of the page, no slash behind the home pages. Search engines want each language to name itself,
+ * the other, and one for all the rest: for home the address that chooses, else the French page, as for a browser that prefers neither.
+ */
+function addresses(publicUrl: string, rest: string, lang: Language): Pick<Frame, 'canonical' | 'alternates'> {
+  const [path = '', query = ''] = rest.split('?', 2);
+  const page = /(?:^|&)page=([1-9]\d{0,5})(?:&|$)/.exec(query)?.[1] ?? '1';
+  const same = `${path.replace(/\/+$/, '')}${page === '1' ? '' : `?page=${page}`}`;
+  const alternates = LANGUAGES.map((one) => ({ lang: one as string, href: `${publicUrl}/${one}${same}` }));
+  return {
+    canonical: `${publicUrl}/${lang}${same}`,
+    alternates: [...alternates, { lang: 'x-default', href: same === '' ? `${publicUrl}/` : `${publicUrl}/fr${same}` }],
+  };
+}
+
 /** Makes the frame of a page: language, reader with points, form token. */
 function frames(context: Context): (req: Request, facts: PageFacts) => Promise<Frame> {
   const { points, settings, config } = context;
@@ -60,12 +75,13 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
     const other = req.lang === 'fr' ? 'en' : 'fr';
     const { lang, reader } = req;
+    const robots = facts.robots ?? true;
     const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
     return {
       lang,
       other,
       path: req.originalUrl,
-      otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`,
+      otherPath: rest === req.originalUrl ? `/${other}` : `/${other}${rest}`,
       nonce: (req.res?.locals['nonce'] ?? '') as string,
       theme,
       demo: await demo.get('demo', async () => (await settings.get<boolean>('demo')) ?? false).catch(() => false),
@@ -84,8 +100,8 @@ function frames(context: Context): (req: Request, facts: PageFacts) => Promise<F
       title: facts.title,
       section: facts.section ?? '',
       script: facts.script ?? null,
-      canonical: `${config.publicUrl}${req.path}`,
-      robots: facts.robots ?? true,
+      ...(robots ? addresses(config.publicUrl, rest, lang) : { canonical: null, alternates: [] }),
+      robots,
       wide: facts.wide ?? false,
       client: reader ? clientWords(context.words, lang) : null,
     };
@@ -178,7 +194,8 @@ function errors(context: Context): ErrorRequestHandler {
             title,
             section: '',
             script: null,
-            canonical: '',
+            canonical: null,
+            alternates: [],
             robots: false,
             wide: false,
             client: null,
