@@ -59,7 +59,7 @@ function addresses(publicUrl: string, rest: string, lang: Language): Pick<Frame,
   const [path = '', query = ''] = rest.split('?', 2);
   const page = /(?:^|&)page=([1-9]\d{0,5})(?:&|$)/.exec(query)?.[1] ?? '1';
   const same = `${path.replace(/\/+$/, '')}${page === '1' ? '' : `?page=${page}`}`;
-  const alternates = LANGUAGES.map((one) => ({ lang: one as string, href: `${publicUrl}/${one}${same}` }));
+  const alternates = LANGUAGES.map((one) => ({ lang: one, href: `${publicUrl}/${one}${same}` }));
   return {
     canonical: `${publicUrl}/${lang}${same}`,
     alternates: [...alternates, { lang: 'x-default', href: same === '' ? `${publicUrl}/` : `${publicUrl}/fr${same}` }],
