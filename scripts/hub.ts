@@ -34,7 +34,7 @@ const COMMANDS: Record<string, Command> = {
   },
   role: {
     usage: `role FAN ROLE [--take]`,
-    about: `Gives a role (${ROLES.join(', ')}), or takes it. FAN: a hub id, network:handle, or a plain handle of the demo.`,
+    about: `Gives a role (${ROLES.join(', ')}), or takes it. FAN: a hub id, network:handle, "name:what they are called here", or a plain handle of the demo.`,
     run: role,
   },
   token: { usage: 'token FAN', about: 'Makes a personal API token and prints it, and nothing else. A demo person who is no fan yet becomes one.', run: token },

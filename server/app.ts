@@ -1,6 +1,9 @@
-import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
+import express, { type Express, type Request } from 'express';
 import staticGzip from 'express-static-gzip';
 import { join } from 'node:path';
+import { errors } from './app/errors.js';
+import { frames } from './app/frame.js';
+import { health } from './app/health.js';
 import { athleteApi, athletePage } from './pages/athlete.js';
 import { aboutPages } from './pages/about.js';
 import { consoleApi, consolePages } from './pages/console.js';
@@ -8,26 +11,20 @@ import { homePage } from './pages/home.js';
 import { meApi, mePages } from './pages/me.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
 import { root, type Context } from './context.js';
-import { InputError, VillageError, type FieldIssue } from './errors.js';
-import { mayModerate, mayOrganise } from './fans/service.js';
+import { VillageError } from './errors.js';
 import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
 import { brakesApi, brakesPages } from './follows/staff.js';
-import { NETWORKS, NetworkError } from './networks/network.js';
 import { openApi } from './openapi.js';
-import { within } from './platform/clock.js';
 import { sendPage } from './platform/compress.js';
-import { Fresh } from './platform/fresh.js';
 import { bearer, FormTokens, headers, sameOrigin } from './platform/guard.js';
 import { ApiDoors, PageDoors, type DoorParts } from './platform/doors.js';
 import { languageOf, type PageFacts } from './platform/http.js';
 import type { Language } from './platform/i18n.js';
 import { randomId } from './platform/ids.js';
-import { isStoreAway } from './platform/mongo.js';
 import { answerInTime } from './platform/pulse.js';
 import { sessions } from './platform/sessions.js';
-import type { Frame } from './platform/views.js';
 import { pointsApi } from './points/routes.js';
 import { registryApi, registryPages } from './registry/routes.js';
 import { videosApi, videosPages } from './videos/routes.js';
@@ -36,206 +33,6 @@ import { chatsApi, chatsPages } from './village/routes.js';
 /** The language of a request: its path's, else what the browser prefers, else French. */
 const chooseLanguage = (req: Request): Language =>
   languageOf(req.path) ?? (req.headers['accept-language'] !== undefined && req.acceptsLanguages('fr', 'en') === 'en' ? 'en' : 'fr');
-
-/** The few words that modules of a signed-in fan's page say by themselves. */
-function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
-  const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
-  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`${key}.${network}`)]));
-  const named = (key: string): Record<string, string> =>
-    Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
-  return {
-    lang,
-    awarded: '+1.',
-    unlocked: `${t('videos.open')} :`,
-    asking: each('networks.asking'),
-    no: each('follows.notice.no'),
-    unknown: named('follows.notice.unknown'),
-    waits: t('follows.notice.waits'),
-    failed: t('follows.failed'),
-    points: `# ${t('frame.points_other')}.`,
-    progress: t('follows.progress', { done: '#1', total: '#2', awarded: '#3' }),
-  };
-}
-
-/** Makes the frame of a page: language, reader with points, form token. */
-function frames(context: Context, forms: FormTokens): (req: Request, facts: PageFacts) => Promise<Frame> {
-  const { points, settings, config } = context;
-  const demo = new Fresh<boolean>(30_000);
-  return async (req, facts) => {
-    const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
-    const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
-    const other = req.lang === 'fr' ? 'en' : 'fr';
-    const { lang, reader } = req;
-    let csrf: string | null = null;
-    const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
-    return {
-      lang,
-      other,
-      path: req.originalUrl,
-      otherPath: languageOf(req.path) ? `/${other}${rest}` : `/${other}`,
-      nonce: (req.res?.locals['nonce'] ?? '') as string,
-      theme,
-      demo: await demo.get('demo', async () => (await settings.get<boolean>('demo')) ?? false).catch(() => false),
-      reader: reader
-        ? {
-            id: reader.id,
-            name: reader.name,
-            points: standing?.points ?? 0,
-            medal: standing?.medals['hub']?.[0] ?? null,
-            moderator: mayModerate(reader.roles),
-            organiser: mayOrganise(reader.roles),
-            stopped: mayOrganise(reader.roles) ? await context.follows.brakes.waiting().catch(() => 0) : 0,
-          }
-        : null,
-      get csrf() {
-        return (csrf ??= forms.make(req));
-      },
-      title: facts.title,
-      section: facts.section ?? '',
-      script: facts.script ?? null,
-      canonical: `${config.publicUrl}${req.path}`,
-      robots: facts.robots ?? true,
-      wide: facts.wide ?? false,
-      client: reader ? clientWords(context.words, lang) : null,
-    };
-  };
-}
-
-function asVillageError(error: unknown): VillageError {
-  if (error instanceof VillageError) return error;
-  if (isStoreAway(error)) return new VillageError('unavailable', { seconds: 2 });
-  if (error instanceof NetworkError) return new VillageError('network_down', { network: error.network });
-  // The parsers of bodies and the sender of files speak in states of HTTP.
-  const { status } = error as { status?: number };
-  if (status === 404) return new VillageError('not_found');
-  if (status === 413) return new VillageError('too_large', { limit: 65_536 });
-  if (status === 415) return new VillageError('unsupported_media');
-  if (status !== undefined && status >= 400 && status < 500) return new VillageError('bad_input', { field: 'body' });
-  return new VillageError('internal');
-}
-
-/** The frame of a page that asks no store. */
-const bareFrame = (lang: Language, path: string, title: string, nonce: string): Frame => ({
-  lang,
-  other: lang === 'fr' ? 'en' : 'fr',
-  path,
-  otherPath: '/',
-  nonce,
-  theme: 'auto',
-  demo: false,
-  reader: null,
-  csrf: '',
-  title,
-  section: '',
-  script: null,
-  canonical: '',
-  robots: false,
-  wide: false,
-  client: null,
-});
-
-/** One place where an error becomes an answer: a problem document (RFC 9457) or a page, never a stack (ASVS 16.5.1). */
-function errors(context: Context): ErrorRequestHandler {
-  const { words, log } = context;
-  return (raw: unknown, req, res, next) => {
-    if (res.headersSent) {
-      // Answered already, by a deadline: this comes too late to matter. One that breaks off in its midst is cut.
-      if (res.writableEnded) log.debug({ err: raw, request: req.requestId }, 'a request failed after its answer');
-      else next(raw);
-      return;
-    }
-    const error = asVillageError(raw);
-    const lang = (req.lang as 'fr' | 'en' | undefined) ?? 'fr';
-    if (error.id === 'internal') log.error({ err: raw, request: req.requestId, path: req.path }, 'a request failed');
-    if (error.status === 503 || error.status === 429) res.set('Retry-After', String(error.params['seconds'] ?? 2));
-    if (error.id === 'bad_range') res.set('Content-Range', `bytes */${String(error.params['length'])}`);
-    if (error.id === 'bad_token') res.set('WWW-Authenticate', 'Bearer error="invalid_token"');
-    // What was about to be sent instead may have said how it is packed.
-    res.removeHeader('Content-Encoding');
-    res.set('Cache-Control', 'no-store').status(error.status);
-    const params = {
-      ...error.params,
-      ...('network' in error.params && error.params['network'] ? { network: words.t(lang, `networks.${String(error.params['network'])}`) } : {}),
-    };
-    const title = words.t(lang, `errors.${error.id}.title`, params);
-    const detail = words.t(lang, `errors.${error.id}.text`, params);
-    const issues = error instanceof InputError ? error.issues : ((error.extra['issues'] as { path: string; issue: string }[] | undefined) ?? []);
-    // Not `path`: a request that is answered while a router has it bears what is left of it.
-    if (req.originalUrl.startsWith('/api/')) {
-      const errorsOut = issues.map((one) => ({
-        path: one.path,
-        issue: one.issue,
-        message: words.has(lang, `errors.issue.${one.issue}`)
-          ? words.t(lang, `errors.issue.${one.issue}`, (one as FieldIssue).params ?? {})
-          : words.t(lang, 'errors.issue.other'),
-      }));
-      res.type('application/problem+json').send(
-        JSON.stringify({
-          type: `urn:village:problem:${error.id}`,
-          title,
-          status: error.status,
-          detail,
-          id: error.id,
-          instance: req.requestId,
-          ...error.extra,
-          ...(errorsOut.length > 0 ? { errors: errorsOut, issues: undefined } : {}),
-        }),
-      );
-      return;
-    }
-    if (error.id === 'not_signed_in' && req.method === 'GET') {
-      res.redirect(303, `/${lang}/sign-in?returnTo=${encodeURIComponent(req.originalUrl)}`);
-      return;
-    }
-    const model = {
-      id: error.id,
-      status: error.status,
-      heading: title,
-      detail,
-      request: req.requestId,
-      retry: error.status >= 500 || error.status === 429,
-      signIn: error.id.startsWith('login_') || error.id === 'not_signed_in',
-    };
-    // Even the frame of a page needs a store: when that is away, a page of nothing but words.
-    const bare = (): void => {
-      res.type('html').send(context.views.page('error', bareFrame(lang, req.originalUrl, title, (res.locals['nonce'] ?? '') as string), model));
-    };
-    if (error.id === 'unavailable') bare();
-    else
-      req.page('error', { title, status: error.status, robots: false }, model).catch((again: unknown) => {
-        log.debug({ err: again }, 'the error page itself failed');
-        bare();
-      });
-  };
-}
-
-/** How long a store may take to answer `/readyz`, in ms. */
-const READY_MS = 1500;
-function health(context: Context, doors: PageDoors): void {
-  const { connection, redis, config, metrics, search } = context;
-  let indexed = false;
-  doors.get('/healthz', { who: 'anyone' }, (_req, res) => {
-    res.json({ ok: true });
-  });
-  doors.get('/readyz', { who: 'anyone' }, async (_req, res) => {
-    const answers = (work: Promise<unknown>): Promise<boolean> =>
-      within(work, READY_MS).then(
-        (answer) => answer !== null,
-        () => false,
-      );
-    const [mongodb, cache] = await Promise.all([
-      answers(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))),
-      answers(redis.commands.ping()),
-    ]);
-    if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
-    const ok = mongodb && cache && indexed;
-    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed, ...(search ? { search: search.state() } : {}) });
-  });
-  doors.get('/metrics', { who: 'anyone', personal: true }, async (req, res) => {
-    if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');
-    res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-  });
-}
 
 /** The express app: a line a room. */
 export function createApp(context: Context): Express {
@@ -299,7 +96,7 @@ export function createApp(context: Context): Express {
   const known = sessionReaders(fans);
 
   const rooms = { athletes, registry, follows, videos, chats, posts, words, points, fans };
-  const people = { fans, signIn, tokens, words, secure: config.publicUrl.startsWith('https:') };
+  const people = { fans, signIn, tokens, limits, words, secure: config.publicUrl.startsWith('https:') };
   // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
   const api = new ApiDoors('/api/v1', parts);
   followsApi(api, follows, athletes);

@@ -7,6 +7,7 @@ import { Search } from './athletes/search.js';
 import { Athletes } from './athletes/service.js';
 import type { Config } from './config.js';
 import { Identities } from './fans/identities.js';
+import { Names } from './fans/names.js';
 import { Fans } from './fans/service.js';
 import { SignIn } from './fans/sign-in.js';
 import { ApiTokens } from './fans/tokens.js';
@@ -147,7 +148,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
     );
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
-  const fans = new Fans(connection, identities, sessions, audit, bus, clock, settings);
+  const fans = new Fans(connection, identities, new Names(connection, words), sessions, audit, bus, clock, settings);
   const tokens = new ApiTokens(connection, fans, clock, bus);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
   const points = new Points({
@@ -203,10 +204,11 @@ export async function createContext(config: Config, name: string, overrides: Ove
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });
   const videos = new Videos(connection, new Files(connection), locks, athletes, changes, audit, bus, clock);
-  const chats = new Chats(connection, registry, athletes, redis, audit, bus, clock);
+  const chats = new Chats(connection, fans, registry, athletes, redis, audit, bus, clock);
 
   fans.onProved(registry);
   fans.onLinked(follows);
+  fans.names.onListed(registry);
   follows.onUnlock(videos);
   // Every process knows the kinds, because whoever asks for a job also merges it by the rules of its kind; workers alone begin them.
   followsJobs(jobs, follows);
@@ -247,6 +249,11 @@ export async function createContext(config: Config, name: string, overrides: Ove
     release: async () => {
       await registry.prepare();
       await ensureIndexes(connection);
+      // What an earlier hub kept is put in order once; a full pass over all fans is not for every start.
+      if ((await settings.get('fans.named')) === null) {
+        await fans.settleNames();
+        await settings.set('fans.named', true);
+      }
       await cards.seed();
       await points.release();
       await fans.identities.release();

@@ -1,4 +1,5 @@
 /** Follow buttons: the network's page opens beside this one, and coming back asks. Without this module the forms do the same. */
+import { onReturn } from './return.js';
 import { csrf, say, showPoints, words } from '../live/page.js';
 
 interface Answer {
@@ -13,8 +14,6 @@ interface Answer {
 
 /** Asks again a few times: a network may need a moment to know of a follow that was just made. */
 const TRIES_MS = [0, 2500, 6000];
-let waiting: HTMLElement | null = null;
-
 function label(part: HTMLElement, text: string, stub: string): void {
   const line = part.querySelector('.follow-go .words');
   const end = part.querySelector('.follow-go .stub');
@@ -22,7 +21,9 @@ function label(part: HTMLElement, text: string, stub: string): void {
   if (end) end.textContent = stub;
 }
 
-async function ask(part: HTMLElement): Promise<void> {
+/** Asks the hub whether the account is followed now. Answers whether that is settled; `false` is worth asking again later. */
+async function ask(part: HTMLElement): Promise<boolean> {
+  if (part.getAttribute('aria-busy') === 'true') return false;
   const { slug = '', network = 'x', account, turn = '0' } = part.dataset;
   const before = part.querySelector('.follow-go .words')?.textContent ?? '';
   part.setAttribute('aria-busy', 'true');
@@ -60,17 +61,24 @@ async function ask(part: HTMLElement): Promise<void> {
     const [video] = last.unlocked;
     if (last.waitsUntil) say(words?.waits ?? '');
     if (last.awarded === 1) say(video ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}` : (words?.awarded ?? ''));
-    return;
+    return true;
   }
   label(part, before, '+1');
   if (last?.verdict === 'no') say(words?.no[network] ?? '');
   else if (last) say(words?.unknown[network] ?? '');
+  return false;
 }
+
+/** Whose button opened a network's page; drawn anew with the page, so it is known by its id. */
+const returning = onReturn(async (id) => {
+  const part = document.getElementById(id);
+  return part === null || (await ask(part));
+});
 
 function wire(): void {
   for (const part of document.querySelectorAll<HTMLElement>('[data-follow]')) {
     part.querySelector('[data-open]')?.addEventListener('click', () => {
-      waiting = part;
+      returning.expect(part.id);
     });
     part.querySelector('[data-act]')?.addEventListener('click', (event) => {
       event.preventDefault();
@@ -79,10 +87,4 @@ function wire(): void {
   }
 }
 
-document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState !== 'visible' || !waiting) return;
-  const part = waiting;
-  waiting = null;
-  void ask(part);
-});
 wire();

@@ -119,7 +119,6 @@ export async function bulkFans(context: Context, who: number | string[], tag: st
       made.slice(from, from + 5000).map(({ fan, token }, n) => ({
         _id: fan as never,
         handle: `${tag}${from + n}`,
-        name: fan,
         country: 'FR',
         birthYear: 1990,
         language: 'fr',

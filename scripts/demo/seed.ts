@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../../server/context.js';
 import type { FanRecord, Role } from '../../server/fans/service.js';
-import { IMPOSTOR } from '../sandbox/people.js';
+import { IMPOSTOR, PEOPLE } from '../sandbox/people.js';
 import { root } from '../root.js';
 import { demoFan } from './sign-in.js';
 import { ATHLETE_FACTS, CHATS, VIDEOS } from './content.js';
@@ -27,6 +27,9 @@ const TO_DECIDE: { account: string; athlete: string }[] = [
   { account: `x:${IMPOSTOR.handle}`, athlete: 'athlete1' },
 ];
 
+/** Staff and athletes go by their (invented) names: a handle such as `moderator1` would be a role. */
+const nameOf = (handle: string): string => PEOPLE.find((one) => one.handle === handle)?.name ?? handle;
+
 /** Fills an empty hub with the demo, once, through the doors that people use. Answers false when it is there already. */
 export async function seedDemo(context: Context, say: (line: string) => void): Promise<boolean> {
   const { settings, athletes, cards, points, registry, fans, videos, chats } = context;
@@ -41,7 +44,7 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
 
   const people = new Map<string, FanRecord>();
   people.set('fan1', await demoFan(context, 'fan1', ['x', 'facebook']));
-  for (const [handle, role] of STAFF) people.set(handle, await fans.setRole((await demoFan(context, handle, ['x']))._id, role, true, 'demo'));
+  for (const [handle, role] of STAFF) people.set(handle, await fans.setRole((await demoFan(context, handle, ['x'], nameOf(handle)))._id, role, true, 'demo'));
   const actor = (handle: string) => {
     const fan = people.get(handle) as FanRecord;
     return { id: fan._id, name: fan.handle, roles: fan.roles };

@@ -20,15 +20,17 @@ async function proveAccount(context: Context, network: NetworkId, handle: string
   return adapter.completeAuth({ query: Object.fromEntries(back.searchParams), secret: begun.secret, redirectUri });
 }
 
-/** Makes a fan of an invented person (or finds the one there is), with these networks linked; an adult, in France. */
-export async function demoFan(context: Context, handle: string, networks: NetworkId[]): Promise<FanRecord> {
+/** Makes a fan of an invented person (or finds the one there is), with these networks linked; an adult, in France, called by the handle on X unless a name is given. */
+export async function demoFan(context: Context, handle: string, networks: NetworkId[], name?: string): Promise<FanRecord> {
   let fan: FanRecord | null = null;
   for (const network of networks) {
     const linked = await proveAccount(context, network, handle);
     if (fan) await context.fans.link(fan._id, linked);
     else {
       const known = await context.fans.identities.find(network, linked.account.id);
-      fan = known ? await context.fans.require(known.fan) : await context.fans.create(linked, { birthYear: 1990, country: 'FR', language: 'fr' }, true);
+      fan = known
+        ? await context.fans.require(known.fan)
+        : await context.fans.create(linked, { birthYear: 1990, country: 'FR', language: 'fr', ...(name === undefined ? {} : { name }) }, true);
     }
   }
   if (!fan) throw new Error(`${handle}: no network`);

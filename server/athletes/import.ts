@@ -1,4 +1,3 @@
-import { parse as csv } from 'csv-parse';
 import type { AnyBulkWriteOperation, Model } from 'mongoose';
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
@@ -7,6 +6,7 @@ import { isDuplicate } from '../platform/mongo.js';
 import type { AthleteRecord, AthleteStatus } from './athlete.model.js';
 import { disciplineOf } from './disciplines.js';
 import { slugBase, wordsOf } from './fold.js';
+import { readRows } from './rows.js';
 
 /** The first year whose Games make somebody active. */
 const ACTIVE_SINCE = 2024;
@@ -72,6 +72,7 @@ export interface AthleteFacts {
   slug?: string;
 }
 
+/** A row that was left out: the line of the file that it begins on, and why. */
 export interface BadRow {
   line: number;
   reason: string;
@@ -192,31 +193,6 @@ export async function writeBatch(
   return { added: fresh.length, changed: changed.length, same };
 }
 
-/** Reads rows of the import format as they stream in; a bad one is told with its line and reason and stops nothing. */
-async function* rowsOf(source: Readable, bad: (row: BadRow) => void): AsyncGenerator<AthleteFacts> {
-  const parser = csv({
-    columns: true,
-    bom: true,
-    info: true,
-    skip_empty_lines: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    max_record_size: 100_000,
-    skip_records_with_error: true,
-  });
-  parser.on('skip', (error: Error & { lines?: number }) => {
-    bad({ line: error.lines ?? 0, reason: error.message });
-  });
-  source.on('error', (error) => {
-    parser.destroy(error);
-  });
-  for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: unknown; info: { lines: number } }>) {
-    const row = Row.safeParse(record);
-    if (row.success) yield toFacts(row.data);
-    else bad({ line: info.lines, reason: row.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ') });
-  }
-}
-
 /**
  * Imports a whole file, streaming, a batch at a time. Idempotent: a second run of the same file changes nothing.
  * `next` gives the revision of each batch; `progress` hears after each.
@@ -249,7 +225,13 @@ export async function importRows(
     batch = [];
     await progress(result);
   };
-  for await (const facts of rowsOf(source, bad)) {
+  const judge = (record: Record<string, string>): { row: AthleteFacts } | { reason: string } => {
+    const parsed = Row.safeParse(record);
+    return parsed.success
+      ? { row: toFacts(parsed.data) }
+      : { reason: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ') };
+  };
+  for await (const facts of readRows(source, judge, bad)) {
     batch.push(facts);
     if (batch.length >= BATCH) await flush();
   }

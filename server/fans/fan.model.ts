@@ -15,8 +15,12 @@ export interface TokenRecord {
 /** Anyone with an account on the hub. Shard key: `_id`, a random id that means nothing after erasure. */
 export interface FanRecord {
   _id: string;
+  /** What the fan is called here, and all that anybody else sees of them. */
   handle: string;
-  name: string;
+  /** What `handle` looks like (`nameKey`): only one fan may be called so. Absent on records that an earlier hub wrote, until they are read through. */
+  nameKey?: string;
+  /** The hub chose `handle`, because the one before could not stay. */
+  named?: 'given' | 'chosen';
   country: string;
   birthYear: number;
   language: string;
@@ -38,7 +42,8 @@ export interface FanRecord {
 const fan = new Schema<FanRecord>({
   _id: String,
   handle: String,
-  name: String,
+  nameKey: String,
+  named: String,
   country: String,
   birthYear: Number,
   language: String,
@@ -55,6 +60,7 @@ const fan = new Schema<FanRecord>({
 });
 fan.index({ changed: 1 }, { sparse: true });
 fan.index({ 'tokens.hash': 1 }, { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } });
+fan.index({ nameKey: 1 }, { unique: true, partialFilterExpression: { nameKey: { $exists: true } } });
 export const fanModel = (connection: Connection): Model<FanRecord> => model(connection, 'Fan', fan, 'fans');
 
 /** A fan's own account on a network: one a network, belongs to one fan only. Kept whole. */
@@ -63,8 +69,8 @@ export interface IdentityRecord {
   fan: string;
   network: string;
   networkId: string;
+  /** The public handle there; '' where people have none. */
   handle: string;
-  name: string;
   /** Tokens, encrypted and bound to fan and network; null once the network has dropped them. */
   sealed: string | null;
   expiresAt: Date | null;
@@ -87,7 +93,6 @@ const identity = new Schema<IdentityRecord>({
   network: String,
   networkId: String,
   handle: String,
-  name: String,
   sealed: String,
   expiresAt: Date,
   scopes: [String],

@@ -66,7 +66,9 @@ export class Identities {
     return [...new Set(found.map((one) => one.fan))];
   }
 
+  /** Whoever has this public handle on a network; nobody where people have none. */
   async byHandle(network: NetworkId, handle: string): Promise<IdentityRecord | null> {
+    if (handle === '') return null;
     return this.records.findOne({ network, handle }).collation({ locale: 'en', strength: 2 }).lean<IdentityRecord>();
   }
 
@@ -81,7 +83,7 @@ export class Identities {
     if (held && held.fan !== fan) throw new VillageError('identity_taken', { network });
     const tokens = this.sealed(fan, network, linked.tokens);
     if (held) {
-      await this.records.updateOne({ _id: held._id }, { $set: { handle, name: linked.name, manages: linked.manages, ...tokens } });
+      await this.records.updateOne({ _id: held._id }, { $set: { handle, manages: linked.manages, ...tokens } });
       return isLost(held) ? 'regained' : 'renewed';
     }
     try {
@@ -91,7 +93,6 @@ export class Identities {
         network,
         networkId,
         handle,
-        name: linked.name,
         ...tokens,
         manages: linked.manages,
         link: randomId(),
@@ -158,6 +159,18 @@ export class Identities {
   async distrust(identity: IdentityRecord, tokens: TokenSet): Promise<void> {
     const doubted = this.sealed(identity.fan, identity.network, { ...tokens, expiresAt: new Date(0) });
     await this.records.updateOne({ _id: identity._id, sealed: identity.sealed }, { $set: doubted });
+  }
+
+  /** Names that an earlier hub kept as handles where people have none: they are those of the people themselves. */
+  async privateNames(fan: string): Promise<string[]> {
+    return (await this.of(fan)).filter((one) => !this.networks.of(one.network as NetworkId).publicHandles && one.handle !== '').map((one) => one.handle);
+  }
+
+  /** Forgets those names, and the others that an earlier hub kept beside public handles. */
+  async dropPrivateNames(): Promise<void> {
+    const networks = this.networks.all().filter((one) => !one.publicHandles);
+    await this.records.updateMany({ network: { $in: networks.map((one) => one.id) }, handle: { $ne: '' } }, { $set: { handle: '' } });
+    await this.records.collection.updateMany({ name: { $exists: true } }, { $unset: { name: '' } });
   }
 
   /** All these fans' deeds on a network were asked about, and are to be asked about again from `next` on. */

@@ -12,3 +12,8 @@ export interface Linked {
 export interface Proved {
   proved(fan: string, network: NetworkId, accounts: string[]): Promise<void>;
 }
+
+/** What names need from the registry: the verified accounts and whose they are, so that nobody else is called as they are. */
+export interface Listed {
+  verified(): Promise<readonly { network: string; accountId: string; handle: string; athlete: { name: string } }[]>;
+}

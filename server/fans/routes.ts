@@ -1,12 +1,14 @@
 import type { Request } from 'express';
-import { VillageError } from '../errors.js';
+import { InputError, VillageError } from '../errors.js';
 import { COUNTRIES } from '../platform/countries.js';
 import { isNetwork, NETWORKS } from '../networks/network.js';
 import type { PageDoors } from '../platform/doors.js';
 import { safeReturn } from '../platform/guard.js';
 import { param, parse, requireReader, SCOPES, seeOther } from '../platform/http.js';
-import type { Words } from '../platform/i18n.js';
-import { FirstPage, NewToken, Taste } from './schema.js';
+import type { Limits } from '../platform/limits.js';
+import type { Language, Words } from '../platform/i18n.js';
+import { NAME_SIGNS } from './naming.js';
+import { FirstPage, NewName, NewToken, Taste } from './schema.js';
 import { isLost, type Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
 import type { ApiTokens } from './tokens.js';
@@ -15,9 +17,13 @@ export interface FanDoors {
   fans: Fans;
   signIn: SignIn;
   tokens: ApiTokens;
+  limits: Limits;
   words: Words;
   secure: boolean;
 }
+
+/** What is wrong with a name, in words. */
+const nameWords = (words: Words, lang: Language, issue = 'name_empty'): string => words.t(lang, `fans.name.wrong.${issue}`, { most: NAME_SIGNS });
 
 /** Pages of signing in and out. */
 export function signInPages(router: PageDoors, { fans, signIn, words, secure }: FanDoors): void {
@@ -32,7 +38,7 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
     const mine = req.reader && (await fans.identities.of(req.reader.id)).map((one) => one.network);
     await req.page(
       'fans/sign-in',
-      { title: t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title'), robots: false },
+      { title: t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title'), robots: !again },
       { networks: NETWORKS.filter((network) => !mine || mine.includes(network)), returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`), again },
     );
   });
@@ -46,13 +52,21 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
 
   const countries = (lang: 'fr' | 'en', chosen: string) =>
     COUNTRIES.map((code) => ({ code, name: words.country(lang, code), chosen: code === chosen })).sort((a, b) => a.name.localeCompare(b.name, lang));
-  const firstPage = (lang: 'fr' | 'en', name: string, given: Record<string, unknown>, issues: { path: string; issue: string }[]) => ({
-    name,
-    given,
-    countries: countries(lang, typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB'),
-    issues: issues.map((one) => ({ ...one, text: t(lang, `fans.welcome.wrong.${one.path}`) })),
-    wrong: Object.fromEntries(issues.map((one) => [one.path, true])),
-  });
+  /** The first page with whatever was typed, and what is wrong with it; `focus` names the field to go on with. */
+  const firstPage = async (req: Request, given: Record<string, unknown>, wrong: Record<string, string>, focus = Object.keys(wrong)[0]): Promise<void> => {
+    const { lang } = req;
+    await req.page(
+      'fans/welcome',
+      { title: t(lang, 'fans.welcome.title'), robots: false, ...(Object.keys(wrong).length > 0 ? { status: 400 } : {}) },
+      {
+        given: { ...given, language: given['language'] ?? lang },
+        countries: countries(lang, typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB'),
+        issues: Object.entries(wrong).map(([path, text]) => ({ path, text })),
+        wrong,
+        focus,
+      },
+    );
+  };
 
   router.get('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
     const newcomer = signIn.newcomer(req);
@@ -60,23 +74,31 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
       seeOther(res, `/${req.lang}/sign-in`);
       return;
     }
-    await req.page('fans/welcome', { title: t(req.lang, 'fans.welcome.title'), robots: false }, firstPage(req.lang, newcomer.linked.name, {}, []));
+    await firstPage(req, { name: await fans.names.suggest(req.lang, newcomer.linked.account) }, {});
   });
 
   router.post('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
-    const given = FirstPage.safeParse(req.body);
-    if (!given.success) {
-      const issues = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))].map((path) => ({ path, issue: 'wrong' }));
-      await req.page(
-        'fans/welcome',
-        { title: t(req.lang, 'fans.welcome.title'), robots: false, status: 400 },
-        firstPage(req.lang, signIn.newcomer(req)?.linked.name ?? '', req.body as Record<string, unknown>, issues),
-      );
+    const typed = req.body as Record<string, unknown>;
+    if ('another' in typed) {
+      await firstPage(req, { ...typed, name: await fans.names.invent(req.lang) }, {}, 'name');
       return;
     }
-    const { birthYear, country, language } = given.data;
-    const returnTo = await signIn.welcome(req, { birthYear, country, language });
-    seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
+    const given = FirstPage.safeParse(typed);
+    if (!given.success) {
+      const paths = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))];
+      const said = (path: string): string =>
+        path === 'name' ? nameWords(words, req.lang, typed['name'] ? 'name_long' : 'name_empty') : t(req.lang, `fans.welcome.wrong.${path}`);
+      await firstPage(req, typed, Object.fromEntries(paths.map((path) => [path, said(path)])));
+      return;
+    }
+    const { name, birthYear, country, language } = given.data;
+    try {
+      const returnTo = await signIn.welcome(req, { name, birthYear, country, language });
+      seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      await firstPage(req, typed, { name: nameWords(words, req.lang, error.issues[0]?.issue) });
+    }
   });
 
   router.post('/sign-out', { who: 'fan' }, async (req, res) => {
@@ -112,20 +134,21 @@ export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
   });
 }
 
-/** Settings: who I am here, which accounts I linked, my tokens. */
-export function settingsPages(router: PageDoors, { fans, tokens, words }: FanDoors): void {
-  const show = async (req: Request, fresh: string | null): Promise<void> => {
+/** Settings: what I am called, which accounts I linked, my tokens. */
+export function settingsPages(router: PageDoors, { fans, tokens, words, limits }: FanDoors): void {
+  const show = async (req: Request, more: { fresh?: string; typed?: string; wrong?: string }): Promise<void> => {
     const reader = requireReader(req);
     const [fan, identities, list] = await Promise.all([fans.require(reader.id), fans.identities.of(reader.id), tokens.list(reader.id)]);
     const linked = NETWORKS.map((network) => ({ network, identity: identities.find((one) => one.network === network) ?? null }));
     await req.page(
       'fans/settings',
-      { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false },
+      { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false, ...(more.wrong === undefined ? {} : { status: 400 }) },
       {
-        fan: { handle: fan.handle, country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
+        fan: { handle: fan.handle, given: fan.named === 'given', country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
         linked: linked.map(({ network, identity }) => ({
           network,
-          handle: identity?.handle ?? null,
+          linked: identity !== null,
+          handle: identity?.handle ?? '',
           since: identity?.linkedAt ?? null,
           lost: identity !== null && isLost(identity),
         })),
@@ -135,18 +158,33 @@ export function settingsPages(router: PageDoors, { fans, tokens, words }: FanDoo
           scopes: one.scopes.map((scope) => words.t(req.lang, `fans.scope.${scope}`)),
           createdAt: one.createdAt,
         })),
-        fresh,
+        fresh: more.fresh ?? null,
+        name: { typed: more.typed ?? fan.handle, wrong: more.wrong ?? null, done: req.query['named'] !== undefined },
         scopes: SCOPES,
       },
     );
   };
   router.get('/me/settings', { who: 'fan' }, async (req) => {
-    await show(req, null);
+    await show(req, {});
+  });
+  router.post('/me/name', { who: 'fan', limit: 'submit' }, async (req, res) => {
+    const reader = requireReader(req);
+    const { name: typed } = parse(NewName, req.body);
+    try {
+      // Trying names out is one thing, being called otherwise another: only that counts against the few changes of a day.
+      if ((await fans.mayBeCalled(reader.id, typed)) !== reader.name) await limits.count('rename', reader.id);
+      await fans.rename(reader.id, typed);
+      seeOther(res, `/${req.lang}/me/settings?named#who`);
+    } catch (error) {
+      if (!(error instanceof InputError || (error instanceof VillageError && error.id === 'rate_limited'))) throw error;
+      const issue = error instanceof InputError ? error.issues[0]?.issue : 'name_often';
+      await show(req, { typed, wrong: nameWords(words, req.lang, issue) });
+    }
   });
   router.post('/me/tokens', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const { name, scopes } = parse(NewToken, req.body);
-    await show(req, await tokens.create(reader.id, name, scopes));
+    await show(req, { fresh: await tokens.create(reader.id, name, scopes) });
   });
   router.post('/me/tokens/:id/end', { who: 'fan' }, async (req, res) => {
     await tokens.end(requireReader(req).id, param(req, 'id'));

@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { SCOPES } from '../platform/http.js';
+import { tidyLine } from '../platform/text.js';
 
 const COUNTRY = /^[A-Z]{2}$/;
 
-/** The first page: birth year, country, language, consent. */
+/** What is typed as a name is judged by `naming.ts`, which says more than a schema can. */
+const name = z.string().max(4000);
+
+/** The first page: what to be called, birth year, country, language, consent. */
 export const FirstPage = z.object({
+  name,
   birthYear: z
     .string()
     .regex(/^(19|20)\d\d$/, 'no_year')
@@ -16,8 +21,15 @@ export const FirstPage = z.object({
   csrf: z.string().optional(),
 });
 
+/** Another name, in the settings. */
+export const NewName = z.object({ name, csrf: z.string().optional() });
+
 export const NewToken = z.object({
-  name: z.string().trim().min(1).max(60),
+  name: z
+    .string()
+    .max(400)
+    .transform((typed) => tidyLine(typed))
+    .pipe(z.string().min(1).max(60)),
   scopes: z.union([z.enum(SCOPES).transform((one) => [one]), z.array(z.enum(SCOPES)).min(1)]).default([...SCOPES]),
   csrf: z.string().optional(),
 });

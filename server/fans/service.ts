@@ -6,20 +6,27 @@ import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
+import { isLanguage, type Language } from '../platform/i18n.js';
 import { randomId } from '../platform/ids.js';
 import type { SessionOwners, SessionStore } from '../platform/sessions.js';
 import type { Settings } from '../platform/settings.js';
 import { isOfAge } from './digital-age.js';
 import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
+import { nameTaken, refuse, type Names } from './names.js';
+import { asName, nameKey } from './naming.js';
 import type { Linked, Proved } from './needs.js';
+import { ranks } from './policy.js';
 
 export { isLost } from './fan.model.js';
+export { MODERATORS, mayModerate, mayOrganise, ORGANISERS, ranks } from './policy.js';
 export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
 export interface Answers {
   birthYear: number;
   country: string;
   language: string;
+  /** What the fan wants to be called, as typed; without it the hub proposes and takes. */
+  name?: string;
 }
 
 const CONSENT = '2026-11';
@@ -27,21 +34,10 @@ const CONSENT = '2026-11';
 const CHANGED = 'fans.changed';
 const CACHE_MS = 5000;
 const MOST = 50_000;
-const STAFF: readonly Role[] = ['moderator', 'organiser', 'admin'];
 /** Sessions of a fan that are remembered as ended; an older one has long left every store. */
 const MOST_ENDED = 50;
 
-/** Who may decide whose account it is. */
-export const MODERATORS = ['moderator', 'admin'] as const satisfies readonly Role[];
-/** Who runs the hub. */
-export const ORGANISERS = ['organiser', 'admin'] as const satisfies readonly Role[];
-/** Whether somebody with these roles may decide whose account it is. */
-export const mayModerate = (roles: readonly string[]): boolean => MODERATORS.some((role) => roles.includes(role));
-/** Whether these roles may set what the hub offers. */
-export const mayOrganise = (roles: readonly string[]): boolean => ORGANISERS.some((role) => roles.includes(role));
-/** Staff and athletes earn but do not rank (DESIGN 6). */
-export const ranks = (fan: Pick<FanRecord, 'roles' | 'state'>): boolean =>
-  fan.state === 'active' && !fan.roles.some((role) => role === 'athlete' || STAFF.includes(role));
+const languageOf = (fan: { language: string }): Language => (isLanguage(fan.language) ? fan.language : 'fr');
 
 /** The people of the hub. */
 export class Fans implements SessionOwners {
@@ -56,6 +52,7 @@ export class Fans implements SessionOwners {
   constructor(
     connection: Connection,
     readonly identities: Identities,
+    readonly names: Names,
     private readonly sessions: SessionStore,
     private readonly audit: Audit,
     private readonly bus: Bus,
@@ -72,6 +69,7 @@ export class Fans implements SessionOwners {
         this.forget(fan);
       });
     sessions.belongTo(this);
+    bus.on('registry:changed', ({ network, account }) => this.yieldNames(network, account));
   }
 
   /** Who hears of new links. */
@@ -139,9 +137,15 @@ export class Fans implements SessionOwners {
     return { fans: found.map((one) => one._id), to };
   }
 
+  /** What these fans are called now; unknown ones are absent. As fresh as `get`. */
+  async called(ids: readonly string[]): Promise<Map<string, string>> {
+    const found = await Promise.all([...new Set(ids)].map((id) => this.get(id)));
+    return new Map(found.filter((fan) => fan !== null).map((fan) => [fan._id, fan.handle]));
+  }
+
   /**
-   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then; a second
-   * answer at the same time finds the fan that the first made.
+   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then, and InputError for a
+   * name that cannot be had; a second answer at the same time finds the fan that the first made.
    */
   async create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
     const now = this.clock.now();
@@ -151,10 +155,13 @@ export class Fans implements SessionOwners {
       await this.tellProved(known.fan, linked);
       return this.require(known.fan);
     }
+    const name = answers.name === undefined ? await this.names.suggest(languageOf(answers), linked.account) : asName(answers.name);
+    refuse(await this.names.fault(name, [linked.account], null));
     const fan: FanRecord = {
       _id: randomId(),
-      handle: linked.account.handle,
-      name: linked.name || linked.account.handle,
+      handle: name,
+      nameKey: nameKey(name),
+      named: answers.name === undefined ? 'given' : 'chosen',
       country: answers.country,
       birthYear: answers.birthYear,
       language: answers.language,
@@ -167,7 +174,7 @@ export class Fans implements SessionOwners {
       tokens: [],
       createdAt: now,
     };
-    await this.records.create(fan);
+    await this.records.create(fan).catch(nameTaken);
     try {
       await this.identities.link(fan._id, linked);
     } catch (error) {
@@ -188,6 +195,7 @@ export class Fans implements SessionOwners {
   async link(fan: string, linked: LinkedAccount): Promise<void> {
     const how = await this.identities.link(fan, linked);
     await this.tellProved(fan, linked);
+    await this.keepNameGood(await this.require(fan));
     if (how === 'renewed') return;
     await this.audit.add({
       by: fan,
@@ -206,6 +214,67 @@ export class Fans implements SessionOwners {
     this.forget(id);
     this.bus.tell('fans:changed', { fan: id });
     return fan;
+  }
+
+  /** Whether this fan may be called so: throws InputError (`name_taken`, `name_reserved` …); answers the name as it would be shown. */
+  async mayBeCalled(id: string, typed: string): Promise<string> {
+    const name = asName(typed);
+    refuse(await this.names.fault(name, await this.accountsOf(id), id));
+    return name;
+  }
+
+  /** The fan is called otherwise from now on, on boards and in rooms too. Throws InputError for a name that cannot be had. */
+  async rename(id: string, typed: string): Promise<FanRecord> {
+    const name = await this.mayBeCalled(id, typed);
+    const before = await this.require(id);
+    if (name === before.handle && before.named === 'chosen') return before;
+    const fan = await this.change(id, { $set: { handle: name, nameKey: nameKey(name), named: 'chosen' }, $inc: { revision: 1 } }).catch(nameTaken);
+    await this.audit.add({ by: id, act: 'fan.renamed', on: `fan:${id}`, before: before.handle, after: name });
+    return fan;
+  }
+
+  private async accountsOf(id: string): Promise<Pick<LinkedAccount['account'], 'network' | 'id'>[]> {
+    return (await this.identities.of(id)).map((one) => ({ network: one.network as NetworkId, id: one.networkId }));
+  }
+
+  /**
+   * A name that the rules no longer allow (an earlier hub kept it raw, or an athlete of that name was verified since) gives way to a proposed one, and its
+   * fan is told in the settings. Where several processes do it at once, one does.
+   */
+  private async keepNameGood(fan: FanRecord, mayStay = true): Promise<void> {
+    const own = await this.accountsOf(fan._id);
+    const tidy = asName(fan.handle);
+    if (mayStay && tidy === fan.handle && fan.nameKey !== undefined && (await this.names.refused(tidy, own)) === null) return;
+    const good = mayStay && (await this.names.fault(tidy, own, fan._id)) === null;
+    const name = good ? tidy : await this.names.invent(languageOf(fan), own);
+    const set = { handle: name, nameKey: nameKey(name), named: good ? 'chosen' : 'given', changed: await this.settings.next(CHANGED) };
+    const { modifiedCount } = await this.records.updateOne({ _id: fan._id, handle: fan.handle }, { $set: set, $inc: { revision: 1 } });
+    if (modifiedCount === 0) return;
+    this.forget(fan._id);
+    this.bus.tell('fans:changed', { fan: fan._id });
+    await this.audit.add({ by: 'hub', act: 'fan.renamed', on: `fan:${fan._id}`, after: name });
+  }
+
+  /** An account became verified: a fan who is called like its athlete, and is not the athlete, is called otherwise. Those missed here give way when they sign in. */
+  private async yieldNames(network: string, account: string): Promise<void> {
+    this.names.forget();
+    const keys = (await this.names.ofAccount(network, account)).map(nameKey);
+    if (keys.length === 0) return;
+    for (const fan of await this.records.find({ nameKey: { $in: keys } }).lean<FanRecord[]>()) await this.keepNameGood(fan);
+  }
+
+  /**
+   * Puts in order what an earlier hub kept as networks sent it: identities lose the name that their network has for the person, and a fan who was shown by
+   * it, or by a name that cannot stay, gets another. Done once at a release; may be repeated, also after it was cut off.
+   */
+  async settleNames(): Promise<void> {
+    for await (const fan of this.records
+      .find({ nameKey: { $exists: false } })
+      .lean<FanRecord>()
+      .cursor())
+      await this.keepNameGood(fan, !(await this.identities.privateNames(fan._id)).includes(fan.handle));
+    await this.identities.dropPrivateNames();
+    await this.records.collection.updateMany({ name: { $exists: true } }, { $unset: { name: '' } });
   }
 
   /** Gives or takes a role. Ends all the fan's sessions, whose rights would be old. */
@@ -255,13 +324,14 @@ export class Fans implements SessionOwners {
   }
 
   /**
-   * Who is meant by a text of an operator: a hub id, `network:handle`, or (the demo's people) a plain handle. Always ends at the
+   * Who is meant by a text of an operator: a hub id, `network:handle`, `name:` and what the fan is called here, or (the demo's people) a plain handle. Always ends at the
    * stable id. Null for nobody.
    */
   async resolve(text: string): Promise<FanRecord | null> {
     const byId = await this.records.findById(text).lean<FanRecord>();
     if (byId) return byId;
     const [network, handle] = text.includes(':') ? text.split(':', 2) : [null, text];
+    if (network === 'name') return this.records.findOne({ nameKey: { $eq: nameKey(asName(handle ?? '')), $ne: '' } }).lean<FanRecord>();
     for (const one of network ? [network] : ['x', 'facebook']) {
       const identity = await this.identities.byHandle(one as NetworkId, handle ?? '');
       if (identity) return this.get(identity.fan);

@@ -7,13 +7,15 @@ export const isNetwork = (text: unknown): text is NetworkId => text === 'x' || t
 export type Verdict = 'yes' | 'no' | 'unknown' | 'unsupported';
 export type Reason = 'protected' | 'missing_scope' | 'rate_limited' | 'not_found' | 'page_limit' | 'token_revoked' | 'network_down' | 'error';
 
-/** An account by the network's own stable id; the handle may change hands. */
+/** An account by the network's own stable id; the handle may change hands, and is '' where people have none (Facebook). */
 export interface AccountRef {
   network: NetworkId;
   id: string;
   handle: string;
   url: string;
 }
+/** Signs of a profile's name that are kept. */
+export const PROFILE_NAME = 100;
 export interface Profile extends AccountRef {
   name: string;
   about: string;
@@ -28,9 +30,9 @@ export interface TokenSet {
   expiresAt: Date | null;
   scopes: string[];
 }
+/** Who signed in. Without the name that the network has for them: it may be their real one, and nothing here needs it. */
 export interface LinkedAccount {
   account: AccountRef;
-  name: string;
   tokens: TokenSet;
   /** Ids of further accounts there that this person speaks for (the Pages a person of Facebook manages). */
   manages: string[];
@@ -82,6 +84,8 @@ export interface Adapter {
   readonly id: NetworkId;
   /** The deed that following an athlete's account here is: a follow, or a like of a Page where follows cannot be told. */
   readonly accountDeed: 'follow' | 'like';
+  /** Whether people there go by a public handle. Where not, their name is their own and is not asked for. */
+  readonly publicHandles: boolean;
   /** Scopes that are asked for, no more (ASVS 10.2.3). */
   readonly scopes: readonly string[];
   /** The address to send the browser to, and what must be kept on the server for `completeAuth`. */

@@ -31,7 +31,7 @@ export function meApi(router: ApiDoors, { fans, points }: MeParts): void {
       roles: fan.roles,
       points: head.after.points,
       medal: head.after.medals['hub']?.[0] ?? null,
-      identities: identities.map((one) => ({ network: one.network, handle: one.handle, linkedAt: one.linkedAt, lost: isLost(one) })),
+      identities: identities.map((one) => ({ network: one.network, handle: one.handle || null, linkedAt: one.linkedAt, lost: isLost(one) })),
       seq: head.seq,
     });
   });

@@ -11,6 +11,7 @@ const LIMITS = {
   lookup: { points: 600, duration: 60 },
   search: { points: 12_000, duration: 60 },
   submit: { points: 120, duration: 600 },
+  rename: { points: 5, duration: 86_400 },
   say: { points: 5, duration: 5 },
   join: { points: 60, duration: 60 },
   /** Repeats of what was counted already; beyond these they count like anything new. */

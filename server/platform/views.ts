@@ -18,7 +18,10 @@ export interface Frame {
   title: string;
   section: string;
   script: string | null;
-  canonical: string;
+  /** The one address of this page in this language, whole; null for pages that nobody should find. */
+  canonical: string | null;
+  /** The page in every language it has, itself too, and where whoever reads neither is sent (`x-default`); whole addresses. */
+  alternates: { lang: string; href: string }[];
   robots: boolean;
   wide: boolean;
   /** Words for the page's modules; null for a visitor, who has none. */

@@ -2,7 +2,7 @@ import type { Profile } from '../networks/network.js';
 import { randomId } from '../platform/ids.js';
 import type { AccountRecord } from './account.model.js';
 import { seen } from './handles.js';
-import { skeleton } from './skeleton.js';
+import { skeleton } from '../platform/skeleton.js';
 
 const QUORUM = 1;
 

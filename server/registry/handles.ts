@@ -5,7 +5,7 @@ import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { isDuplicate } from '../platform/mongo.js';
 import type { AccountRecord } from './account.model.js';
-import { skeleton } from './skeleton.js';
+import { skeleton } from '../platform/skeleton.js';
 
 /** How old what is known of an account may be before the sweep asks. */
 const SWEEP_AFTER_MS = 24 * 3_600_000;

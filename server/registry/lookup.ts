@@ -3,9 +3,9 @@ import type { AthleteRecord, Athletes } from '../athletes/service.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import { within } from '../platform/clock.js';
+import { skeleton } from '../platform/skeleton.js';
 import type { AccountRecord } from './account.model.js';
 import type { Handles } from './handles.js';
-import { skeleton } from './skeleton.js';
 
 export type LookupResult = 'listed' | 'lapsed' | 'revoked' | 'known_fake' | 'lookalike' | 'unknown' | 'not_an_account';
 export interface Lookup {

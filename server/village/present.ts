@@ -1,14 +1,17 @@
 import type { ChatItem } from '../wire.js';
 import type { ItemRecord } from './chat.model.js';
 
-/** An item as this viewer may see it: a removed one is only its number. `mine` is told to its author alone. */
-export function presentItem(item: ItemRecord, viewer: string | null): ChatItem {
+/**
+ * An item as this viewer may see it: a removed one is only its number. `mine` is told to its author alone. `called` says what fans are called now, where that
+ * was read; a host goes by the athlete's name.
+ */
+export function presentItem(item: ItemRecord, viewer: string | null, called?: ReadonlyMap<string, string>): ChatItem {
   if (item.removed) return { n: item.n };
   const shown: ChatItem = {
     n: item.n,
     kind: item.kind,
     id: item._id,
-    by: { name: item.by.name, role: item.by.role },
+    by: { name: (item.by.role === 'host' ? undefined : called?.get(item.fan)) ?? item.by.name, role: item.by.role },
     text: item.text,
     lang: item.lang,
     at: new Date(item.at).toISOString(),

@@ -1,14 +1,25 @@
 import { z } from 'zod';
+import { signsOf, tidyText } from '../platform/text.js';
 
 const slug = z.string().regex(/^[a-z0-9-]{1,80}$/);
 const clientId = z.string().regex(/^[\w-]{8,64}$/);
-/** What people type: control characters go, at least one visible sign, at most 280 code units. */
-
+/** Signs of a message as readers count them, and its length in the store: an emoji of many parts is one sign. */
+const SIGNS = 280;
+const UNITS = 1120;
+/** What people type, as it may be shown (`tidyText`): something to see, and not too much of it. */
 const text = z
   .string()
   .max(2000)
-  .transform((typed) => typed.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u2028-\u202e\u2066-\u2069]/g, '').trim())
-  .pipe(z.string().min(1).max(280));
+  .transform(tidyText)
+  .pipe(
+    z
+      .string()
+      .min(1)
+      .check((typed) => {
+        if (typed.value.length > UNITS || (typed.value.length > SIGNS && signsOf(typed.value).length > SIGNS))
+          typed.issues.push({ code: 'too_big', origin: 'string', maximum: SIGNS, inclusive: true, input: typed.value });
+      }),
+  );
 
 export const Join = z.strictObject({ chat: slug, after: z.number().int().min(0).optional() });
 export const Leave = z.strictObject({ chat: slug });

@@ -1,6 +1,7 @@
 import type { Connection, Model } from 'mongoose';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
+import type { Fans } from '../fans/service.js';
 import { mayModerate, mayOrganise } from '../fans/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
@@ -39,6 +40,7 @@ export class Chats {
 
   constructor(
     connection: Connection,
+    private readonly fans: Fans,
     private readonly registry: Registry,
     private readonly athletes: Athletes,
     redis: RedisClients,
@@ -187,7 +189,9 @@ export class Chats {
     await this.require(slug);
     const found = after === undefined ? await this.delivery.newest(slug, limit) : await this.delivery.after(slug, after, limit);
     const known = await this.delivery.known(slug);
-    return { items: found.map((item) => presentItem(item, viewer)), last: Math.max(known, found.at(-1)?.n ?? 0) };
+    // What is said stays; what its author is called is read anew, so that a name that was given up is shown nowhere.
+    const called = await this.fans.called(found.map((item) => item.fan));
+    return { items: found.map((item) => presentItem(item, viewer, called)), last: Math.max(known, found.at(-1)?.n ?? 0) };
   }
 
   /** The last number there is, so that an item whose news was lost between processes is noticed; while the store is away, the last one heard. */

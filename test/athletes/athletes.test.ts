@@ -145,6 +145,19 @@ describe('the directory', () => {
     expect((await world.context.athletes.require('ete-dupont')).status).to.equal('active');
   });
 
+  it('loses no good row of two hundred to a quote that row 21 never closes', async () => {
+    const rows = Array.from({ length: 200 }, (_x, n) =>
+      n === 190 ? row(1190, `Person "Bo"\nOf Two Lines ${n}`) : row(1000 + n, `Plain Person ${n}`).replaceAll('"', ''),
+    );
+    rows[20] = (rows[20] ?? '').replace('Plain Person 20', '"Plain Person 20');
+    const result = await importText(HEAD + rows.join(''));
+    expect(result).to.include({ rows: 200, added: 199, badCount: 1 });
+    expect(result?.bad).to.have.length(1);
+    expect(result?.bad[0]?.line).to.equal(22);
+    expect(result?.bad[0]?.reason).to.contain('quote');
+    expect((await world.context.athletes.require('person-bo-of-two-lines-190')).sourceId).to.equal('1190');
+  });
+
   it('changes nothing at a second import, and only what changed at a third', async () => {
     expect(await importText(HEAD + row(1, 'Laura Flessel') + row(3, 'Laura Flessel'))).to.include({ added: 0, changed: 0, same: 2 });
     expect(await importText(HEAD + row(1, 'Laura Flessel-Colovic') + row(3, 'Laura Flessel', { gold: '2' }))).to.include({ changed: 2 });

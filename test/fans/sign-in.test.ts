@@ -30,7 +30,7 @@ describe('signing in', () => {
   const count = (name: string) => world.context.connection.collection(name).countDocuments();
 
   for (const network of ['x', 'facebook'] as const) {
-    it(`with ${network} asks a newcomer four things once, and lets them in at once the next time`, async () => {
+    it(`with ${network} asks a newcomer five things once, and lets them in at once the next time`, async () => {
       const browser = world.browser();
       const handle = network === 'x' ? 'fan2' : 'fan3';
       const page = await browser.signIn(network, handle);

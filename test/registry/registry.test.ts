@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { skeleton } from '../../server/registry/skeleton.js';
+import { skeleton } from '../../server/platform/skeleton.js';
 import { startWorld, type World } from '../support/world.js';
 
 describe('what handles look like', () => {

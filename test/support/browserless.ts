@@ -51,13 +51,17 @@ export class Browser {
       const fields = new URLSearchParams();
       for (const [, tag = ''] of inner.matchAll(/<input([^>]*)>/g)) {
         const name = /name="([^"]*)"/.exec(tag)?.[1];
-        if (name && /type="hidden"/.test(tag))
+        // What the page has filled in is sent along, as a browser does it: hidden fields, and texts that somebody may change.
+        if (name && (/type="hidden"/.test(tag) || (!/type="/.test(tag) && / value="[^"]/.test(tag))))
           fields.set(
             name,
             (/value="([^"]*)"/.exec(tag)?.[1] ?? '')
               .replace(/&#(?:x([0-9A-F]+)|(\d+));/gi, (_all, hex: string | undefined, dec: string) =>
                 String.fromCharCode(hex ? parseInt(hex, 16) : Number(dec)),
               )
+              .replace(/&quot;/g, '"')
+              .replace(/&lt;/g, '<')
+              .replace(/&gt;/g, '>')
               .replace(/&amp;/g, '&'),
           );
       }

@@ -2,7 +2,18 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { NetworkSettings } from '../../config.js';
 import type { Clock } from '../../platform/clock.js';
-import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type TokenSet } from '../network.js';
+import { tidyLine, tidyText } from '../../platform/text.js';
+import {
+  NetworkError,
+  PROFILE_NAME,
+  type Adapter,
+  type Answer,
+  type CheckPlan,
+  type LinkedAccount,
+  type Post,
+  type Profile,
+  type TokenSet,
+} from '../network.js';
 import { askInBatches, reasonOf, type Said } from '../batches.js';
 import { requestJson, Road, type Heard } from '../outward.js';
 import { parseFacebook } from './addresses.js';
@@ -39,6 +50,7 @@ const Exchanged = z.object({ access_token: z.string(), expires_in: z.number().op
 export class FacebookAdapter implements Adapter {
   readonly id = 'facebook';
   readonly accountDeed = 'like';
+  readonly publicHandles = false;
   /** `pages_show_list` tells which Pages a person manages: nobody earns for their own account (DESIGN 6), and a person's id is never a Page's. */
   readonly scopes = ['public_profile', 'user_likes', 'pages_show_list'] as const;
   private readonly road: Road;
@@ -62,7 +74,7 @@ export class FacebookAdapter implements Adapter {
     const short: TokenSet = { accessToken: login.accessToken, refreshToken: null, expiresAt: this.inSeconds(login.expiresIn), scopes: [...this.scopes] };
     // The login's token lives two hours; the sweep needs the sixty-day one.
     const tokens = await this.refresh(short).catch(() => short);
-    return { account: { network: 'facebook', id: login.id, handle: login.name, url: '' }, name: login.name, tokens, manages: await this.managed(tokens) };
+    return { account: { network: 'facebook', id: login.id, handle: '', url: '' }, tokens, manages: await this.managed(tokens) };
   }
 
   /** Ids of the Pages this person manages; none when they did not allow us to know. */
@@ -149,8 +161,8 @@ export class FacebookAdapter implements Adapter {
       id: page.id,
       handle: page.username ?? page.id,
       url: this.accountUrl(page.id),
-      name: page.name,
-      about: page.about ?? '',
+      name: tidyLine(page.name, PROFILE_NAME),
+      about: tidyText(page.about ?? ''),
       createdAt: null,
       followers: page.fan_count ?? null,
       badge: page.verification_status && page.verification_status !== 'not_verified' ? page.verification_status : null,
@@ -216,7 +228,7 @@ export class FacebookAdapter implements Adapter {
       id: post.id,
       url: post.permalink_url ?? `${this.settings.pages}/${post.id}`,
       author: account,
-      text: post.message,
+      text: tidyText(post.message),
       createdAt: new Date(post.created_time),
     }));
   }

@@ -7,7 +7,6 @@ export interface Login {
   accessToken: string;
   expiresIn: number | null;
   id: string;
-  name: string;
 }
 interface Outcome {
   redirect?: string;
@@ -28,7 +27,7 @@ type Verify = (
 function run(settings: NetworkSettings, callbackURL: string, scopes: readonly string[], query: Record<string, string>, state: string): Promise<Outcome> {
   const { pages, api, version, clientId, clientSecret } = settings;
   const verify: Verify = (accessToken, _refresh, params, profile, done) => {
-    done(null, { accessToken, expiresIn: params.expires_in ?? null, id: profile.id, name: profile.displayName });
+    done(null, { accessToken, expiresIn: params.expires_in ?? null, id: profile.id });
   };
   const strategy = new Strategy(
     {
@@ -36,7 +35,7 @@ function run(settings: NetworkSettings, callbackURL: string, scopes: readonly st
       clientSecret,
       callbackURL,
       enableProof: true,
-      profileFields: ['id', 'displayName'],
+      profileFields: ['id'],
       graphAPIVersion: version,
       authorizationURL: `${pages}/${version}/dialog/oauth`,
       tokenURL: `${api}/${version}/oauth/access_token`,

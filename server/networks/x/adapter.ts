@@ -1,7 +1,18 @@
 import { ApiPartialResponseError, ApiRequestError, ApiResponseError, TwitterApi, type ITwitterApiClientPlugin, type UserV2 } from 'twitter-api-v2';
 import type { Clock } from '../../platform/clock.js';
+import { tidyLine, tidyText } from '../../platform/text.js';
 import type { NetworkSettings } from '../../config.js';
-import { NetworkError, type Adapter, type Answer, type CheckPlan, type LinkedAccount, type Post, type Profile, type TokenSet } from '../network.js';
+import {
+  NetworkError,
+  PROFILE_NAME,
+  type Adapter,
+  type Answer,
+  type CheckPlan,
+  type LinkedAccount,
+  type Post,
+  type Profile,
+  type TokenSet,
+} from '../network.js';
 import { askInBatches, type Said } from '../batches.js';
 import { agentFor, Road, type Heard } from '../outward.js';
 import { parseX } from './addresses.js';
@@ -15,6 +26,7 @@ const PROFILE = ['description', 'created_at', 'public_metrics', 'verified_type',
 export class XAdapter implements Adapter {
   readonly id = 'x';
   readonly accountDeed = 'follow';
+  readonly publicHandles = true;
   readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
   private readonly road: Road;
   private appClient: { client: TwitterApi; until: number } | null = null;
@@ -81,7 +93,7 @@ export class XAdapter implements Adapter {
     const code = query['code'];
     const got = await this.road.ask(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
     const { data } = await this.road.ask(() => got.client.v2.me());
-    return { account: this.ref(data), name: data.name, tokens: tokenSet(got, this.clock), manages: [] };
+    return { account: this.ref(data), tokens: tokenSet(got, this.clock), manages: [] };
   }
 
   async refresh(tokens: TokenSet): Promise<TokenSet> {
@@ -140,8 +152,8 @@ export class XAdapter implements Adapter {
   private profile(user: UserV2): Profile {
     return {
       ...this.ref(user),
-      name: user.name,
-      about: user.description ?? '',
+      name: tidyLine(user.name, PROFILE_NAME),
+      about: tidyText(user.description ?? ''),
       createdAt: user.created_at ? new Date(user.created_at) : null,
       followers: user.public_metrics?.followers_count ?? null,
       badge: user.verified_type && user.verified_type !== 'none' ? user.verified_type : null,
@@ -173,7 +185,7 @@ export class XAdapter implements Adapter {
       id: tweet.id,
       url: `${this.settings.pages}/i/status/${tweet.id}`,
       author: account,
-      text: tweet.text,
+      text: tidyText(tweet.text),
       createdAt: new Date(tweet.created_at ?? 0),
     }));
   }

@@ -1,0 +1,110 @@
+import type { Request } from 'express';
+import type { Context } from '../context.js';
+import { mayModerate, mayOrganise } from '../fans/service.js';
+import { NETWORKS } from '../networks/network.js';
+import { Fresh } from '../platform/fresh.js';
+import type { FormTokens } from '../platform/guard.js';
+import { languageOf, type PageFacts } from '../platform/http.js';
+import { LANGUAGES, type Language } from '../platform/i18n.js';
+import type { Frame } from '../platform/views.js';
+
+/** The few words that modules of a signed-in fan's page say by themselves. */
+function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
+  const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
+  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`${key}.${network}`)]));
+  const named = (key: string): Record<string, string> =>
+    Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
+  return {
+    lang,
+    awarded: '+1.',
+    unlocked: `${t('videos.open')} :`,
+    asking: each('networks.asking'),
+    no: each('follows.notice.no'),
+    unknown: named('follows.notice.unknown'),
+    waits: t('follows.notice.waits'),
+    failed: t('follows.failed'),
+    points: `# ${t('frame.points_other')}.`,
+    progress: t('follows.progress', { done: '#1', total: '#2', awarded: '#3' }),
+  };
+}
+
+/**
+ * The addresses of a page: whole, of a query only the number of the page, no slash behind the home pages. Search engines want each language to name itself,
+ * the other, and one for all the rest: for home the address that chooses, else the French page, as for a browser that prefers neither.
+ */
+function addresses(publicUrl: string, rest: string, lang: Language): Pick<Frame, 'canonical' | 'alternates'> {
+  const [path = '', query = ''] = rest.split('?', 2);
+  const page = /(?:^|&)page=([1-9]\d{0,5})(?:&|$)/.exec(query)?.[1] ?? '1';
+  const same = `${path.replace(/\/+$/, '')}${page === '1' ? '' : `?page=${page}`}`;
+  const alternates = LANGUAGES.map((one) => ({ lang: one, href: `${publicUrl}/${one}${same}` }));
+  return {
+    canonical: `${publicUrl}/${lang}${same}`,
+    alternates: [...alternates, { lang: 'x-default', href: same === '' ? `${publicUrl}/` : `${publicUrl}/fr${same}` }],
+  };
+}
+
+/** Makes the frame of a page: language, reader with points, form token. */
+export function frames(context: Context, forms: FormTokens): (req: Request, facts: PageFacts) => Promise<Frame> {
+  const { points, settings, config } = context;
+  const demo = new Fresh<boolean>(30_000);
+  return async (req, facts) => {
+    const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
+    const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
+    const other = req.lang === 'fr' ? 'en' : 'fr';
+    const { lang, reader } = req;
+    let csrf: string | null = null;
+    const robots = facts.robots ?? true;
+    const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
+    return {
+      lang,
+      other,
+      path: req.originalUrl,
+      otherPath: rest === req.originalUrl ? `/${other}` : `/${other}${rest}`,
+      nonce: (req.res?.locals['nonce'] ?? '') as string,
+      theme,
+      demo: await demo.get('demo', async () => (await settings.get<boolean>('demo')) ?? false).catch(() => false),
+      reader: reader
+        ? {
+            id: reader.id,
+            name: reader.name,
+            points: standing?.points ?? 0,
+            medal: standing?.medals['hub']?.[0] ?? null,
+            moderator: mayModerate(reader.roles),
+            organiser: mayOrganise(reader.roles),
+            stopped: mayOrganise(reader.roles) ? await context.follows.brakes.waiting().catch(() => 0) : 0,
+          }
+        : null,
+      get csrf() {
+        return (csrf ??= forms.make(req));
+      },
+      title: facts.title,
+      section: facts.section ?? '',
+      script: facts.script ?? null,
+      ...(robots ? addresses(config.publicUrl, rest, lang) : { canonical: null, alternates: [] }),
+      robots,
+      wide: facts.wide ?? false,
+      client: reader ? clientWords(context.words, lang) : null,
+    };
+  };
+}
+
+/** The frame of a page that asks no store. */
+export const bareFrame = (lang: Language, path: string, title: string, nonce: string): Frame => ({
+  lang,
+  other: lang === 'fr' ? 'en' : 'fr',
+  path,
+  otherPath: '/',
+  nonce,
+  theme: 'auto',
+  demo: false,
+  reader: null,
+  csrf: '',
+  title,
+  section: '',
+  script: null,
+  canonical: null,
+  alternates: [],
+  robots: false,
+  wide: false,
+  client: null,
+});
