@@ -21,6 +21,7 @@ export interface Hand {
 }
 /** What the store must know of a kind. */
 export interface KindRules {
+  concurrency: number;
   attempts: number;
   merge: Merge;
 }
@@ -66,6 +67,7 @@ export class JobStore extends MongoJobRepository {
   private readonly process = randomId();
   private readonly hands = new Map<string, Hand>();
   private readonly due = new Map<string, { at: number; jobs: Due[] }>();
+  private readonly turns = new Map<string, Promise<unknown>>();
   private waiters: (() => void)[] = [];
   private renewal: NodeJS.Timeout | null = null;
   private taking = 0;
@@ -126,8 +128,19 @@ export class JobStore extends MongoJobRepository {
     }
   }
 
-  /** Takes the next job of a kind: the highest priority first, then the longest due. Called by Agenda. */
-  override async getNextJobToRun(kind: string): Promise<JobParameters | undefined> {
+  /**
+   * Takes the next job of a kind: the highest priority first, then the longest due. Called by Agenda, which may look twice at once: the
+   * looks of a kind go one behind the other, so that the second does not take what the first had left for later.
+   */
+  override getNextJobToRun(kind: string): Promise<JobParameters | undefined> {
+    const turn = (this.turns.get(kind) ?? Promise.resolve()).catch(() => undefined).then(() => this.takeNext(kind));
+    this.turns.set(kind, turn);
+    return turn;
+  }
+
+  private async takeNext(kind: string): Promise<JobParameters | undefined> {
+    const inHand = [...this.hands.values()].filter((one) => one.record.name === kind).length;
+    if (inHand >= this.rules(kind).concurrency) return undefined;
     this.taking += 1;
     try {
       for (let unlucky = false; ;) {

@@ -66,6 +66,12 @@ describe('jobs', function () {
       expect(done['merged']?.flat()).to.have.members([1, 2, 3, 4]);
     });
 
+    it('are refused where nobody said how their kind is done', async () => {
+      const refused: unknown = await jobs.add('unheard', 'a', {}).catch((error: unknown) => error);
+      expect(refused).to.be.an('error').with.property('message').that.contains('unheard');
+      expect(await stored('unheard')).to.equal(null);
+    });
+
     it('twice while they wait do what was asked last where a kind says nothing of it', async () => {
       handle('replaced');
       await jobs.add('replaced', 'a', 'old');
@@ -141,7 +147,9 @@ describe('jobs', function () {
         return null;
       });
       await jobs.add('first', 'blocker', 'blocker', { priority: 9 });
-      for (const name of ['low1', 'low2']) await jobs.add('first', name, name);
+      const ago = (ms: number): Date => new Date(world.clock.now().getTime() - ms);
+      await jobs.add('first', 'low2', 'low2', { at: ago(1000) });
+      await jobs.add('first', 'low1', 'low1', { at: ago(2000) });
       const drained = jobs.drain();
       await begun.opened;
       await jobs.add('first', 'fan', 'a fan waits', { priority: 5 });
@@ -310,12 +318,12 @@ describe('jobs', function () {
         await go.opened;
         return null;
       });
+      handle('long');
       for (const name of ['a', 'b']) await jobs.add('long', name, name);
       const drained = leaver.jobs.drain();
       await until(() => begun === 1);
       await leaver.jobs.stop();
       expect(told).to.equal(true);
-      handle('long');
       await jobs.drain();
       expect(done['long']).to.have.members(['a', 'b']);
       await jobs.add('long', 'c', 'c');
@@ -343,6 +351,7 @@ describe('jobs', function () {
         await worker.jobs.start();
       }
       const names = Array.from({ length: 40 }, (_x, name) => name);
+      handle('shared');
       await jobs.addMany(
         'shared',
         names.map((name) => ({ name: String(name), payload: { name } })),
