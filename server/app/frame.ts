@@ -4,7 +4,7 @@ import { mayModerate, mayOrganise } from '../fans/service.js';
 import { NETWORKS } from '../networks/network.js';
 import { Fresh } from '../platform/fresh.js';
 import type { FormTokens } from '../platform/guard.js';
-import { languageOf, type PageFacts } from '../platform/http.js';
+import type { PageFacts } from '../platform/http.js';
 import { LANGUAGES, type Language } from '../platform/i18n.js';
 import type { Frame } from '../platform/views.js';
 

@@ -5,7 +5,7 @@ import type { NetworkId, Verdict } from '../networks/network.js';
 import type { Bus } from '../platform/bus.js';
 import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
-import { awardOf, type Cause, type DeedState, type Outcome } from '../points/service.js';
+import { awardOf, type DeedState, type Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
 import { AGAIN_MS, Asking, deedOf, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';

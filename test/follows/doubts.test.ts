@@ -114,7 +114,6 @@ describe('doubts about deeds', () => {
   });
 
   it('whose second no was counted and whose process died are settled by the next sweep, without asking', async () => {
-    const { follows } = world.context;
     const { fan } = await follower('halfway', ['athlete1', 'athlete2']);
     await world.settle();
     await doubts().updateOne(
