@@ -37,9 +37,8 @@ describe('coming back from a network', function () {
     await world.fan(handle);
     const plain = world.browser();
     await plain.signIn('x', handle);
-    const [name = '', ...value] = plain.cookie.split('=');
     const context = await browser.newContext({ locale: 'en' });
-    await context.addCookies([{ name, value: value.join('='), url: world.url }]);
+    await context.addCookies(plain.kept);
     const page = await context.newPage();
     let count = 0;
     page.on('request', (request) => {

@@ -23,8 +23,7 @@ describe('a page whose connection the hub has ended', function () {
     await visitor.welcome((await visitor.signIn('x', 'fan3')).text, {});
     const fan = (await world.context.fans.resolve('x:fan3'))?._id ?? '';
     const context = await browser.newContext({ locale: 'en' });
-    const pairs = visitor.cookie.split('; ').map((pair) => pair.split(/=(.*)/s));
-    await context.addCookies(pairs.map(([name = '', value = '']) => ({ name, value, url: world.url })));
+    await context.addCookies(visitor.kept);
     const page = await context.newPage();
     await page.goto(`${world.url}/en`);
     const seats = (): Promise<string[]> => world.context.redis.commands.zrange(`${world.context.redis.prefix}seats:${fan}`, '0', '-1');

@@ -9,6 +9,11 @@ export class Browser {
     return found;
   }
 
+  /** The cookies of the hub, as a real browser takes them. */
+  get kept(): { name: string; value: string; url: string }[] {
+    return [...this.cookies(new URL(this.base).origin)].map(([name, value]) => ({ name, value, url: this.base }));
+  }
+
   /** The cookie header this browser sends to the hub. */
   get cookie(): string {
     return [...this.cookies(new URL(this.base).origin)].map(([name, value]) => `${name}=${value}`).join('; ');
