@@ -64,7 +64,7 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
   await openRoom(hub, 'soak');
   const people = await bulkFans(hub.context, FANS, 'soak');
   const as = (): { authorization: string } => ({ authorization: `Bearer ${pick(people).token}` });
-  const pages = ['/fr', '/en', '/en/athletes', '/fr/boards/hub', '/en/videos', '/en/chats', '/en/sign-in', '/fr/about'];
+  const pages = ['/fr', '/en', '/en/athletes', '/fr/boards/hub', '/en/videos', '/en/chats', '/en/sign-in', '/fr/about/points'];
   const json = [
     '/me',
     '/me/ledger',
