@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { root } from '../../scripts/root.js';
 import { spawnTied } from '../../scripts/tie.mjs';
 
@@ -10,13 +11,14 @@ export interface HubProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `web` or `worker` and waits until it says that it is ready. */
-export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv): Promise<HubProcess> {
+/** Starts `web` or `worker` and waits until it says that it is ready; `log` hears the lines of its log. */
+export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv, log?: (line: string) => void): Promise<HubProcess> {
   const child = spawnTied(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', log ? 'pipe' : 'ignore', 'pipe', 'ipc'],
     // Coverage is told from the sources: a built process would be counted by other lines.
     env: { ...process.env, ...env, NODE_V8_COVERAGE: '' },
   });
+  if (log && child.stdout) createInterface({ input: child.stdout }).on('line', log);
   let errors = '';
   child.stderr?.on('data', (part: Buffer) => {
     errors += part.toString();
