@@ -137,9 +137,9 @@ const AWAY_NAMES = new Set([
 ]);
 /**
  * Codes by which a server says that it cannot now: another primary is being chosen, it is being shut down, a time limit passed, the disk
- * is full, it broke (MongoDB's error_codes.yml). Whether a write was stored is as unknown as without an answer.
+ * is full, it broke, it was started anew and no longer knows a cursor (MongoDB's error_codes.yml). Whether a write was stored is as unknown as without an answer.
  */
-const AWAY_CODES = new Set([1, 6, 7, 50, 64, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]);
+const AWAY_CODES = new Set([1, 6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436, 14031]);
 
 const { MongoError, MongoNetworkError, MongoServerError, MongoSystemError } = mongoose.mongo;
 
