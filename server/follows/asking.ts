@@ -8,6 +8,7 @@ import type { Cause, DeedState, Outcome, Points, Wish } from '../points/service.
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import type { Asks } from './asks.js';
 import type { Beside } from './beside.js';
+import { deedOf } from './deeds.js';
 import type { DoubtRecord, Doubts, Heard } from './doubts.js';
 import type { Evidence } from './evidence.js';
 
@@ -28,8 +29,6 @@ type Hear = (progress: { done: number; total: number; awarded: number }) => void
 const WAIT_MS = 2000;
 const BATCH = 500;
 
-/** The one deed of an account (LEDGER 1): a like where the network can only tell Page likes, else a follow. */
-export const deedOf = (kind: 'follow' | 'like', account: { network: string; accountId: string }): string => `${kind}:${account.network}:${account.accountId}`;
 /** The card as an entry names it: version and how deeds were confirmed under it. */
 export const cardText = (card: Card): string => `${card.id}:${card.mode}`;
 /** How a held deed was confirmed when it was given; null when it is not held. */

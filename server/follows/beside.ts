@@ -1,6 +1,6 @@
 import type { Networks } from '../networks/service.js';
 import type { Registry } from '../registry/service.js';
-import { namedDeeds } from './facts.js';
+import { namedDeeds } from './deeds.js';
 import type { Unlocks } from './needs.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();

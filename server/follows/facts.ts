@@ -2,28 +2,12 @@ import type { Award } from '../events.js';
 import type { Networks } from '../networks/service.js';
 import type { Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
-import { deedOf } from './asking.js';
-
-/** A deed, with the account it is of as locks name it. */
-export interface Named {
-  deed: string;
-  name: string;
-  athlete: string;
-}
-
-/** The deeds of the verified accounts of these athletes, from memory. */
-export async function namedDeeds({ registry, networks }: { registry: Registry; networks: Networks }, athletes: Iterable<string>): Promise<Named[]> {
-  return (await registry.verifiedAmong(athletes)).map((one) => ({
-    deed: deedOf(networks.of(one.network).accountDeed, one),
-    name: `${one.athlete.id}:${one.network}`,
-    athlete: one.athlete.id,
-  }));
-}
+import { namedDeeds, type Named } from './deeds.js';
 
 /** What of this an award found held and left held: what it moved, and of the rest what is held beside it. */
 function names({ items }: Award, named: readonly Named[], held: (deed: string) => boolean): { before: Set<string>; after: Set<string> } {
   const at = (moved: number): Set<string> => {
-    const here = (deed: string): boolean => items.find((one) => one.deed === deed && one.delta === moved) !== undefined;
+    const here = (deed: string): boolean => items.some((one) => one.deed === deed && one.delta === moved);
     const other = (deed: string): boolean => !items.some((one) => one.deed === deed) && held(deed);
     return new Set(named.filter(({ deed }) => here(deed) || other(deed)).map(({ name }) => name));
   };
@@ -34,13 +18,9 @@ function names({ items }: Award, named: readonly Named[], held: (deed: string) =
 export class FollowFacts {
   constructor(private readonly parts: { registry: Registry; networks: Networks; points: Points }) {}
 
-  private deedsOf(athletes: string[]): Promise<Named[]> {
-    return namedDeeds(this.parts, athletes);
-  }
-
   /** Which accounts of these athletes a fan follows now, as `athlete:network`. */
   async followed(fan: string, athletes: string[]): Promise<Set<string>> {
-    const deeds = await this.deedsOf(athletes);
+    const deeds = await namedDeeds(this.parts, athletes);
     const turns = await this.parts.points.turns(
       fan,
       deeds.map((one) => one.deed),
@@ -51,7 +31,7 @@ export class FollowFacts {
   /** Which accounts of these athletes a fan followed before an award and after it, if the award itself tells it all. */
   async carried(award: Award, athletes: string[]): Promise<{ before: Set<string>; after: Set<string> } | null> {
     const { items, points, beside = {} } = award;
-    const named = await this.deedsOf(athletes);
+    const named = await namedDeeds(this.parts, athletes);
     // Whose only points are these holds nothing else.
     const alone = points === items.reduce((sum, { delta }) => sum + delta, 0);
     const untold = named.some(({ deed }) => beside[deed] === undefined && !items.some((one) => one.deed === deed));
@@ -60,7 +40,7 @@ export class FollowFacts {
 
   /** The same before awards and after them, for many fans in one read; what an award moved itself is not read. */
   async around(asked: { award: Award; athletes: string[] }[]): Promise<{ before: Set<string>; after: Set<string> }[]> {
-    const named = await Promise.all(asked.map(({ athletes }) => this.deedsOf(athletes)));
+    const named = await Promise.all(asked.map(({ athletes }) => namedDeeds(this.parts, athletes)));
     const held = await this.parts.points.heldAt(
       asked.map(({ award: { fan, seq, items } }, at) => ({
         fan,

@@ -7,15 +7,16 @@ import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
 import { awardOf, type DeedState, type Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import { AGAIN_MS, Asking, deedOf, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
+import { AGAIN_MS, Asking, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';
 import { Beside } from './beside.js';
 import { Brakes, type BrakesParts } from './brakes.js';
+import { deedOf } from './deeds.js';
 import type { Unlocked, Unlocks } from './needs.js';
 import { Settling } from './settling.js';
 import { CHECK_EVERY_MS, Sweep, type CheckJob } from './sweep.js';
 
-export { deedOf } from './asking.js';
+export { deedOf } from './deeds.js';
 export type { CheckJob } from './sweep.js';
 export interface FollowAnswer {
   verdict: Verdict;
