@@ -200,6 +200,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const facts = new FollowFacts({ registry, networks, points });
   const locks = new Locks({
     followed: (fan, people) => facts.followed(fan, people),
+    carried: (award, athletes) => facts.carried(award, athletes),
     around: (asked) => facts.around(asked),
     medals: async (fan) => new Map(Object.entries((await points.head(fan)).after.medals).map(([scope, [medal]]) => [scope, medal])),
   });

@@ -5,6 +5,8 @@ export interface Award {
   items: { deed: string; athlete: string; delta: number }[];
   points: number;
   medals: { before: Record<string, string>; after: Record<string, string> };
+  /** Whether other deeds, that locks ask about beside these, were held at `seq`. What is absent was not looked up. */
+  beside?: Record<string, boolean>;
 }
 
 /** Every topic of the bus: a closed list. News may be lost, so each listener also catches up from the truth (DESIGN 3). */

