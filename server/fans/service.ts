@@ -46,6 +46,8 @@ export class Fans implements SessionOwners {
   private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
   private provedTo: Proved | null = null;
+  /** Fans being made here, by the account that was proved. */
+  private readonly making = new Map<string, Promise<FanRecord>>();
   /** Grows with all news of any fan. */
   private news = 0;
 
@@ -147,7 +149,14 @@ export class Fans implements SessionOwners {
    * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then, and InputError for a
    * name that cannot be had; a second answer at the same time finds the fan that the first made.
    */
-  async create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
+  create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
+    const account = `${linked.account.network}:${linked.account.id}`;
+    const made = this.making.get(account) ?? this.make(linked, answers, demo).finally(() => this.making.delete(account));
+    this.making.set(account, made);
+    return made;
+  }
+
+  private async make(linked: LinkedAccount, answers: Answers, demo: boolean): Promise<FanRecord> {
     const now = this.clock.now();
     if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
     const known = await this.identities.find(linked.account.network, linked.account.id);
