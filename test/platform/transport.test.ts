@@ -172,7 +172,8 @@ describe('what is sent', function () {
         expect(headers['content-type']?.toLowerCase(), path).to.equal(plain.answer.headers['content-type']);
         expect(headers.etag, path).to.not.equal(plain.answer.headers.etag);
         expect(unpack(body).equals(plain.body), path).to.equal(true);
-        if (plain.body.length > 1000) expect(body.length, path).to.be.lessThan(plain.body.length * 0.6);
+        // So little text as a small module is has few repeats in it.
+        if (plain.body.length > 2000) expect(body.length, path).to.be.lessThan(plain.body.length * 0.6);
         expect((await packed(path, accepts, { 'if-none-match': headers.etag ?? '' })).answer.statusCode).to.equal(304);
       }
     }
