@@ -115,13 +115,13 @@ export class Fans implements SessionOwners {
   }
 
   /**
-   * What sockets stand on, as the store has it now: a fan's state, session version and the hashes of the tokens there are. Who is not in the
-   * answer does not exist.
+   * What sockets stand on, as the store has it now: a fan's state, session version, and the hashes of sessions that ended and of the tokens there
+   * are. Who is not in the answer does not exist.
    */
-  async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; tokens: Set<string> }>> {
-    const fields = { state: 1, version: 1, 'tokens.hash': 1 };
+  async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>> {
+    const fields = { state: 1, version: 1, ended: 1, 'tokens.hash': 1 };
     const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }, { projection: fields }).toArray();
-    return new Map(found.map(({ _id, state, version, tokens }) => [_id, { state, version, tokens: new Set(tokens.map(({ hash }) => hash)) }]));
+    return new Map(found.map(({ _id, state, version, ended = [], tokens }) => [_id, { state, version, ended, tokens: tokens.map(({ hash }) => hash) }]));
   }
 
   /** How fans stand on boards (satisfies `Standing` of points). */
