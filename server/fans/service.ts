@@ -114,10 +114,7 @@ export class Fans implements SessionOwners {
     return fan;
   }
 
-  /**
-   * What sockets stand on, as the store has it now: a fan's state, session version, and the hashes of sessions that ended and of the tokens there
-   * are. Who is not in the answer does not exist.
-   */
+  /** What sockets stand on, as the store has it now: hashes are of ended sessions and of tokens there are. Who is not in the answer does not exist. */
   async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>> {
     const fields = { state: 1, version: 1, ended: 1, 'tokens.hash': 1 };
     const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }, { projection: fields }).toArray();
