@@ -77,7 +77,9 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
     await firstPage(req, { name: await fans.names.suggest(req.lang, newcomer.linked.account) }, {});
   });
 
-  router.post('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
+  router.post('/welcome', { who: 'anyone', personal: true, limit: 'welcome', by: 'address' }, async (req, res) => {
+    // Names are proposed and judged for whoever has proved an account, and for nobody else.
+    if (!signIn.newcomer(req)) throw new VillageError('login_expired', { network: '' });
     const typed = req.body as Record<string, unknown>;
     if ('another' in typed) {
       await firstPage(req, { ...typed, name: await fans.names.invent(req.lang) }, {}, 'name');
@@ -181,7 +183,7 @@ export function settingsPages(router: PageDoors, { fans, tokens, words, limits }
       await show(req, { typed, wrong: nameWords(words, req.lang, issue) });
     }
   });
-  router.post('/me/tokens', { who: 'fan' }, async (req) => {
+  router.post('/me/tokens', { who: 'fan', limit: 'submit' }, async (req) => {
     const reader = requireReader(req);
     const { name, scopes } = parse(NewToken, req.body);
     await show(req, { fresh: await tokens.create(reader.id, name, scopes) });

@@ -46,6 +46,8 @@ export class Fans implements SessionOwners {
   private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
   private provedTo: Proved | null = null;
+  /** Fans being made here, by the account that was proved. */
+  private readonly making = new Map<string, Promise<FanRecord>>();
   /** Grows with all news of any fan. */
   private news = 0;
 
@@ -112,14 +114,11 @@ export class Fans implements SessionOwners {
     return fan;
   }
 
-  /**
-   * What sockets stand on, as the store has it now: a fan's state, session version and the hashes of the tokens there are. Who is not in the
-   * answer does not exist.
-   */
-  async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; tokens: Set<string> }>> {
-    const fields = { state: 1, version: 1, 'tokens.hash': 1 };
+  /** What sockets stand on, as the store has it now: hashes are of ended sessions and of tokens there are. Who is not in the answer does not exist. */
+  async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>> {
+    const fields = { state: 1, version: 1, ended: 1, 'tokens.hash': 1 };
     const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }, { projection: fields }).toArray();
-    return new Map(found.map(({ _id, state, version, tokens }) => [_id, { state, version, tokens: new Set(tokens.map(({ hash }) => hash)) }]));
+    return new Map(found.map(({ _id, state, version, ended = [], tokens }) => [_id, { state, version, ended, tokens: tokens.map(({ hash }) => hash) }]));
   }
 
   /** How fans stand on boards (satisfies `Standing` of points). */
@@ -147,7 +146,14 @@ export class Fans implements SessionOwners {
    * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then, and InputError for a
    * name that cannot be had; a second answer at the same time finds the fan that the first made.
    */
-  async create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
+  create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
+    const account = `${linked.account.network}:${linked.account.id}`;
+    const made = this.making.get(account) ?? this.make(linked, answers, demo).finally(() => this.making.delete(account));
+    this.making.set(account, made);
+    return made;
+  }
+
+  private async make(linked: LinkedAccount, answers: Answers, demo: boolean): Promise<FanRecord> {
     const now = this.clock.now();
     if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
     const known = await this.identities.find(linked.account.network, linked.account.id);

@@ -6,6 +6,8 @@ import type { RedisClients } from './redis.js';
 /** Every limit of the hub: `points` acts in `duration` seconds. */
 const LIMITS = {
   login: { points: 300, duration: 600 },
+  /** Answers to the first page, and names proposed on it. */
+  welcome: { points: 600, duration: 600 },
   follow: { points: 120, duration: 60 },
   check: { points: 6, duration: 60 },
   lookup: { points: 600, duration: 60 },

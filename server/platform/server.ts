@@ -23,7 +23,8 @@ function toOriginForm(req: IncomingMessage): void {
   }
   const { host, pathname, search } = new URL(req.url);
   req.headers.host = host;
-  req.url = `${pathname}${search}`;
+  // Only the kinds of address that the web knows have a path in any case.
+  req.url = pathname.startsWith('/') ? `${pathname}${search}` : '/';
 }
 
 /**

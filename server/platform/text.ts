@@ -17,9 +17,18 @@ const EMOJI = new RegExp('\\p{RGI_Emoji}', 'gv');
 /** What most people write: letters of Latin scripts, figures and signs, composed already. Nothing in it can be invisible or out of place. */
 const USUAL = /^[ -~\u00a1-\u00ac\u00ae-\u024f\u2018-\u201d\u2026\u20ac]*$/;
 
+/** What every emoji has one of: a text without is not searched for any. */
+const PICTURE = /[\p{Extended_Pictographic}\p{RI}\u20e3]/u;
+/** Texts of which every code point is a sign by itself (UAX 29): scripts that set letter beside letter, without marks, jamo, skin tones and halves of flags. */
+const ROW = new RegExp(
+  '^(?:\\n|[[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Hebrew}\\p{Script=Arabic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}' +
+    '\\uac00-\\ud7a3\\p{Script=Common}]--[\\p{M}\\p{C}\\p{Grapheme_Extend}\\p{Emoji_Modifier}\\p{RI}]])*$',
+  'v',
+);
+
 const clusters = new Intl.Segmenter('und', { granularity: 'grapheme' });
-/** The signs of a text as readers count them. */
-export const signsOf = (text: string): string[] => Array.from(clusters.segment(text), ({ segment }) => segment);
+/** The signs of a text as readers count them. Texts that need no segmenter, which takes 5 µs a sign, are most. */
+export const signsOf = (text: string): string[] => (ROW.test(text) ? Array.from(text) : Array.from(clusters.segment(text), ({ segment }) => segment));
 
 /** Of a run of marks the first few; none where there is nothing to stand on. */
 const bounded = (text: string): string => text.replace(/(^|[\p{Z}\n])\p{M}+/gu, '$1').replace(new RegExp(`(\\p{M}{${MARKS}})\\p{M}+`, 'gu'), '$1');
@@ -31,6 +40,7 @@ function plain(text: string): string {
 }
 
 function seen(text: string): string {
+  if (!PICTURE.test(text)) return plain(text);
   let out = '';
   let from = 0;
   for (const { 0: emoji, index } of text.matchAll(EMOJI)) {

@@ -62,9 +62,9 @@ export class Footing {
       for (const [at, socket] of sockets.entries()) {
         const { fan, session, version, token } = claims[at] as (typeof claims)[number];
         const person = people.get(fan);
-        const stands =
-          person?.state === 'active' &&
-          (token === null ? session !== null && sessions.has(session) && person.version === version : person.tokens.has(sha256(token)));
+        // That a session is over is said by its fan first, and known by that even if nobody came to remove it.
+        const bySession = (session: string): boolean => sessions.has(session) && person?.version === version && !person.ended.includes(session);
+        const stands = person?.state === 'active' && (token === null ? session !== null && bySession(session) : person.tokens.includes(sha256(token)));
         if (!stands) socket.disconnect(true);
         else if (this.sockets.has(socket)) this.sockets.set(socket, now);
       }

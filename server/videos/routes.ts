@@ -25,6 +25,8 @@ async function send(
   cache: string,
   to: Recipient,
 ): Promise<void> {
+  // Answered meanwhile, by a deadline: a place that was taken for it would never be given back.
+  if (res.headersSent) return;
   const range = byteRange(req.get('range'), file.length);
   const { start, end } = range ?? { start: 0, end: file.length - 1 };
   const download = req.method === 'HEAD' ? null : downloads.begin(to);

@@ -7,7 +7,7 @@ import { randomId } from '../platform/ids.js';
 import type { Words } from '../platform/i18n.js';
 import type { Limits } from '../platform/limits.js';
 import { TURNS } from './policy.js';
-import { Messages, Say, SayForm, StateForm } from './schema.js';
+import { Messages, Say, SayForm, Saying, StateForm } from './schema.js';
 import type { ChatRecord, Chats } from './service.js';
 
 const presentChat = (lang: 'fr' | 'en', chat: ChatRecord) => ({
@@ -35,8 +35,8 @@ export function chatsApi(router: ApiDoors, chats: Chats, limits: Limits): void {
   });
   router.post('/chats/:slug/messages', { who: 'fan', scope: 'chat' }, async (req, res) => {
     const reader = requireReader(req);
+    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${parse(Saying, req.body).clientId}`);
     const { text, clientId } = parse(Say.omit({ chat: true }), req.body);
-    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${clientId}`);
     res.status(201).json(await chats.say(reader, param(req, 'slug'), text, clientId));
   });
 }
@@ -111,13 +111,14 @@ export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, 
   });
   router.post('/chats/:slug/say', { who: 'fan' }, async (req, res) => {
     const reader = requireReader(req);
+    const { clientId } = parse(Saying, req.body);
+    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${clientId}`);
     const given = SayForm.safeParse(req.body);
     if (!given.success) {
       await room(req, 400, (req.body as { text?: string }).text?.slice(0, 2000) ?? '', words.t(req.lang, 'village.wrong'));
       return;
     }
-    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${given.data.clientId}`);
-    await chats.say(reader, param(req, 'slug'), given.data.text, given.data.clientId);
+    await chats.say(reader, param(req, 'slug'), given.data.text, clientId);
     seeOther(res, `/${req.lang}/chats/${param(req, 'slug')}#end`);
   });
   router.post('/chats/:slug/state', { who: 'fan' }, async (req, res) => {

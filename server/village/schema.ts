@@ -23,6 +23,8 @@ const text = z
 
 export const Join = z.strictObject({ chat: slug, after: z.number().int().min(0).optional() });
 export const Leave = z.strictObject({ chat: slug });
+/** What a message is counted by, whatever else was sent: looking at its text is what costs, so that comes after. */
+export const Saying = z.looseObject({ clientId });
 export const Say = z.strictObject({ chat: slug, text, clientId });
 export const SayForm = z.object({ text, clientId, csrf: z.string().optional() });
 /** What a host or organiser may make of a room. */

@@ -1,10 +1,10 @@
 import type { Socket } from 'socket.io';
 import type { z } from 'zod';
-import { InputError, VillageError } from '../errors.js';
-import { fieldIssues, type Reader } from '../platform/http.js';
+import { VillageError } from '../errors.js';
+import { parse, type Reader } from '../platform/http.js';
 import type { Limits } from '../platform/limits.js';
 import { allowed, SENT_WITH, type Ack, type ClientEvents, type ServerEvents } from '../wire.js';
-import { Join, Leave, Say } from './schema.js';
+import { Join, Leave, Say, Saying } from './schema.js';
 import type { Chats } from './service.js';
 
 export type VillageSocket = Socket<ClientEvents, ServerEvents>;
@@ -29,9 +29,7 @@ export function chatEvents(socket: VillageSocket, { chats, limits, reader, refus
       const who = await reader(socket);
       if (!who) throw new VillageError('not_signed_in');
       if (!allowed(SENT_WITH[event], who.scopes)) throw new VillageError('missing_scope', { scope: SENT_WITH[event][0] });
-      const parsed = schema.safeParse(input);
-      if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
-      return act(parsed.data, who);
+      return act(parse(schema, input), who);
     };
     const hear = (input: unknown, ack?: Ack<T>): void => {
       const answer = typeof ack === 'function' ? ack : () => undefined;
@@ -60,8 +58,9 @@ export function chatEvents(socket: VillageSocket, { chats, limits, reader, refus
     await socket.leave(chatRoom(chat));
     return { chat };
   });
-  on('chat:say', Say, async ({ chat, text, clientId }, who) => {
-    await limits.countNew('say', who.id, `${chat}:${clientId}`);
+  on('chat:say', Saying.extend({ chat: Leave.shape.chat }), async (said, who) => {
+    await limits.countNew('say', who.id, `${said.chat}:${said.clientId}`);
+    const { chat, text, clientId } = parse(Say, said);
     return chats.say(who, chat, text, clientId);
   });
 }

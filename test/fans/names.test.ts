@@ -243,6 +243,29 @@ describe('what fans are called', () => {
       expect(home.status).to.equal(200);
     });
 
+  it('is theirs where the first page is sent twice at once: both answers let the same fan in', async () => {
+    world.sandbox.world.add({ handle: 'twice', name: 'Name of twice' });
+    const browser = world.browser();
+    const page = await browser.signIn('facebook', 'twice');
+    const form = browser.form(page.text, '');
+    for (const [field, value] of Object.entries({ birthYear: '1990', country: 'FR', language: 'en', consent: 'yes', name: 'Twice Sent' }))
+      form.set(field, value);
+    const before = await world.context.connection.collection('fans').countDocuments();
+    const { cookie } = browser;
+    const answers = await Promise.all(
+      [1, 2, 3].map(() =>
+        fetch(`${world.url}/en/welcome`, {
+          method: 'POST',
+          redirect: 'manual',
+          body: form,
+          headers: { cookie, origin: world.url, 'sec-fetch-site': 'same-origin' },
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).to.deep.equal([303, 303, 303]);
+    expect(await world.context.connection.collection('fans').countDocuments()).to.equal(before + 1);
+  });
+
   it('is what an athlete is called for the athlete alone', async () => {
     await world.verify('athlete4', 'x');
     const athlete = world.browser();

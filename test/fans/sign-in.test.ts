@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { digitalAge, isOfAge } from '../../server/fans/digital-age.js';
+import { NetworkError } from '../../server/networks/network.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 import type { Browser } from '../support/browserless.js';
 
@@ -99,6 +100,16 @@ describe('signing in', () => {
     const after = await Promise.all(['fans', 'identities', 'sessions'].map(count));
     expect(after).to.deep.equal([before[0], before[1], (before[2] ?? 0) - 1]);
     expect(JSON.stringify(await world.context.connection.collection('sessions').find().toArray())).to.not.contain('fan5');
+  });
+
+  it('says so too, and keeps nothing, while the network does not take its tokens back', async () => {
+    const browser = world.browser();
+    world.sandbox.world.add({ handle: 'young', name: 'Name of young' });
+    const page = await browser.signIn('x', 'young');
+    const network = world.context.networks.of('x');
+    network.revoke = () => Promise.reject(new NetworkError('x', 'network_down', 'planted'));
+    const answer = await browser.welcome(page.text, { birthYear: '2015' }).finally(() => Reflect.deleteProperty(network, 'revoke'));
+    expect([answer.status, /Not yet/.test(answer.text)]).to.deep.equal([403, true]);
   });
 
   it('changes the session id, so that one fixed before is worth nothing', async () => {

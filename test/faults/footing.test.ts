@@ -60,6 +60,15 @@ describe('a socket', function () {
       },
       ['session'],
     ],
+    [
+      'signs out, and the process that is told ends before it has removed the session',
+      async (person) => {
+        const fan = await idOf(person);
+        const session = await world.context.connection.collection('sessions').findOne({ fan });
+        await world.context.fans.ended(fan, String(session?._id));
+      },
+      ['session'],
+    ],
     ['signs out everywhere', async (person) => world.context.fans.signOutEverywhere(await idOf(person)), ['session']],
     [
       'ends the token',

@@ -92,3 +92,37 @@ describe('a visitor of an address that begins many logins', () => {
     expect(await sessions.countDocuments()).to.equal(MOST);
   });
 });
+
+describe('the first page', () => {
+  let world: World;
+  /** Answers to it that one address may send. */
+  const MOST = 12;
+  before(async () => {
+    world = await startWorld({ limitScale: MOST / 600 });
+  });
+  after(() => world.close());
+
+  it('invents no name for whoever has proved no account; whoever has may try so many and no more', async () => {
+    const { names } = world.context.fans;
+    const invent = names.invent.bind(names);
+    let invented = 0;
+    names.invent = (...given) => {
+      invented += 1;
+      return invent(...given);
+    };
+    const welcome = async (form: URLSearchParams, cookie: string): Promise<number> => {
+      form.set('another', '');
+      const headers = { cookie, origin: world.url, 'sec-fetch-site': 'same-origin' };
+      return (await fetch(`${world.url}/en/welcome`, { method: 'POST', redirect: 'manual', body: form, headers })).status;
+    };
+    const visitor = world.browser();
+    const form = visitor.form((await visitor.go('/en/sign-in')).text, '/sign-in/x');
+    expect([await welcome(form, visitor.cookie), invented]).to.deep.equal([400, 0]);
+    const newcomer = world.browser();
+    const page = await newcomer.signIn('facebook', 'fan3');
+    const statuses: number[] = [];
+    for (let n = 0; n < MOST * 2; n += 1) statuses.push(await welcome(newcomer.form(page.text, ''), newcomer.cookie));
+    expect(statuses.filter((one) => one === 200)).to.have.length(MOST - 1);
+    expect(statuses.filter((one) => one === 429)).to.have.length(MOST + 1);
+  });
+});

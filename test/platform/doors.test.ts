@@ -154,7 +154,7 @@ describe('every door', function () {
     const wrong: string[] = [];
     for (const door of pages()) {
       if (door.path === '/metrics') continue;
-      const own = { cookie: sessions.get('moderator')?.cookie ?? '', 'sec-fetch-site': 'same-origin' };
+      const own = { cookie: sessions.get('admin')?.cookie ?? '', 'sec-fetch-site': 'same-origin' };
       const [visitor, token, session, both] = [await ask(door, {}), await ask(door, bearer), await ask(door, own), await ask(door, { ...own, ...bearer })];
       if (token.status >= 500 || token.status !== visitor.status || token.location !== visitor.location)
         wrong.push(`${door.method} ${door.path}: ${token.status} with a token, ${visitor.status} without`);

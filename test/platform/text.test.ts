@@ -95,6 +95,56 @@ describe('texts of people', () => {
     );
   });
 
+  it('have the signs that Unicode counts, whatever scripts meet', () => {
+    const clusters = new Intl.Segmenter('und', { granularity: 'grapheme' });
+    const scripts = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(
+          'a',
+          'é',
+          'ж',
+          'λ',
+          'ש',
+          'ن',
+          '陽',
+          'か',
+          'ｶ',
+          '\uff9e',
+          '한',
+          '가',
+          '\u11a8',
+          '\u0e33',
+          '\u0600',
+          '\n',
+          ' ',
+          '1',
+          '€',
+          '👍',
+          '🏽',
+          '\u{1f1eb}',
+          '❤',
+          '\ufe0f',
+        ),
+        fc.integer({ min: 0x20, max: 0x2ffff }).map((point) => String.fromCodePoint(point >= 0xd800 && point < 0xe000 ? 0x61 : point)),
+      ),
+      maxLength: 12,
+    });
+    for (const [text, signs] of [
+      ['🇫🇷🇬🇧', 2],
+      ['👍🏽', 1],
+      ['ｶﾞ', 1],
+      ['\uac00\u11a8', 1],
+      ['Anaж陽', 5],
+    ] as const)
+      expect(signsOf(text), text).to.have.length(signs);
+    fc.assert(
+      fc.property(fc.oneof(ANY, scripts), (text) => {
+        if (!text.includes('\r')) expect(signsOf(text)).to.deep.equal(Array.from(clusters.segment(text), ({ segment }) => segment));
+      }),
+      RUNS,
+    );
+  });
+
   it('on one line have no break and no more signs than are asked for', () => {
     fc.assert(
       fc.property(ANY, fc.integer({ min: 1, max: 20 }), (typed, most) => {

@@ -119,6 +119,9 @@ describe('what is sent', function () {
     expect(await raw(`GET ${world.url}/en/athletes?q=a HTTP/1.1`, 'host: evil.example')).to.match(/^HTTP\/1\.1 200 /);
     expect(await raw('OPTIONS * HTTP/1.1', `host: ${host}`)).to.match(/^HTTP\/1\.1 [234]/);
     expect(await raw('GET http:///nothing HTTP/1.1', `host: ${host}`)).to.match(/^HTTP\/1\.1 [34]/);
+    // An address of a kind that has no path, or none that begins with a slash, is the root of its host.
+    expect(await raw(`GET other://${host} HTTP/1.1`, `host: ${host}`)).to.match(/^HTTP\/1\.1 302 /);
+    expect(await raw('GET other://evil.example HTTP/1.1', `host: ${host}`)).to.contain(`\r\nLocation: ${world.url}/\r\n`);
   });
 
   it('on the way to the sign-in comes back whole: every link to it carries the whole address', async () => {
@@ -169,6 +172,7 @@ describe('what is sent', function () {
         expect(headers['content-type']?.toLowerCase(), path).to.equal(plain.answer.headers['content-type']);
         expect(headers.etag, path).to.not.equal(plain.answer.headers.etag);
         expect(unpack(body).equals(plain.body), path).to.equal(true);
+        // So little text as a small module is has few repeats in it.
         if (plain.body.length > 2000) expect(body.length, path).to.be.lessThan(plain.body.length * 0.6);
         expect((await packed(path, accepts, { 'if-none-match': headers.etag ?? '' })).answer.statusCode).to.equal(304);
       }

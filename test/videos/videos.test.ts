@@ -135,6 +135,33 @@ describe('videos', () => {
     expect(whole.headers.get('content-security-policy')).to.contain('sandbox');
   });
 
+  it('take no place where somebody was told meanwhile that it cannot be done now', async () => {
+    const { videos, pulse, downloads } = world.context;
+    const look = videos.posterOf.bind(videos);
+    let goOn = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const found: Promise<unknown>[] = [];
+    // A store that says nothing until the answer has been given.
+    videos.posterOf = (slug) => {
+      const looked = gate.then(() => look(slug));
+      found.push(looked);
+      return looked;
+    };
+    Object.defineProperty(pulse, 'silent', { configurable: true, value: true });
+    try {
+      expect((await fetch(`${world.url}/api/v1/videos/tenir-la-distance/poster`)).status).to.equal(503);
+    } finally {
+      Reflect.deleteProperty(pulse, 'silent');
+      Reflect.deleteProperty(videos, 'posterOf');
+    }
+    goOn();
+    await Promise.all(found);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([found.length, downloads.open]).to.deep.equal([1, 0]);
+  });
+
   it('have captions and a page with a player, for whom they are open', async () => {
     const get = (as: string | null) =>
       fetch(`${world.url}/api/v1/videos/tenir-la-distance/captions/fr.vtt`, { headers: as ? { authorization: `Bearer ${as}` } : {} });

@@ -323,6 +323,33 @@ describe('chat limits', () => {
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
   });
 
+  it('count what is refused as well, before anybody looks at its text: by the API, a socket or a form', async () => {
+    const long = '\u00e9\u4e00'.repeat(1000);
+    const ids = Array.from({ length: 8 }, (_x, n) => `client-long-${n}-abc`);
+    const inOrder = <T>(answers: T[]): T[] => answers.sort();
+    const expected = [400, 400, 400, 400, 400, 429, 429, 429];
+    const { token } = await world.fan('talker');
+    const said = await Promise.all(ids.map((clientId) => world.api('/chats/r/messages', { method: 'POST', token, body: { text: long, clientId } })));
+    expect(inOrder(said.map(({ status }) => status))).to.deep.equal(expected);
+    const socket = world.socket((await world.fan('shouter')).token);
+    const heard = await Promise.all(ids.map((clientId) => socket.timeout(5000).emitWithAck('chat:say', { chat: 'r', text: long, clientId })));
+    expect(inOrder((heard as { error?: { id: string } }[]).map(({ error }) => error?.id ?? 'said'))).to.deep.equal(
+      expected.map((status) => (status === 400 ? 'bad_input' : 'rate_limited')),
+    );
+    const browser = world.browser();
+    await browser.welcome((await browser.signIn('x', 'fan3')).text, {});
+    const page = (await browser.go('/en/chats/r')).text;
+    const sent = await Promise.all(
+      ids.map((clientId) => {
+        const form = browser.form(page, '/chats/r/say');
+        form.set('text', long);
+        form.set('clientId', clientId);
+        return browser.post('/en/chats/r/say', form);
+      }),
+    );
+    expect(inOrder(sent.map(({ status }) => status))).to.deep.equal(expected);
+  });
+
   it('are not used up by repeats of what was said, by the API, a socket or a form', async () => {
     const { token, fan } = await world.fan('patient');
     const first = await say(token, 'client-again-0001');
