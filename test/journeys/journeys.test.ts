@@ -84,9 +84,6 @@ describe('the story', function () {
   };
   const clean = async (page: Page): Promise<void> => {
     // Text over patterns, masks and pin holes is answered by LOOK's own figures; everything else must be right.
-    // The whole page at once: what lies under a sticky bar now is in the open after a scroll.
-    const size = page.viewportSize() ?? { width: 390, height: 844 };
-    await page.setViewportSize({ width: size.width, height: 6000 });
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate<{ violations: Violation[] }>(
       // The size of targets is left out unless it is asked for.
