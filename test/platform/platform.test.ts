@@ -144,8 +144,9 @@ describe('words', () => {
     expect(words.t('fr', 'points.next', { count: 0 })).to.equal('Encore 0 point');
     expect(words.t('en', 'points.next', { count: 2 })).to.equal('2 more points');
     expect(words.t('fr', 'athletes.found', { count: 157_375 })).to.match(/^157\u202f375 athlètes$/);
-    expect(words.t('fr', 'fans.welcome.lead', { name: 'Ana' })).to.contain('Ana');
+    expect(words.t('fr', 'fans.name.wrong.name_long', { most: 30 })).to.contain('30');
     expect(words.t('fr', 'registry.revokedWhy', { reason: 'x' })).to.equal('Retiré\u202f: x');
+    expect(words.t('fr', 'follows.taking.about', { percent: 2, least: 50 })).to.contain('plus de 2\u202f% (');
   });
   it('throw at a key that is not there', () => {
     expect(() => words.t('fr', 'points.nothing')).to.throw('no key');
