@@ -147,7 +147,7 @@ const stop = async (): Promise<void> => {
   rmSync(dir, { recursive: true, force: true });
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
+  process.on(signal, () => {
     void stop().finally(() => process.exit(1));
   });
 try {

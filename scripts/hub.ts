@@ -224,7 +224,7 @@ const stop = async (): Promise<void> => {
 };
 process.once('disconnect', () => process.exit(1));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
+  process.on(signal, () => {
     void stop().finally(() => process.exit(1));
   });
 try {

@@ -17,11 +17,14 @@ function look(pid) {
   }
 }
 
-/** npm passes signals on to us, but one that is killed outright cannot: then we end as at Ctrl-C, and with us all that we started. */
+/**
+ * npm passes signals on to us (its scripts say `exec`, because the shell between would keep them), but one that is killed outright cannot: then we end as
+ * at Ctrl-C, and with us all that we started.
+ */
 function endWithNpm() {
   if (!process.env.npm_lifecycle_event) return;
   let pid = process.ppid;
-  // A shell may stand between.
+  // Some shells stand between all the same.
   if (!look(pid)?.call.startsWith('npm')) pid = look(pid)?.parent ?? 0;
   const npm = look(pid);
   if (!npm?.call.startsWith('npm')) return;

@@ -85,6 +85,8 @@ async function build() {
   rmSync(aside, { recursive: true, force: true });
   const { buildAssets } = await import(join(root, 'build', 'scripts', 'assets.js'));
   await buildAssets();
+  // Its helper process would stay as long as the hub.
+  await esbuild.stop();
   writeFileSync(stamp, wanted);
 }
 

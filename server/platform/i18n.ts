@@ -9,8 +9,8 @@ export const isLanguage = (text: unknown): text is Language => text === 'fr' || 
 type Tree = { [key: string]: Tree | string };
 type Params = Record<string, unknown>;
 
-/** U+202F before `; : ! ?` and inside guillemets, as French is set. */
-const french = (text: string): string => text.replace(/ ([;:!?»])/g, '\u202f$1').replace(/« /g, '«\u202f');
+/** U+202F before `; : ! ? %` and inside guillemets, as French is set. */
+const french = (text: string): string => text.replace(/ ([;:!?%»])/g, '\u202f$1').replace(/« /g, '«\u202f');
 
 function pick(tree: Tree, language: Language, path: string): Tree {
   const out: Tree = {};

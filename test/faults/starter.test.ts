@@ -40,13 +40,16 @@ describe('a program that is interrupted', function () {
     }
   }
 
-  const bench = ['bench', '--', 'start'];
+  // A scenario that takes an hour: what is gone after that did not end by itself.
+  const bench = ['bench', '--', 'soak', '--rate=1', '--connects=1', '--soakers=20'];
   const measuring = [...STORES, /bench\/bare\.js/, /server\/main\.js web/];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const)
     it(`leaves nothing running: npm run bench, by ${signal}`, () => interrupted(bench, measuring, signal, 'starter'));
   it('leaves nothing running: npm run bench while its stores start, by SIGTERM', () =>
     interrupted(bench, [/valkey-server|redis-server/], 'SIGTERM', 'starter'));
   it('leaves nothing running: npm run bench, when npm itself is killed outright', () => interrupted(bench, measuring, 'SIGKILL', 'npm'));
+  // A terminal interrupts everybody; a service manager or a script only whom it started.
+  it('leaves nothing running: npm run bench, by SIGINT to npm alone', () => interrupted(bench, measuring, 'SIGINT', 'npm'));
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
     it(`leaves nothing running: npm test, with the stores and the browser that a test started by itself, by ${signal}`, async () => {

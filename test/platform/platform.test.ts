@@ -146,6 +146,7 @@ describe('words', () => {
     expect(words.t('fr', 'athletes.found', { count: 157_375 })).to.match(/^157\u202f375 athlètes$/);
     expect(words.t('fr', 'fans.name.wrong.name_long', { most: 30 })).to.contain('30');
     expect(words.t('fr', 'registry.revokedWhy', { reason: 'x' })).to.equal('Retiré\u202f: x');
+    expect(words.t('fr', 'follows.taking.about', { percent: 2, least: 50 })).to.contain('plus de 2\u202f% (');
   });
   it('throw at a key that is not there', () => {
     expect(() => words.t('fr', 'points.nothing')).to.throw('no key');
