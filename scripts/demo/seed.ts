@@ -72,7 +72,7 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
     await chats.open(actor('organiser1'), record);
     for (const [at, text] of opening.entries()) await chats.say(actor(record.host), record._id, text, `demo-seed-${at}-${record._id}`.slice(0, 60));
   }
-  await context.posts.fetchAll();
+  for (let after: string | null = ''; after !== null;) after = await context.posts.fetch(after, 100);
   await points.settled();
   await settings.set('demo.seeded', true);
   return true;

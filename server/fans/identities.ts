@@ -178,6 +178,12 @@ export class Identities {
     await this.records.updateMany({ fan: { $in: fans }, network }, { $set: { checkedAt: at, askAt: next } });
   }
 
+  /** Those of these fans whose deeds on a network were all asked about after an instant. */
+  async checkedSince(fans: string[], network: string, at: Date): Promise<Set<string>> {
+    const found = await this.records.find({ fan: { $in: fans }, network, checkedAt: { $gt: at } }, { fan: 1 }).lean<Pick<IdentityRecord, 'fan'>[]>();
+    return new Set(found.map((one) => one.fan));
+  }
+
   /**
    * Every identity that comes due between two instants, so many at a time, in no order: a store that sorts to find the first few would do
    * that anew for each few.

@@ -222,8 +222,11 @@ export class Asking {
         waiting = [];
         progress = { ...progress, done: progress.done + answers.length };
         distrusted ||= answers.some((one) => one.reason === 'token_revoked');
-        // An answer whose lease was lost is dropped: whoever holds it now asks again.
-        if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) continue;
+        // An answer whose lease was lost is dropped. Whoever holds it now may ask about other accounts: these are to be asked about again.
+        if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) {
+          for (const { account, askedAt } of answers) if (byId.has(account)) applied.set(account, noAnswer(askedAt, 'busy'));
+          continue;
+        }
         for (const [id, one] of await this.apply({ fan, network, link: identity.link, round: lease.round, states, accounts: byId }, answers))
           applied.set(id, one);
         progress = { ...progress, awarded: [...applied.values()].filter((one) => (one.outcome?.entry?.delta ?? 0) > 0).length };

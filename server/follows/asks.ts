@@ -53,6 +53,14 @@ export interface AskLease {
   release(progress: Steps): Promise<void>;
 }
 
+/** An asking that ended half-way: by whom it was made, and about which accounts if they were few. */
+export interface Abandoned {
+  fan: string;
+  network: string;
+  holder: string;
+  only?: string[];
+}
+
 /** How long an asking may be silent before another process may ask. */
 export const LEASE_MS = 30_000;
 const LOOK_MS = 60;
@@ -122,21 +130,23 @@ export class Asks {
 
   /**
    * Askings whose process died between the question and what its answer means for the ledger: nobody was told, so nobody else asks again.
-   * Each is answered once; an asking that lives after all is only asked a second time.
+   * Each is answered until somebody says that it is chased; an asking that lives after all is only asked a second time.
    */
-  async abandoned(limit: number): Promise<{ fan: string; network: string; only?: string[] }[]> {
+  async abandoned(limit: number): Promise<Abandoned[]> {
     const before = new Date(this.clock.now().getTime() - LEASE_MS);
     const found = await this.records
       .find({ holder: { $gt: '' }, until: { $lte: before }, chased: { $ne: true } })
       .limit(limit)
       .lean<AskRecord[]>();
-    const left: { fan: string; network: string; only?: string[] }[] = [];
-    for (const { _id, holder, about } of found) {
-      if ((await this.records.updateOne({ _id, holder, chased: { $ne: true } }, { $set: { chased: true } })).matchedCount !== 1) continue;
+    return found.map(({ _id, holder, about }) => {
       const [fan = '', network = ''] = _id.split('|');
-      left.push({ fan, network, ...(about && about.length > 0 ? { only: about } : {}) });
-    }
-    return left;
+      return { fan, network, holder: holder ?? '', ...(about && about.length > 0 ? { only: about } : {}) };
+    });
+  }
+
+  /** The job that asks again is stored: this one is not answered any more. */
+  async chased({ fan, network, holder }: Abandoned): Promise<void> {
+    await this.records.updateOne({ _id: Asks.id(fan, network), holder }, { $set: { chased: true } });
   }
 
   /** How far the last long asking is. */

@@ -30,6 +30,8 @@ interface BrakeRecord {
   _id: string;
   /** Deeds taken, by slices of five minutes. */
   slices: Record<string, number>;
+  /** Grows with each counting: whoever counts knows whether another one counted meanwhile. */
+  counted: number;
   stop: Stop | null;
   release: Release | null;
   /** Deeds that a person let go and that are not taken yet, and until when they may be. */
@@ -39,6 +41,7 @@ interface BrakeRecord {
 const schema = new Schema<BrakeRecord>({
   _id: String,
   slices: Schema.Types.Mixed,
+  counted: Number,
   stop: Schema.Types.Mixed,
   release: Schema.Types.Mixed,
   slack: Number,
@@ -81,6 +84,8 @@ export class Brake implements Allowance {
   private readonly records: Model<BrakeRecord>;
   private readonly known: Fresh<Map<string, Stop>>;
   private readonly held: Fresh<number>;
+  /** The last counting of each network. */
+  private readonly turns = new Map<NetworkId, Promise<void>>();
 
   constructor(private readonly parts: BrakeParts) {
     this.records = model(parts.connection, 'Brake', schema, 'brakes');
@@ -91,59 +96,74 @@ export class Brake implements Allowance {
 
   /**
    * Lets so many deeds be taken, all or none, counted before the ledger is called; answers how to give back those that were not taken
-   * after all. The one that is too many stops the network.
+   * after all. The one that is too many stops the network. Of one network one is counted behind the other, and what another process counted
+   * meanwhile is looked at again: what was asked for and refused takes nothing from anybody, so that exactly as many go as may.
    */
-  async reserve(network: NetworkId, deeds: number): Promise<Reserved | null> {
-    const now = this.parts.clock.now();
-    const back = (field: string) => async (unused: number) => {
-      await this.records.updateOne({ _id: network }, { $inc: { [field]: unused } });
-    };
-    const letGo = await this.records.updateOne({ _id: network, stop: null, slack: { $gte: deeds }, slackUntil: { $gt: now } }, { $inc: { slack: -deeds } });
-    if (letGo.modifiedCount === 1) return { back: back('slack') };
-    const slice = Math.floor(now.getTime() / SLICE_MS);
-    const after = await this.count(network, slice, deeds);
-    if (!after) return null;
-    const { least, share } = await this.limits();
-    // Slices that seem to be yet to come were counted before a clock was set back: they count.
-    const taken = Object.entries(after.slices).reduce((sum, [key, n]) => sum + (Number(key) > slice - HOUR_SLICES ? n : 0), 0);
-    const refund = back(`slices.${slice}`);
-    const reserved: Reserved = { back: (unused) => refund(-unused) };
-    if (taken <= least) return reserved;
-    const held = await this.held.get(network, () => this.parts.held(network));
-    const limit = Math.max(least, Math.floor(share * held));
-    if (taken <= limit) return reserved;
-    await refund(-deeds);
-    await this.stopped(network, { at: now, taken: taken - deeds, wanted: deeds, held, limit });
-    return null;
+  reserve(network: NetworkId, deeds: number): Promise<Reserved | null> {
+    const turn = (this.turns.get(network) ?? Promise.resolve()).then(() => this.count(network, deeds));
+    this.turns.set(
+      network,
+      turn.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return turn;
   }
 
-  /** Counts deeds in the slice; null when taking is stopped. */
-  private async count(network: NetworkId, slice: number, deeds: number): Promise<BrakeRecord | null> {
-    try {
-      const after = await this.records
-        .findOneAndUpdate(
-          { _id: network, stop: null },
-          { $inc: { [`slices.${slice}`]: deeds }, $setOnInsert: { release: null, slack: 0, slackUntil: null } },
-          { upsert: true, returnDocument: 'after' },
-        )
-        .lean<BrakeRecord | null>();
-      const old = Object.keys(after?.slices ?? {}).filter((key) => Number(key) < slice - 3 * HOUR_SLICES);
-      if (old.length > HOUR_SLICES) await this.records.updateOne({ _id: network }, { $unset: Object.fromEntries(old.map((key) => [`slices.${key}`, ''])) });
-      return after;
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      // Stopped, or made by another process this very moment: then it is there now.
-      const now = await this.records.findById(network).lean<BrakeRecord | null>();
-      return now && !now.stop ? this.count(network, slice, deeds) : null;
+  private async count(network: NetworkId, deeds: number): Promise<Reserved | null> {
+    for (;;) {
+      const now = this.parts.clock.now();
+      const letGo = await this.records.updateOne({ _id: network, stop: null, slack: { $gte: deeds }, slackUntil: { $gt: now } }, { $inc: { slack: -deeds } });
+      if (letGo.modifiedCount === 1) return { back: (unused) => this.back(network, 'slack', unused) };
+      const record = await this.open(network);
+      if (record.stop) return null;
+      const slice = Math.floor(now.getTime() / SLICE_MS);
+      // Slices that seem to be yet to come were counted before a clock was set back: they count.
+      const taken = Object.entries(record.slices).reduce((sum, [key, n]) => sum + (Number(key) > slice - HOUR_SLICES ? n : 0), 0);
+      const { held, limit } = await this.mayTake(network, taken + deeds);
+      const same = { _id: network, stop: null, counted: record.counted ?? null };
+      if (taken + deeds > limit) {
+        if (await this.stopped(network, same, { at: now, taken, wanted: deeds, held, limit })) return null;
+        continue;
+      }
+      const old = Object.keys(record.slices).filter((key) => Number(key) < slice - 3 * HOUR_SLICES);
+      const forget = old.length > HOUR_SLICES ? { $unset: Object.fromEntries(old.map((key) => [`slices.${key}`, ''])) } : {};
+      const done = await this.records.updateOne(same, { $inc: { [`slices.${slice}`]: deeds, counted: 1 }, ...forget });
+      if (done.modifiedCount === 1) return { back: (unused) => this.back(network, `slices.${slice}`, -unused) };
     }
   }
 
-  private async stopped(network: NetworkId, stop: Stop): Promise<void> {
-    const done = await this.records.updateOne({ _id: network, stop: null }, { $set: { stop } });
-    if (done.modifiedCount !== 1) return;
+  /** Gives back what was not taken after all; what a person has let go meanwhile is counted anew, and nothing is given back to it. */
+  private async back(network: NetworkId, field: string, unused: number): Promise<void> {
+    await this.records.updateOne({ _id: network, [field]: { $gte: -unused } }, { $inc: { [field]: unused } });
+  }
+
+  /** How many deeds an hour may take, when it comes to so many: what is held is only asked for above what is always allowed. */
+  private async mayTake(network: NetworkId, wanted: number): Promise<{ held: number; limit: number }> {
+    const { least, share } = await this.limits();
+    if (wanted <= least) return { held: 0, limit: least };
+    const held = await this.held.get(network, () => this.parts.held(network));
+    return { held, limit: Math.max(least, Math.floor(share * held)) };
+  }
+
+  /** What is counted of a network, made if need be. */
+  private async open(network: NetworkId): Promise<BrakeRecord> {
+    const found = await this.records.findById(network).lean<BrakeRecord | null>();
+    if (found) return found;
+    await this.records.create({ _id: network, slices: {}, counted: 0, stop: null, release: null, slack: 0, slackUntil: null }).catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error;
+    });
+    return this.open(network);
+  }
+
+  /** Stops a network as it was counted; answers false when it has moved on since. */
+  private async stopped(network: NetworkId, same: object, stop: Stop): Promise<boolean> {
+    if ((await this.records.updateOne(same, { $set: { stop } })).modifiedCount !== 1) return false;
     this.known.forget();
     this.parts.log.error({ network, ...stop }, 'follows: taking is stopped, a person must let it go on');
     await this.parts.audit.add({ by: 'brake', act: 'brake.stopped', on: `brake:${network}`, after: stop });
+    return true;
   }
 
   /** The networks where taking is stopped, as other processes knew it five seconds ago at most. */

@@ -10,7 +10,12 @@ function mergeChecks(before: CheckJob, after: CheckJob): CheckJob {
   if (!before.only || !after.only) return { fan, network };
   return { fan, network, only: [...new Set([...before.only, ...after.only])], tries: Math.min(before.tries ?? 0, after.tries ?? 0) };
 }
-const mergeAsks = (before: AskJob, after: AskJob): AskJob => ({ network: after.network, fans: [...new Set([...before.fans, ...after.fans])] });
+/** All of both, whoever was not asked about since the later of the two. */
+const mergeAsks = (before: AskJob, after: AskJob): AskJob => ({
+  network: after.network,
+  fans: [...new Set([...before.fans, ...after.fans])],
+  ...(before.at && after.at ? { at: before.at > after.at ? before.at : after.at } : {}),
+});
 
 /** A worker that starts asks for what there is already: what was handed out is not handed out anew. */
 const mergeSweeps = (before: SweepJob, after: SweepJob): SweepJob => (before.from > after.from ? before : after);

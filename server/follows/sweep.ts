@@ -18,6 +18,8 @@ export interface CheckJob {
 export interface AskJob {
   network: NetworkId;
   fans: string[];
+  /** When they were handed out: whoever was asked about since then is not asked about again. */
+  at?: Date;
 }
 /** The payload of the job `follows.sweep`: from when on identities that came due are still to be handed out. */
 export interface SweepJob {
@@ -54,21 +56,25 @@ export class Sweep {
     for await (const due of fans.identities.due(from, now, NETWORKS.length * FANS_A_JOB)) {
       // Whom nobody has asked about yet: their job was never made, because a process died.
       for (const { fan, network } of due.filter((one) => one.checkedAt === null)) await this.check({ fan, network: network as NetworkId });
-      const asks = NETWORKS.flatMap((network) => {
+      const groups = NETWORKS.flatMap((network) => {
         const of = due.filter((one) => one.checkedAt !== null && one.network === network).map((one) => one.fan);
         return Array.from({ length: Math.ceil(of.length / FANS_A_JOB) }, (_x, n) => of.slice(n * FANS_A_JOB, (n + 1) * FANS_A_JOB)).map((some) => ({
           name: `${network}|${some[0] ?? ''}`,
-          payload: { network, fans: some } satisfies AskJob,
+          payload: { network, fans: some, at: now } satisfies AskJob,
         }));
       });
-      await jobs.addMany('follows.ask', asks);
+      await jobs.addMany('follows.ask', groups);
     }
     const ripe = new Map((await settling.ripe(now, RIPE)).map((one) => [`${one.network}|${one.fan}`, one]));
     await jobs.addMany(
       'follows.ask',
-      [...ripe].map(([name, one]) => ({ name, payload: { network: one.network as NetworkId, fans: [one.fan] } satisfies AskJob })),
+      [...ripe].map(([name, one]) => ({ name, payload: { network: one.network as NetworkId, fans: [one.fan], at: now } satisfies AskJob })),
     );
-    for (const one of await asks.abandoned(RIPE)) await this.check({ ...one, network: one.network as NetworkId });
+    for (const one of await asks.abandoned(RIPE)) {
+      const { fan, network, only } = one;
+      await this.check({ fan, network: network as NetworkId, ...(only ? { only } : {}) });
+      await asks.chased(one);
+    }
     await jobs.add('follows.settle', 'all', {});
     const hours = Math.floor(now.getTime() / WHOLE_EVERY_MS);
     const next = new Date(now.getTime() + SWEEP_EVERY_MS);
@@ -82,12 +88,15 @@ export class Sweep {
   /**
    * Asks about what these fans hold on a network under `confirmed`, or held until lately, many at once, and says when each is to be asked
    * about again: in twelve hours, or in a quarter of an hour where an outage or a limit left no answer. What is not asked when `signal`
-   * ends it stays due. Throws what the store throws.
+   * ends it stays due, and a job that is done a second time, or whose fans were handed out in another one too, goes on with the others.
+   * Throws what the store throws.
    */
-  async ask({ network, fans }: AskJob, signal?: AbortSignal): Promise<void> {
+  async ask({ network, fans: handed, at }: AskJob, signal?: AbortSignal): Promise<void> {
     const { asking, points, registry, clock, fans: people } = this.parts;
     const now = clock.now();
     const kind = asking.kind(network);
+    const done = at ? await people.identities.checkedSince(handed, network, at) : new Set<string>();
+    const fans = handed.filter((fan) => !done.has(fan));
     const [deeds, accounts] = await Promise.all([points.deeds(fans), registry.verified(network)]);
     const byDeed = new Map(accounts.map((one) => [deedOf(kind, one), one]));
     const [asked, unheard]: [string[], string[]] = [[], []];
@@ -106,10 +115,10 @@ export class Sweep {
         if (again.length > 0 && again.length < mine.length) await this.check({ fan, network, only: again }, new Date(now.getTime() + AGAIN_MS));
       }
     };
-    const done = await Promise.allSettled(Array.from({ length: AT_ONCE }, one));
+    const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, one));
     if (asked.length > 0) await people.identities.checked(asked, network, now, new Date(now.getTime() + CHECK_EVERY_MS));
     if (unheard.length > 0) await people.identities.checked(unheard, network, now, new Date(now.getTime() + AGAIN_MS));
-    for (const each of done) if (each.status === 'rejected') throw each.reason;
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
     signal?.throwIfAborted();
   }
 

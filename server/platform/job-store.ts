@@ -33,6 +33,8 @@ const FRESH_MS = 1000;
 /** How long a job belongs to the worker that took it, unless it says that it still lives, in ms. */
 export const LEASE_MS = 60_000;
 const RENEW_MS = 20_000;
+/** A clock that goes back by more than this, in ms, was set. */
+const STEP_MS = 5000;
 /** To Agenda a lock never ends: leases and time limits are ours. */
 const FOR_EVER = new Date(8.64e15);
 /** Nobody holds it. */
@@ -69,6 +71,8 @@ export class JobStore extends MongoJobRepository {
   private readonly due = new Map<string, { at: number; jobs: Due[] }>();
   private readonly turns = new Map<string, Promise<unknown>>();
   private waiters: (() => void)[] = [];
+  /** When it was at the last look. */
+  private looked = -Infinity;
   private renewal: NodeJS.Timeout | null = null;
   private taking = 0;
   /** No further job is taken. */
@@ -178,6 +182,7 @@ export class JobStore extends MongoJobRepository {
     if (!list || list.jobs.length === 0 || performance.now() - list.at > FRESH_MS) {
       list = { at: performance.now(), jobs: [] };
       this.due.set(kind, list);
+      await this.heedClock();
       list.jobs = await this.records
         .find({ name: kind, nextRunAt: { $lte: this.clock.now() } }, { nextRunAt: 1 })
         .sort({ priority: -1, nextRunAt: 1 })
@@ -185,6 +190,14 @@ export class JobStore extends MongoJobRepository {
         .lean<Due[]>();
     }
     return list.jobs.splice(elsewhere ? Math.floor(Math.random() * list.jobs.length) : 0, 1)[0] ?? null;
+  }
+
+  /** A clock that was set back by an hour would let all that waits wait an hour longer: it comes now instead (RELIABILITY F16). */
+  private async heedClock(): Promise<void> {
+    const now = this.clock.now();
+    if (now.getTime() < this.looked - STEP_MS)
+      await this.records.updateMany({ holder: null, nextRunAt: { $gt: now } }, { $set: { nextRunAt: now }, $inc: { revision: 1 } });
+    this.looked = now.getTime();
   }
 
   /** More of a kind was added, perhaps of a higher priority. */
@@ -302,10 +315,17 @@ export class JobStore extends MongoJobRepository {
   private hold(id: string, record: JobRecord): void {
     this.hands.set(id, { record, leaving: new AbortController(), again: null });
     this.taken += 1;
-    this.renewal ??= setInterval(() => {
-      const until = new Date(this.clock.now().getTime() + LEASE_MS);
-      this.records.updateMany({ holder: this.process }, { $set: { nextRunAt: until } }).catch(() => undefined);
-    }, RENEW_MS);
+    this.renewal ??= setInterval(() => void this.renew().catch(() => undefined), RENEW_MS);
+  }
+
+  /**
+   * Says that the jobs in hand are still alive, and no others: one whose taking or end the store never told us of bears our name too, and
+   * must be free when its lease ends, however long we are busy.
+   */
+  async renew(): Promise<void> {
+    const held = [...this.hands.values()].map(({ record }) => record._id);
+    const until = new Date(this.clock.now().getTime() + LEASE_MS);
+    await this.records.updateMany({ _id: { $in: held }, holder: this.process }, { $set: { nextRunAt: until } });
   }
 
   private busy(): boolean {

@@ -3,12 +3,20 @@ import type { Jobs } from '../platform/jobs.js';
 import type { Posts } from './service.js';
 
 const EVERY_MS = 5 * 60_000;
+/** Accounts of one run: done long before its time is up, so that the last ones have their turn however many there are. */
+const TOGETHER = 100;
+/** The payload of the job `posts.fetch`: behind which account it goes on. */
+interface FetchJob {
+  after?: string;
+}
 
 /** Who fetches posts, and how often. */
 export function postsJobs(jobs: Jobs, posts: Posts, clock: Clock): void {
-  jobs.handle('posts.fetch', { attempts: Infinity }, async (_job: object, signal) => {
-    await posts.fetchAll(signal);
-    return { at: new Date(clock.now().getTime() + EVERY_MS) };
+  // A worker that starts asks for what there is already: that goes on where it is.
+  jobs.handle('posts.fetch', { attempts: Infinity, merge: (before: FetchJob) => before }, async ({ after = '' }: FetchJob, signal) => {
+    const next = await posts.fetch(after, TOGETHER, signal);
+    const now = clock.now().getTime();
+    return next === null ? { at: new Date(now + EVERY_MS), payload: {} } : { at: new Date(now), payload: { after: next } satisfies FetchJob };
   });
 }
 

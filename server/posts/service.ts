@@ -47,10 +47,16 @@ export class Posts {
     this.records = model(connection, 'Post', schema, 'posts');
   }
 
-  /** Fetches the newest posts of every verified account; a network that is down is skipped. Ends early when `signal` says so. */
-  async fetchAll(signal?: AbortSignal): Promise<void> {
+  /**
+   * Fetches the newest posts of so many verified accounts, those behind `after`; a network that is down is skipped. Answers behind which
+   * account to go on, or null when these were the last. Ends early when `signal` says so.
+   */
+  async fetch(after: string, most: number, signal?: AbortSignal): Promise<string | null> {
     const down = new Set<NetworkId>();
-    for (const account of await this.registry.verified()) {
+    const all = (await this.registry.verified()).map((account) => ({ account, key: `${account.network}:${account.accountId}` }));
+    const rest = all.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const part = rest.slice(0, most);
+    for (const { account } of part) {
       signal?.throwIfAborted();
       if (down.has(account.network)) continue;
       try {
@@ -61,6 +67,7 @@ export class Posts {
         if (error.code === 'network_down' || error.code === 'rate_limited') down.add(account.network);
       }
     }
+    return rest.length > part.length ? (part.at(-1)?.key ?? null) : null;
   }
 
   private async keep(athlete: string, posts: Post[]): Promise<void> {

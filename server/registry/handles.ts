@@ -57,8 +57,9 @@ export class Handles {
     await Promise.all(due.map((one) => this.asks.get(keyed(one.network, one.accountId))));
   }
 
-  /** Asks about accounts not heard of for a day, and first about those whose handle somebody else was seen with; at most so many of a network. */
-  async sweep(limit: number): Promise<void> {
+  /** Asks about accounts not heard of for a day, and first about those whose handle somebody else was seen with; at most so many of a network. Answers which. */
+  async sweep(limit: number): Promise<AccountRecord[]> {
+    const swept: AccountRecord[] = [];
     const before = new Date(this.clock.now().getTime() - SWEEP_AFTER_MS);
     for (const network of NETWORKS) {
       const lost = await this.records
@@ -71,7 +72,9 @@ export class Handles {
         .limit(limit)
         .lean<AccountRecord[]>();
       await this.refresh([...lost, ...old], 0);
+      swept.push(...lost, ...old);
     }
+    return swept;
   }
 
   private async askNetwork(network: NetworkId, keys: string[]): Promise<void> {

@@ -327,9 +327,12 @@ export class Registry {
     await this.handles.refresh(await this.publicOf(athlete), PAGE_AFTER_MS);
   }
 
-  /** Asks about accounts not heard of for a day. The worker calls it; `limit` bounds the accounts of a network in one pass. */
-  sweep(limit = 500): Promise<void> {
-    return this.handles.sweep(limit);
+  /**
+   * Asks about accounts not heard of for a day, and looks who owns them: a process that died between a sign-in and its proof has told nobody.
+   * The worker calls it; `limit` bounds the accounts of a network in one pass.
+   */
+  async sweep(limit = 500): Promise<void> {
+    for (const { _id, network, accountId } of await this.handles.sweep(limit)) await this.owners.find(_id, network, accountId);
   }
 
   /** What the registry knows of an address or handle of any form (DESIGN 7). */

@@ -190,7 +190,24 @@ describe('doubts about deeds', () => {
     await world.settle();
     expect(await points(fan._id), 'only what it was about').to.equal(1);
     await world.sweep();
-    expect(await world.context.connection.collection('jobs').countDocuments({ _id: `follows.check:${fan._id}|x` as never })).to.equal(0);
+    expect(await world.context.connection.collection('jobs').countDocuments({ name: 'follows.check', key: `${fan._id}|x` })).to.equal(0);
+  });
+
+  it('finds it also when the sweep that had found it died before it made the job', async () => {
+    const { fan } = await world.fan('cut-twice');
+    await world.settle();
+    does('cut-twice', 'athlete1');
+    const left = { holder: 'dead', until: new Date(world.clock.now().getTime() - 2 * HOUR), about: [person('athlete1').ids.x], chased: false };
+    await world.context.connection.collection('asks').updateOne({ _id: `${fan._id}|x` as never }, { $set: left });
+    const { jobs } = world.context;
+    const add = jobs.add.bind(jobs);
+    jobs.add = (kind, ...more) => (kind === 'follows.check' ? Promise.reject(new Error('killed')) : add(kind, ...more));
+    const died: unknown = await world.sweep().catch((error: unknown) => (error as Error).message);
+    jobs.add = add;
+    expect(died).to.equal('killed');
+    await world.sweep();
+    await world.settle();
+    expect(await points(fan._id)).to.equal(1);
   });
 
   it('finds a follow that was done again while nobody asked, for three days after it was taken back', async () => {

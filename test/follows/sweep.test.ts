@@ -81,6 +81,38 @@ describe('a sweep', function () {
     expect(asked() - before, 'nobody is due').to.equal(3);
   });
 
+  it('asks nobody twice who was handed out twice, or whose job is done again', async () => {
+    world.clock.advance(13 * HOUR);
+    const fans = await Promise.all(['fan1', 'fan2', 'fan3'].map(async (name) => (await world.fan(name)).fan._id));
+    const at = world.clock.now();
+    world.clock.advance(1);
+    const before = asked();
+    await world.context.follows.sweep.ask({ network: 'x', fans: fans.slice(1), at });
+    await world.context.follows.sweep.ask({ network: 'x', fans, at });
+    expect(asked() - before).to.equal(3);
+  });
+
+  it('asks again soon about what was answered to an asking that had lost its place', async () => {
+    const { fan } = await world.fan('slow');
+    await world.settle();
+    relate('slow', 'athlete1');
+    const asks = world.context.connection.collection('asks');
+    const adapter = world.context.networks.of('x');
+    const check = adapter.check.bind(adapter);
+    const _id = `${fan._id}|x` as never;
+    adapter.check = async (ask) => {
+      // A process that was silent for too long: another one asks now, about something else.
+      await asks.updateOne({ _id }, { $set: { holder: 'another' } });
+      return check(ask);
+    };
+    const again = await world.context.follows.checkNetwork(fan._id, 'x');
+    adapter.check = check;
+    expect([...(again?.payload.only ?? [])].sort()).to.deep.equal(['athlete1', 'athlete2'].map((one) => world.sandbox.world.person(one)?.ids.x).sort());
+    await asks.updateOne({ _id }, { $set: { holder: null } });
+    await world.context.follows.checkNetwork(fan._id, 'x', again?.payload.only, again?.payload.tries);
+    expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
+  });
+
   it('comes back soon to those whom an outage or a limit left without an answer', async () => {
     world.clock.advance(13 * HOUR);
     world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 429, times: 3, latencyMs: 0, body: null });

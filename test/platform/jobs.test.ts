@@ -3,6 +3,8 @@ import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
 import type { Again, Handler, Jobs, KindOptions } from '../../server/platform/jobs.js';
+import { JobStore } from '../../server/platform/job-store.js';
+import { startWorker } from '../../server/worker.js';
 import { until } from '../support/until.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 
@@ -287,6 +289,42 @@ describe('jobs', function () {
       await jobs.startAgain(items[0]?.id ?? '', 'somebody');
       await jobs.drain();
       expect(done['deadly']).to.deep.equal(['boom']);
+    });
+
+    it('are free when its lease ends, also when the store never told it of them and it goes on with others', async () => {
+      const store = new JobStore(world.context.connection, world.clock, () => ({ concurrency: 9, attempts: 9, merge: (_before, after) => after }));
+      const records = world.context.connection.collection('jobs');
+      for (const key of ['a', 'b']) await store.ask('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
+      await store.getNextJobToRun('unheard of');
+      const inHand = await records.findOne({ name: 'unheard of', holder: { $ne: null } });
+      const other = await records.findOne({ name: 'unheard of', holder: null });
+      // It is ours as well, but the answer that said so was lost.
+      const ours = { holder: inHand?.['holder'] as string, nextRunAt: inHand?.['nextRunAt'] as Date, takes: 1, attempts: 1 };
+      await records.updateOne({ name: 'unheard of', holder: null }, { $set: ours });
+      world.clock.advance(50_000);
+      await store.renew();
+      world.clock.advance(20_000);
+      expect(await store.getNextJobToRun('unheard of')).to.include({ data: other?.['key'] as string });
+      expect(await store.getNextJobToRun('unheard of'), 'the other one is in hand').to.equal(undefined);
+      await store.handBack();
+      await records.deleteMany({ name: 'unheard of' });
+    });
+
+    it('come at once when the clock is set back, not as much later', async () => {
+      handle('stepped');
+      await jobs.add('stepped', 'a', 'a', { at: new Date(world.clock.now().getTime() + 60_000) });
+      await jobs.drain();
+      world.clock.advance(-50 * 60_000);
+      await jobs.drain();
+      expect(done['stepped']).to.deep.equal(['a']);
+    });
+
+    it('are begun by a worker only when it would be missed', async () => {
+      const begun: string[] = [];
+      const note = (what: string) => () => Promise.resolve(begun.push(what));
+      const context = { jobs: { add: () => Promise.resolve(''), start: note('jobs') }, points: { start: note('beat') }, close: note('close') };
+      await startWorker(context as unknown as Context);
+      expect(begun).to.deep.equal(['beat', 'jobs']);
     });
 
     it('are not ended by one who lost them to another', async () => {

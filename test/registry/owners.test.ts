@@ -118,6 +118,16 @@ describe('who owns an account', () => {
     expect((await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'facebook' } })).body).to.include({ awarded: 1 });
   });
 
+  it('is learnt within a day when a process died between the sign-in and what it proved', async () => {
+    await world.browser().signIn('facebook', 'athlete1');
+    const { fan } = await world.fan('athlete1', { networks: ['facebook'] });
+    await world.context.connection.collection('accounts').updateOne({ _id: id as never }, { $set: { owners: [] } });
+    world.clock.advance(25 * HOUR);
+    await world.context.registry.sweep();
+    expect(await owners()).to.deep.equal([{ fan: fan._id, by: 'network' }]);
+    await world.context.connection.collection('accounts').updateOne({ _id: id as never }, { $set: { owners: [] } });
+  });
+
   it('is not told to the hub when the network cannot tell it: nobody is signed in half known', async () => {
     world.sandbox.world.faults.push({ network: 'facebook', path: '/v24.0/me/accounts', status: 500, times: 2, latencyMs: 0, body: null });
     const refused = await world.fan('fan3', { networks: ['facebook'] }).catch((error: unknown) => error);
