@@ -111,7 +111,8 @@ export class Follows {
       // The account, or its card, changed under our hands.
       if (outcome.dropped) throw new VillageError('not_verified', { network });
       if (outcome.limited) await this.asking.hold(reader.id, account, card, outcome, 'hub_click', null);
-      return this.answer('yes', outcome, options.language);
+      // An older turn than the present one gives nothing: the answer is how the deed stands (LEDGER 4).
+      return this.answer(outcome.turn % 2 === 1 || outcome.limited ? 'yes' : 'no', outcome, options.language);
     }
     return this.confirmed(reader.id, account, options, (applied) => (applied.verdict === 'no' ? { ...applied, open: account.url } : applied));
   }

@@ -70,7 +70,7 @@ export class Ledger {
     return new Promise((resolve, reject) => {
       const since = this.clock.now().getTime();
       const until = performance.now() + PATIENCE_MS;
-      this.queue.push({ fan, wishes, since, until, resolve, reject, outcomes: wishes.map(() => null), tried: [] });
+      this.queue.push({ fan, wishes, since, until, resolve, reject, outcomes: wishes.map(() => null), tried: wishes.map(() => []) });
       this.flushing ??= this.run();
     });
   }
@@ -161,7 +161,7 @@ export class Ledger {
           const beside = newer.has(one.fan) ? undefined : besideAt(one, head, turns);
           const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals, beside };
           singles.push({ one, at: 0, ...attempt });
-          one.tried[0] = attempt;
+          one.tried[0]?.push(attempt);
         } else one.outcomes[0] = decided;
       }
       // All of them, also when one fails: what is still on its way must not meet the next flush.
@@ -180,7 +180,7 @@ export class Ledger {
     for (const one of batch) {
       if (open(one).length === 0) one.resolve(one.outcomes as Outcome[]);
       else if (one.until < late) {
-        if (one.tried.length > 0) lose([one]);
+        if (one.tried.some((attempts) => attempts.length > 0)) lose([one]);
         one.reject(new VillageError('unavailable', { seconds: 2 }));
       } else again.push(one);
     }
@@ -204,10 +204,11 @@ export class Ledger {
 
   /** An insert that nobody acknowledged and that is there all the same was ours, whatever came behind it: answer from it, and let it be heard. */
   private recognise(one: Waiting, turns: DeedTurns): void {
-    for (const [at, attempt] of one.tried.entries()) {
-      if (!attempt || one.outcomes[at]) continue;
-      const { id, entry } = attempt;
-      if (!turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id))) continue;
+    for (const [at, attempts] of one.tried.entries()) {
+      if (one.outcomes[at]) continue;
+      // Not the last one alone: an insert without an answer may be stored while the one after it is refused.
+      const attempt = attempts.find(({ id, entry }) => turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id)));
+      if (!attempt) continue;
       one.outcomes[at] = outcomeOf(attempt);
       this.hears.written([attempt]);
     }
@@ -298,7 +299,7 @@ export class Ledger {
           } else part.settled.push({ at, outcome: decided });
         }
         if (sent && !(await this.stored(one, sent))) return;
-        for (const { at: place, ...attempt } of part.entries) one.tried[place] = attempt;
+        for (const { at: place, ...attempt } of part.entries) one.tried[place]?.push(attempt);
         if (part.entries.length > 0) part.refused = this.insert(part.entries, true);
         part.refused.catch(() => undefined);
         sent = part;

@@ -121,10 +121,6 @@ export class Projector {
   /** Writes what is pending, in parts; what is written is pending no more, unless something newer came meanwhile. Throws at the first part that a store does not take. */
   private async pass(): Promise<void> {
     const standings: Standings = new Map();
-    for (const part of inPieces([...this.stale], SETTLED_TOGETHER)) {
-      await this.settle(part.map(([fan]) => fan));
-      for (const [fan, since] of part) if (this.stale.get(fan) === since) this.stale.delete(fan);
-    }
     for (const part of inPieces([...this.unscored], TOGETHER)) {
       const scores = await this.scored(part, standings);
       await this.scores.write(scores);
@@ -132,6 +128,11 @@ export class Projector {
         this.add(this.unplaced, fan, one);
         if (this.unscored.get(fan) === one) this.unscored.delete(fan);
       }
+    }
+    // Behind the scores, because it places too: a Redis that is away holds up no score.
+    for (const part of inPieces([...this.stale], SETTLED_TOGETHER)) {
+      await this.settle(part.map(([fan]) => fan));
+      for (const [fan, since] of part) if (this.stale.get(fan) === since) this.stale.delete(fan);
     }
     for (const part of inPieces([...this.unplaced], TOGETHER)) {
       const scores = await this.scored(part, standings);

@@ -15,8 +15,8 @@ export interface Waiting {
   resolve: (outcomes: Outcome[]) => void;
   reject: (error: unknown) => void;
   outcomes: (Outcome | null)[];
-  /** What was sent for a wish and not acknowledged: found in the store later, it was ours. */
-  tried: (Attempt | undefined)[];
+  /** All that was ever sent for a wish and not acknowledged: whichever of it is found in the store later was ours. */
+  tried: Attempt[][];
 }
 /** An entry on its way, under the record id that tells it from an equal one of another process. */
 export interface Attempt extends Written {

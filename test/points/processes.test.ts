@@ -181,6 +181,37 @@ describe('two processes over one ledger', () => {
     expect(await here.connection.collection('entries').countDocuments({ fan: who })).to.equal(2);
   });
 
+  it('know an insert of theirs that nobody acknowledged and that is stored only while the next one is on its way', async () => {
+    const who = fan();
+    const { db } = here.connection;
+    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+    let late: (() => Promise<unknown>) | null = null;
+    let inserts = 0;
+    Object.assign(db as object, {
+      command: async (what: { insert?: string }): Promise<unknown> => {
+        if (what.insert !== 'entries') return command(what);
+        inserts += 1;
+        if (inserts === 1) {
+          // On its way, and its connection is gone before the store has it.
+          late = () => command(what);
+          throw new mongoose.mongo.MongoNetworkError('the connection was closed');
+        }
+        await late?.();
+        return command(what);
+      },
+    });
+    const told: number[] = [];
+    const off = here.bus.on('points:moved', ({ moves }) => {
+      told.push(...moves.filter((one) => one.fan === who).map((one) => one.points));
+    });
+    const outcome = await here.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+    expect([outcome.entry?.turn, outcome.head.after.points, inserts]).to.deep.equal([1, 1, 2]);
+    await here.points.settled();
+    off();
+    expect(told, 'it is heard, and once').to.deep.equal([1]);
+    expect((await here.connection.collection('scores').findOne({ _id: who as never }))?.['seq']).to.equal(1);
+  });
+
   it('answer, in any order of acts here and there, each with the very state that a plain model has', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -90,6 +90,17 @@ describe('moves that wait for their stores', () => {
     expect(new Set(placed.flat()).size).to.equal(5001);
   });
 
+  it('of a fan whose entries nobody is sure of hold up no other fan’s score while the boards are away', async () => {
+    const one = projector(new Map([['lost', headOf(entry('lost'))]]));
+    boardsAway = true;
+    one.unsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+    one.written([entry('other')]);
+    await until(() => written.flat().includes('other@1'));
+    boardsAway = false;
+    await one.idle();
+    expect(one.clear).to.equal(true);
+  });
+
   it('go on where they were when the scores went away in the middle, with what is newest of a fan', async () => {
     const one = projector();
     scoresAway = (part) => part === 2;
