@@ -271,6 +271,15 @@ describe('following under the hub\u2019s own card', () => {
     expect(world.sandbox.world.log.length).to.equal(calls);
   });
 
+  it('answers a late repeat of a follow that was undone meanwhile as the deed stands, and gives nothing', async () => {
+    const { token } = await world.fan('h-late');
+    const act = async (method: string, turn: number) => (await world.api('/athletes/athlete1/follow', { method, token, body: { network: 'x', turn } })).body;
+    expect(await act('POST', 0)).to.include({ verdict: 'yes', awarded: 1, turn: 1 });
+    expect(await act('DELETE', 1)).to.include({ verdict: 'no', turn: 2, points: 0 });
+    expect(await act('POST', 0)).to.include({ verdict: 'no', awarded: 0, turn: 2, points: 0 });
+    expect(await act('POST', 2)).to.include({ verdict: 'yes', awarded: 1, turn: 3, points: 1 });
+  });
+
   it('waits for the next day after three times, and comes then', async () => {
     const { token } = await world.fan('h2');
     const send = (method: string) => world.api('/athletes/athlete1/follow', { method, token, body: { network: 'x' } });
