@@ -105,15 +105,17 @@ export class Follows {
     const { network } = which;
     const account = await this.account(athlete, which);
     const card = await this.parts.cards.require(network, this.asking.kind(network));
-    if (await this.parts.registry.owns(reader.id, account.athlete.id)) throw new VillageError('own_account');
+    const owned = (): Promise<boolean> => this.parts.registry.owns(reader.id, account.athlete.id);
     if (card.mode === 'hub') {
       const outcome = await this.clicked(reader.id, account, card, options.turn);
-      // The account, or its card, changed under our hands.
-      if (outcome.dropped) throw new VillageError('not_verified', { network });
+      // The ledger asks at every give whose account it is: only what came to nothing is asked about again. Else the account, or its card, changed under our hands.
+      if (outcome.dropped) throw (await owned()) ? new VillageError('own_account') : new VillageError('not_verified', { network });
       if (outcome.limited) await this.asking.hold(reader.id, account, card, outcome, 'hub_click', null);
       // An older turn than the present one gives nothing: the answer is how the deed stands (LEDGER 4).
       return this.answer(outcome.turn % 2 === 1 || outcome.limited ? 'yes' : 'no', outcome, options.language);
     }
+    // No call is spent on asking a network about somebody's own account.
+    if (await owned()) throw new VillageError('own_account');
     return this.confirmed(reader.id, account, options, (applied) => (applied.verdict === 'no' ? { ...applied, open: account.url } : applied));
   }
 

@@ -223,7 +223,7 @@ describe('the brake on mass loss', () => {
       expect((await browser.post('/fr/console/networks/limits', fields)).status).to.equal(400);
       fields.set('least', '50');
       expect((await browser.post('/fr/console/networks/limits', fields)).text)
-        .to.contain('plus de 2,5\u00a0%')
+        .to.contain('plus de 2,5\u202f%')
         .and.contain('plus de 50');
       expect(await world.context.settings.get('follows.brake')).to.deep.equal({ share: 0.025, least: 50 });
     });
