@@ -223,7 +223,7 @@ export class Asking {
         progress = { ...progress, done: progress.done + answers.length };
         distrusted ||= answers.some((one) => one.reason === 'token_revoked');
         // An answer whose lease was lost is dropped. Whoever holds it now may ask about other accounts: these are to be asked about again.
-        if (!(await lease.renew(accounts.length > 1 ? progress : undefined))) {
+        if (!(await lease.renew(progress))) {
           for (const { account, askedAt } of answers) if (byId.has(account)) applied.set(account, noAnswer(askedAt, 'busy'));
           continue;
         }

@@ -1,8 +1,9 @@
 import { Schema, type Connection, type Model } from 'mongoose';
+import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
-import { Silence, type Steady } from '../platform/leases.js';
-import { isDuplicate, model } from '../platform/mongo.js';
+import { Silence, steadyTime, type Steady } from '../platform/leases.js';
+import { model, updateAll } from '../platform/mongo.js';
 
 /** The right to ask one network about one fan, and how far a long asking is. `_id` = fan and network. */
 interface AskRecord {
@@ -48,7 +49,8 @@ type Steps = Pick<Progress, 'done' | 'total' | 'awarded'>;
 export interface AskLease {
   /** The place of this asking among all of this fan and network. */
   readonly round: number;
-  renew(progress?: Steps): Promise<boolean>;
+  /** Whether this asking still holds the lease; says how far it is, and that it lives. */
+  renew(progress: Steps): Promise<boolean>;
   /** Ends the asking; says how far it came. */
   release(progress: Steps): Promise<void>;
 }
@@ -69,50 +71,102 @@ const SKEW_MS = 70 * 60_000;
 /** Accounts of an asking that is remembered account by account. */
 const FEW = 10;
 
-/** One asking at a time a fan and network, over all processes (LEDGER 4). */
+/** Somebody who wants to ask: `holder` is theirs alone. */
+interface Claim {
+  _id: string;
+  holder: string;
+  about: string[] | null;
+}
+type Held = Pick<AskRecord, '_id' | 'holder' | 'beat' | 'round'>;
+
+/**
+ * One asking at a time a fan and network, over all processes (LEDGER 4). Many fans are asked about at once, so what is said about leases
+ * goes to the store together: a few commands for all that begin, go on and end within one round trip.
+ */
 export class Asks {
   private readonly records: Model<AskRecord>;
   private readonly silence: Silence;
+  private readonly claims: Batcher<Held, Claim>;
+  private readonly holders: Batcher<Held>;
+  private readonly changes: Batcher<never, { q: object; u: object }>;
 
   constructor(
     connection: Connection,
     private readonly clock: Clock,
-    steady?: Steady,
+    private readonly steady: Steady = steadyTime,
   ) {
     this.records = model(connection, 'Ask', schema, 'asks');
     this.silence = new Silence(steady);
+    this.claims = new Batcher((claims) => this.claim(claims));
+    this.holders = new Batcher((ids) => this.heldBy(ids));
+    this.changes = new Batcher(async (changes) => {
+      await updateAll(this.records, changes);
+      return new Map<{ q: object; u: object }, never>();
+    });
   }
 
   private static id(fan: string, network: string): string {
     return `${fan}|${network}`;
   }
 
+  /** What makes an asking the one of this holder. */
+  private taking({ holder, about }: Claim): object {
+    const now = this.clock.now();
+    const until = new Date(now.getTime() + LEASE_MS);
+    return { $set: { holder, askedAt: now, until, done: 0, total: 0, awarded: 0, about, chased: false }, $inc: { round: 1, beat: 1 } };
+  }
+
+  /** Takes what is free: released, which put `until` to the beginning of time, or left so long ago that no two clocks can disagree about it. Answers who holds each now. */
+  private async claim(claims: Claim[]): Promise<Map<Claim, Held>> {
+    const before = new Date(this.clock.now().getTime() - SKEW_MS);
+    await updateAll(
+      this.records,
+      claims.map((one) => ({ q: { _id: one._id, until: { $lte: before } }, u: this.taking(one), upsert: true })),
+    );
+    const held = await this.heldBy(claims.map((one) => one._id));
+    return new Map(
+      claims.flatMap((one) => {
+        const now = held.get(one._id);
+        return now ? [[one, now] as const] : [];
+      }),
+    );
+  }
+
+  private async heldBy(ids: string[]): Promise<Map<string, Held>> {
+    const found = this.records.collection.find<Held>(
+      { _id: { $in: ids } as never },
+      { projection: { holder: 1, beat: 1, round: 1 }, readConcern: { level: 'majority' } },
+    );
+    return new Map((await found.toArray()).map((one) => [one._id, one]));
+  }
+
   private async tryTake(fan: string, network: string, accounts: string[]): Promise<AskLease | null> {
     const _id = Asks.id(fan, network);
     const holder = randomId();
-    const now = this.clock.now();
-    const until = (): Date => new Date(this.clock.now().getTime() + LEASE_MS);
-    const about = accounts.length <= FEW ? accounts : null;
-    const mine = { $set: { holder, askedAt: now, until: until(), done: 0, total: 0, awarded: 0, about, chased: false }, $inc: { round: 1, beat: 1 } };
-    let taken: AskRecord | null;
-    try {
-      // Free, or left so long ago that no two clocks can disagree about it.
-      const free = { _id, $or: [{ holder: null }, { until: { $lte: new Date(now.getTime() - SKEW_MS) } }] };
-      taken = await this.records.findOneAndUpdate(free, mine, { upsert: true, returnDocument: 'after' }).lean<AskRecord | null>();
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      const held = await this.records.findById(_id).lean<AskRecord | null>();
-      if (!held || !this.silence.over(_id, `${held.holder}|${held.beat}`, LEASE_MS)) return null;
-      taken = await this.records.findOneAndUpdate({ _id, holder: held.holder, beat: held.beat }, mine, { returnDocument: 'after' }).lean<AskRecord | null>();
+    const claim: Claim = { _id, holder, about: accounts.length <= FEW ? accounts : null };
+    let seen = this.steady();
+    let held = await this.claims.get(claim);
+    if (held && held.holder !== holder && held.holder !== null && this.silence.over(_id, `${held.holder}|${held.beat}`, LEASE_MS)) {
+      const { holder: gone, beat } = held;
+      seen = this.steady();
+      held = await this.records
+        .findOneAndUpdate({ _id, holder: gone, beat }, this.taking(claim), { returnDocument: 'after', projection: { holder: 1, beat: 1, round: 1 } })
+        .lean<Held | null>();
     }
     // A store that is going away may answer nothing at all: then nobody has the lease.
-    if (taken?.holder !== holder) return null;
+    if (held?.holder !== holder) return null;
+    const until = (): Date => new Date(this.clock.now().getTime() + LEASE_MS);
     return {
-      round: taken.round,
-      renew: async (progress) =>
-        (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress }, $inc: { beat: 1 } })).matchedCount === 1,
+      round: held.round,
+      renew: async (progress) => {
+        const now = this.steady();
+        // A short asking is over soon, and nobody looks how far it is: while it is young it is enough to read that nobody took it over.
+        if (claim.about && now - seen < LEASE_MS / 3) return (await this.holders.get(_id))?.holder === holder;
+        seen = now;
+        return (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress }, $inc: { beat: 1 } })).matchedCount === 1;
+      },
       release: async (progress) => {
-        await this.records.updateOne({ _id, holder }, { $set: { holder: null, until: new Date(0), ...progress } });
+        await this.changes.get({ q: { _id, holder }, u: { $set: { holder: null, until: new Date(0), ...progress } } });
       },
     };
   }

@@ -1,6 +1,7 @@
-import { Schema, type AnyBulkWriteOperation, type Connection, type Model } from 'mongoose';
+import { Schema, type Connection, type Model } from 'mongoose';
 import type { NetworkId } from '../networks/network.js';
-import { isDuplicate, model } from '../platform/mongo.js';
+import { Batcher } from '../platform/batcher.js';
+import { isDuplicate, model, updateAll } from '../platform/mongo.js';
 
 /**
  * What is not settled about a deed (LEDGER 4). `asked`: one definite no. `held`: a yes, which outdates every no asked before it.
@@ -81,12 +82,25 @@ const STALE_MS = 7 * 86_400_000;
 /** What failed is tried again after so long, behind what has waited longer. */
 const RETRY_MS = 60_000;
 const idOf = (fan: string, deed: string): string => `${fan}|${deed}`;
+/** A change of one doubt, if it is in a state that `q` names. */
+interface Change {
+  q: object;
+  u: object;
+  upsert: true;
+}
+/**
+ * The doubt of this id in one of these states. Inside an `$and`, because a store that finds an `$or` beside an id may go by the indexes of
+ * its branches instead: 5 ms of 5,000 doubts, where the id alone takes 0.6.
+ */
+const oneOf = (_id: string, states: object[]): object => ({ $and: [{ _id }, { $or: states }] });
 /** Older than this asking; also what was written before askings were numbered. */
 const before = (round: number): { $not: { $gte: number } } => ({ $not: { $gte: round } });
 
 /** Doubts, one a fan and deed. Every change is a compare-and-set made before the ledger is called. */
 export class Doubts {
   private readonly records: Model<DoubtRecord>;
+  /** Many fans are asked about at once: what is heard of all of them is written together. */
+  private readonly heard: Batcher<never, Change>;
 
   /** @param patience ms between a first and a second no that together count */
   constructor(
@@ -95,6 +109,10 @@ export class Doubts {
     private readonly allowance: Allowance,
   ) {
     this.records = model(connection, 'Doubt', schema, 'doubts');
+    this.heard = new Batcher(async (changes) => {
+      await updateAll(this.records, changes);
+      return new Map<Change, never>();
+    });
   }
 
   /**
@@ -117,32 +135,26 @@ export class Doubts {
     });
     if (ripe.length > 0) await this.lose(network, ripe, denied);
     const second = new Set(ripe.map((one) => one.deed));
-    await this.change(
+    await this.hear(
       [...denied]
         .filter(([deed]) => !second.has(deed))
         .map(([deed, { turn: at, askedAt, round }]) => {
           const turn = at + 1;
           return {
-            updateOne: {
-              // A first no about this turn; a yes of a later asking outdates it, and one that waits for its day is left alone.
-              filter: {
-                _id: idOf(fan, deed),
-                yesRound: before(round),
-                $or: [
-                  { turn: { $lt: turn }, state: { $in: ['asked', 'held', 'lost'] } },
-                  { turn, state: 'held' },
-                ],
+            // A first no about this turn; a yes of a later asking outdates it, and one that waits for its day is left alone.
+            q: oneOf(idOf(fan, deed), [
+              { turn: { $lt: turn }, state: { $in: ['asked', 'held', 'lost'] }, yesRound: before(round) },
+              { turn, state: 'held', yesRound: before(round) },
+            ]),
+            u: {
+              $set: {
+                ...{ fan, network, deed, turn, state: 'asked' as const, askedAt, noRound: round, tries: 0, undone: false, wish: null },
+                notBefore: new Date(askedAt.getTime() + this.patience),
+                expires: new Date(askedAt.getTime() + STALE_MS),
               },
-              update: {
-                $set: {
-                  ...{ fan, network, deed, turn, state: 'asked' as const, askedAt, noRound: round, tries: 0, undone: false, wish: null },
-                  notBefore: new Date(askedAt.getTime() + this.patience),
-                  expires: new Date(askedAt.getTime() + STALE_MS),
-                },
-                $setOnInsert: { yesRound: null },
-              },
-              upsert: true,
+              $setOnInsert: { yesRound: null },
             },
+            upsert: true,
           };
         }),
     );
@@ -153,13 +165,14 @@ export class Doubts {
   /** Second no's: lost if the brake lets them go, else kept as ripe as they are. */
   private async lose(network: NetworkId, ripe: DoubtRecord[], denied: ReadonlyMap<string, Heard>): Promise<void> {
     const allowed = await this.allowance.reserve(network, ripe.length);
-    const changed = await this.change(
+    const { modifiedCount: changed } = await this.records.collection.bulkWrite(
       ripe.map(({ _id, deed, turn, noRound }) => {
         const askedAt = denied.get(deed)?.askedAt ?? null;
         const still = { _id, turn, state: 'asked' as const, noRound: noRound ?? null };
         if (allowed) return { updateOne: { filter: still, update: { $set: { state: 'lost', askedAt, notBefore: null, expires: null } } } };
         return { updateOne: { filter: still, update: { $set: { expires: new Date((askedAt?.getTime() ?? 0) + STALE_MS) } } } };
-      }),
+      }) as never[],
+      { ordered: false },
     );
     if (allowed && changed < ripe.length) await allowed.back(ripe.length - changed);
   }
@@ -167,40 +180,28 @@ export class Doubts {
   /** Yeses of one asking about held deeds: every no asked before them is outdated. */
   async yes(fan: string, network: string, held: ReadonlyMap<string, Heard>): Promise<void> {
     if (held.size === 0) return;
-    await this.change(
+    await this.hear(
       [...held].map(([deed, { turn: at, askedAt, round }]) => ({
-        updateOne: {
-          filter: {
-            _id: idOf(fan, deed),
-            turn: { $lte: at + 1 },
-            $or: [
-              { state: 'asked', noRound: before(round) },
-              { state: 'held', yesRound: before(round) },
-              { state: 'lost', turn: { $lt: at + 1 } },
-            ],
+        q: oneOf(idOf(fan, deed), [
+          { turn: { $lte: at + 1 }, state: 'asked', noRound: before(round) },
+          { turn: { $lte: at + 1 }, state: 'held', yesRound: before(round) },
+          { turn: { $lt: at + 1 }, state: 'lost' },
+        ]),
+        u: {
+          $set: {
+            ...{ state: 'held', yesRound: round, turn: at + 1, tries: 0, notBefore: null },
+            expires: new Date(askedAt.getTime() + HELD_MS),
           },
-          update: {
-            $set: {
-              ...{ state: 'held', yesRound: round, turn: at + 1, tries: 0, notBefore: null },
-              expires: new Date(askedAt.getTime() + HELD_MS),
-            },
-            $setOnInsert: { fan, network, deed, askedAt: null, noRound: null, undone: false, wish: null },
-          },
-          upsert: true,
+          $setOnInsert: { fan, network, deed, askedAt: null, noRound: null, undone: false, wish: null },
         },
+        upsert: true,
       })),
     );
   }
 
-  /** Compare-and-sets in one round trip; an upsert that a doubt in another state refuses has nothing to do. Answers how many changed. */
-  private async change(operations: AnyBulkWriteOperation<DoubtRecord>[]): Promise<number> {
-    if (operations.length === 0) return 0;
-    try {
-      return (await this.records.collection.bulkWrite(operations as never[], { ordered: false })).modifiedCount;
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      return 0;
-    }
+  /** Compare-and-sets; one that a doubt in another state refuses has nothing to do. */
+  private async hear(changes: Change[]): Promise<void> {
+    await Promise.all(changes.map((one) => this.heard.get(one)));
   }
 
   /** A give that a limit holds back until `notBefore`. One whose time has come is not held back again, unless it is of an earlier turn. */
@@ -208,7 +209,7 @@ export class Doubts {
     const fresh = { ...{ askedAt: null, noRound: null, yesRound: null, tries: 0, undone: false, expires: null }, wish };
     await this.records
       .updateOne(
-        { _id: idOf(fan, deed), $or: [{ state: { $ne: 'due' } }, { turn: { $lt: turn } }] },
+        oneOf(idOf(fan, deed), [{ state: { $ne: 'due' } }, { turn: { $lt: turn } }]),
         { $set: { fan, network, deed, turn, state: 'waiting', notBefore, ...fresh } },
         { upsert: true },
       )

@@ -34,8 +34,8 @@ const SWEEP_EVERY_MS = 60_000;
 const WHOLE_EVERY_MS = 3_600_000;
 /** Fans of one job: enough to share the reads, few enough that a killed worker repeats little. */
 const FANS_A_JOB = 100;
-/** Askings of one job that are under way at once. More would only queue before the store, and a fan's own check with them. */
-const AT_ONCE = 8;
+/** Askings of one job that are under way at once: what they ask of the store goes there together. */
+const AT_ONCE = 32;
 /** Doubts and abandoned askings of one sweep; what waits longest goes first. */
 const RIPE = 1000;
 /** Doubts that are settled together. */

@@ -1,9 +1,9 @@
 /**
- * Turns many single reads into few: one read is in flight, and what is asked meanwhile is the next. A key that is asked for twice in
- * one read is read once. Nothing is kept: every answer is as fresh as its question.
+ * Turns many single reads (or writes) into few: one is in flight, and what is asked meanwhile is the next. A key that is asked for twice in
+ * one read is read once; objects are each a key of its own. Nothing is kept: every answer is as fresh as its question.
  */
-export class Batcher<V> {
-  private waiting = new Map<string, { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]>();
+export class Batcher<V, K = string> {
+  private waiting = new Map<K, { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]>();
   private running = false;
 
   private begun = -Infinity;
@@ -13,12 +13,12 @@ export class Batcher<V> {
    * beginnings of two reads: a command costs a process as much as ten keys, so under load few and full ones are the quicker way
    */
   constructor(
-    private readonly read: (keys: string[]) => Promise<Map<string, V>>,
+    private readonly read: (keys: K[]) => Promise<Map<K, V>>,
     private readonly most = 500,
     private readonly rest = 0,
   ) {}
 
-  get(key: string): Promise<V | null> {
+  get(key: K): Promise<V | null> {
     return new Promise((resolve, reject) => {
       const known = this.waiting.get(key);
       if (known) known.push({ resolve, reject });

@@ -1,5 +1,6 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
+import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
@@ -52,12 +53,21 @@ export interface PointsParts {
   boards: string[];
 }
 
+/** Deeds of one fan, asked for. */
+interface Asked {
+  fan: string;
+  deeds: string[];
+}
+/** The most deeds of a fan that are read together with those of others: a whole link at once would keep them waiting. */
+const FEW = 20;
+
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
   private readonly seen = new Fresh<BoardPage | null>(500);
   private readonly turned: Turns;
+  private readonly asked = new Batcher((asked: Asked[]) => this.lastTurns(asked));
   private readonly zone: Zone;
   private readonly scores: Scores;
   private readonly heads: Heads;
@@ -160,15 +170,27 @@ export class Points {
     return (await this.heads.fresh([fan])).get(fan) as Head;
   }
 
-  /** The last turn of each of these deeds of a fan; a deed never done is absent. */
+  /** The last turn of each of these deeds of a fan; a deed never done is absent. Few deeds of many fans are read together. */
   async turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
-    const found = await this.turned.of(new Map([[fan, new Set(deeds)]]), ['card', 'askedAt', 'cause']);
-    const last = new Map<string, DeedState>();
-    for (const turns of found.values()) {
-      const one = turns.at(-1);
-      if (one) last.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
-    }
-    return last;
+    const asked = { fan, deeds };
+    if (deeds.length === 0) return new Map();
+    return (deeds.length > FEW ? (await this.lastTurns([asked])).get(asked) : await this.asked.get(asked)) ?? new Map<string, DeedState>();
+  }
+
+  private async lastTurns(asked: Asked[]): Promise<Map<Asked, Map<string, DeedState>>> {
+    const wanted = new Map<string, Set<string>>();
+    for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
+    const found = await this.turned.of(wanted, ['card', 'askedAt', 'cause']);
+    return new Map(
+      asked.map((one) => {
+        const last = new Map<string, DeedState>();
+        for (const deed of one.deeds) {
+          const turn = found.get(turnKey(one.fan, deed))?.at(-1);
+          if (turn) last.set(deed, { turn: turn.turn, card: turn.card, askedAt: turn.askedAt, cause: turn.cause });
+        }
+        return [one, last] as const;
+      }),
+    );
   }
 
   /** Which of these deeds each fan held after their entry `seq`, for many fans at once. */

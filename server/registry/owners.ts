@@ -20,14 +20,16 @@ export class Owners {
     private readonly identities: Identities,
   ) {
     this.standing = new Batcher(async (athletes) => {
+      // By athletes alone: asked for the states too, a store may go by the index of states, which holds every verified account there is.
       const found = await this.records.collection
-        .find<Standing[number]>(
-          { athlete: { $in: athletes }, state: { $in: [...EARNS] } },
-          { projection: { athlete: 1, epoch: 1, owners: 1 }, readConcern: { level: 'majority' } },
+        .find<Standing[number] & Pick<AccountRecord, 'state'>>(
+          { athlete: { $in: athletes } },
+          { projection: { athlete: 1, epoch: 1, owners: 1, state: 1 }, readConcern: { level: 'majority' } },
         )
         .toArray();
       const byAthlete = new Map<string, Standing>();
       for (const one of found) {
+        if (!EARNS.includes(one.state)) continue;
         const list = byAthlete.get(one.athlete);
         if (list) list.push(one);
         else byAthlete.set(one.athlete, [one]);
@@ -39,7 +41,10 @@ export class Owners {
   /** A fan has shown these accounts of a network to be theirs, and none else there: what moderators recorded stays. */
   async proved(fan: string, network: NetworkId, accounts: string[]): Promise<void> {
     await this.records.updateMany({ network, accountId: { $in: accounts }, 'owners.fan': { $ne: fan } }, { $push: { owners: { fan, by: 'network' } } });
-    await this.records.updateMany({ network, accountId: { $nin: accounts }, 'owners.fan': fan }, { $pull: { owners: { fan, by: 'network' } } });
+    // Almost nobody owns any, and that is a read by the fan alone.
+    const owned = await this.records.find({ 'owners.fan': fan }, { network: 1, accountId: 1 }).lean<Pick<AccountRecord, '_id' | 'network' | 'accountId'>[]>();
+    const others = owned.filter((one) => one.network === network && !accounts.includes(one.accountId)).map((one) => one._id);
+    if (others.length > 0) await this.records.updateMany({ _id: { $in: others } }, { $pull: { owners: { fan, by: 'network' } } });
   }
 
   /**

@@ -91,12 +91,13 @@ describe('follows while clocks are wrong', () => {
 
   describe('the lease of an asking', () => {
     const FAN = 'leased';
+    const NOTHING = { done: 0, total: 0, awarded: 0 };
     for (const skew of [-50, -10, 10, 50])
       it(`is not taken from the living by a process whose clock is ${skew} minutes off, and is taken from the dead within its time`, async () => {
         const clock = new TestClock();
         let steady = 0;
         clock.advance(skew * MINUTE);
-        const mine = new Asks(world.context.connection, world.clock);
+        const mine = new Asks(world.context.connection, world.clock, () => steady);
         const watching = new Asks(other.connection, clock, () => steady);
         const fan = `${FAN}${skew}`;
         const lease = await mine.take(fan, 'x', [], 0);
@@ -104,28 +105,48 @@ describe('follows while clocks are wrong', () => {
         for (let half = 0; half < 6; half += 1) {
           expect(await watching.take(fan, 'x', [], 0)).to.equal(null);
           steady += LEASE_MS / 2;
-          expect(await lease?.renew()).to.equal(true);
+          expect(await lease?.renew(NOTHING)).to.equal(true);
         }
         // From here on its holder is silent.
         expect(await watching.take(fan, 'x', [], 0)).to.equal(null);
         steady += LEASE_MS;
         const next = await watching.take(fan, 'x', [], 0);
         expect(next?.round).to.equal(2);
-        expect(await lease?.renew(), 'what it hears now is dropped').to.equal(false);
+        expect(await lease?.renew(NOTHING), 'what it hears now is dropped').to.equal(false);
       });
+
+    it('is given to each of many who begin at once, but not to whom it is refused, nor twice', async () => {
+      const [one, another] = [new Asks(world.context.connection, world.clock), new Asks(other.connection, world.clock)];
+      const fans = Array.from({ length: 20 }, (_x, n) => `many${n}`);
+      const held = await Promise.all(fans.slice(0, 5).map((fan) => another.take(fan, 'x', [], 0)));
+      const both = await Promise.all([one, another].map((asks) => Promise.all(fans.map((fan) => asks.take(fan, 'x', [], 0)))));
+      expect(both.flatMap((leases) => leases.slice(0, 5))).to.deep.equal(Array.from({ length: 10 }, () => null));
+      for (let n = 5; n < 20; n += 1) expect(both.map((leases) => leases[n]?.round).filter(Boolean), `many${n}`).to.deep.equal([1]);
+      await Promise.all([...held, ...both.flat()].map((lease) => lease?.release(NOTHING)));
+      expect((await Promise.all(fans.map((fan) => one.take(fan, 'x', [], 0)))).map((lease) => lease?.round)).to.deep.equal(fans.map(() => 2));
+    });
+
+    it('is known to be lost by an asking that began lately, without a write', async () => {
+      const asks = new Asks(world.context.connection, world.clock);
+      const lease = await asks.take('robbed', 'x', ['1'], 0);
+      expect(await lease?.renew(NOTHING)).to.equal(true);
+      const records = world.context.connection.collection<{ _id: string; holder: string; beat: number }>('asks');
+      expect((await records.findOne({ _id: 'robbed|x' }))?.beat, 'nothing was written').to.equal(1);
+      await records.updateOne({ _id: 'robbed|x' }, { $set: { holder: 'another' } });
+      expect(await lease?.renew(NOTHING)).to.equal(false);
+    });
 
     it('and any other lease are nobody’s when the store answers nothing at all', async () => {
       const asks = new Asks(world.context.connection, world.clock);
+      Reflect.set(asks, 'heldBy', () => Promise.resolve(new Map()));
       const leases = new Leases(world.context.connection, world.clock);
       const silent = { lean: () => Promise.resolve(null) };
-      for (const room of [asks, leases]) {
-        const records = Reflect.get(room, 'records') as object;
-        Reflect.set(
-          room,
-          'records',
-          new Proxy(records, { get: (real, key) => (key === 'findOneAndUpdate' ? () => silent : (Reflect.get(real, key) as unknown)) }),
-        );
-      }
+      const records = Reflect.get(leases, 'records') as object;
+      Reflect.set(
+        leases,
+        'records',
+        new Proxy(records, { get: (real, key) => (key === 'findOneAndUpdate' ? () => silent : (Reflect.get(real, key) as unknown)) }),
+      );
       expect([await asks.take('nobody', 'x', [], 0), await leases.take('nobody', 1000)]).to.deep.equal([null, null]);
     });
 

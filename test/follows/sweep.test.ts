@@ -108,7 +108,7 @@ describe('a sweep', function () {
     const again = await world.context.follows.checkNetwork(fan._id, 'x');
     adapter.check = check;
     expect([...(again?.payload.only ?? [])].sort()).to.deep.equal(['athlete1', 'athlete2'].map((one) => world.sandbox.world.person(one)?.ids.x).sort());
-    await asks.updateOne({ _id }, { $set: { holder: null } });
+    await asks.updateOne({ _id }, { $set: { holder: null, until: new Date(0) } });
     await world.context.follows.checkNetwork(fan._id, 'x', again?.payload.only, again?.payload.tries);
     expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
   });
