@@ -93,21 +93,25 @@ export async function missingIndexes(connection: Connection): Promise<string[]> 
  * as much again. Answers the places that a unique key refused; ordered inserts end at the first. Throws for anything else, and then
  * nothing is known of what was stored.
  */
-export const insertAll = (records: Commanded, documents: object[], ordered: boolean): Promise<number[]> =>
-  writeAll(records, { insert: records.collection.name, documents, ordered });
+export const insertAll = async (records: Commanded, documents: object[], ordered: boolean): Promise<number[]> =>
+  (await writeAll(records, { insert: records.collection.name, documents, ordered })).refused;
 
-/** Many updates as one plain command, in no order, as durably and as cheaply as `insertAll`; answers and throws as that does. */
-export const updateAll = (records: Commanded, updates: { q: object; u: object; upsert?: boolean }[]): Promise<number[]> =>
-  writeAll(records, { update: records.collection.name, updates, ordered: false });
+/**
+ * Many updates as one plain command, in no order, as durably and as cheaply as `insertAll`. Answers how many documents they met or made; an
+ * upsert that a unique key refused is none. Throws as that does.
+ */
+export const updateAll = async (records: Commanded, updates: { q: object; u: object; upsert?: boolean; multi?: boolean }[]): Promise<number> =>
+  (await writeAll(records, { update: records.collection.name, updates, ordered: false })).met;
 
 interface Commanded {
   collection: { name: string };
   db: Connection;
 }
 
-async function writeAll(records: Commanded, command: object): Promise<number[]> {
+async function writeAll(records: Commanded, command: object): Promise<{ met: number; refused: number[] }> {
   if (!records.db.db) throw new mongoose.mongo.MongoNotConnectedError('the store is closed');
-  const { writeErrors = [], writeConcernError } = (await records.db.db.command({ ...command, writeConcern: { w: 'majority', j: true } })) as {
+  const { n: met, writeErrors = [], writeConcernError } = (await records.db.db.command({ ...command, writeConcern: { w: 'majority', j: true } })) as {
+    n: number;
     writeErrors?: { index: number; code: number; errmsg: string }[];
     writeConcernError?: { errmsg: string };
   };
@@ -115,7 +119,7 @@ async function writeAll(records: Commanded, command: object): Promise<number[]> 
   if (other) throw new mongoose.mongo.MongoServerError(other);
   // Stored here and perhaps not elsewhere: whether it lasts is not known.
   if (writeConcernError) throw new mongoose.mongo.MongoNetworkError(writeConcernError.errmsg);
-  return writeErrors.map((one) => one.index);
+  return { met, refused: writeErrors.map((one) => one.index) };
 }
 
 /** A unique key refused an insert. Which one is decided by reading, never by the message (DESIGN 4). */

@@ -3,7 +3,7 @@ import { VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import type { Written } from './award.js';
-import { askedOf, besideAt } from './beside.js';
+import { askedOf, besideAt, BesideMemory } from './beside.js';
 import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
@@ -34,6 +34,7 @@ const GIVES_A_DAY = 3;
 export class Ledger {
   private readonly records: Model<Entry>;
   private readonly turns: Turns;
+  private readonly beside = new BesideMemory();
   private queue: Waiting[] = [];
   private oldest = Infinity;
   private begun = -Infinity;
@@ -139,7 +140,9 @@ export class Ledger {
       const read = await this.heads.read(batch.map((one) => one.fan).filter((fan) => !hints.has(fan)));
       const heads = new Map([...hints, ...read]);
       // Whoever has no entry, as the store says just now and not as we remember, has done no deed: there is no turn to read.
-      const asked = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0).map((one) => [one.fan, askedOf(one, heads.get(one.fan) as Head)] as const);
+      const known = (fan: string): ReadonlyMap<string, boolean> => this.beside.at(fan, heads.get(fan) as Head);
+      const doers = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0);
+      const asked = doers.map((one) => [one.fan, askedOf(one, heads.get(one.fan) as Head, known(one.fan))] as const);
       const turns: DeedTurns = await this.turns.of(new Map(asked), TURN_FIELDS);
       for (const one of batch) this.recognise(one, turns);
       const stands = await standing;
@@ -158,7 +161,7 @@ export class Ledger {
         }
         const decided = this.decide(one.wishes[0] as Wish, head, { now, turns, rules }, stands[place]?.[0] ?? false);
         if ('seq' in decided) {
-          const beside = newer.has(one.fan) ? undefined : besideAt(one, head, turns);
+          const beside = newer.has(one.fan) ? undefined : besideAt(one, head, turns, known(one.fan));
           const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals, beside };
           singles.push({ one, at: 0, ...attempt });
           one.tried[0]?.push(attempt);
@@ -263,6 +266,7 @@ export class Ledger {
   private accept(one: Waiting, at: number, written: Written): void {
     const outcome = outcomeOf(written);
     this.heads.put(one.fan, outcome.head);
+    this.beside.keep(written);
     one.outcomes[at] = outcome;
   }
 

@@ -18,6 +18,17 @@ const schema = new Schema<ScoreRecord>({
   standing: { rankable: Boolean, name: String, country: String, revision: Number },
 });
 
+/** Scores of one statement: a store commits each, so one of 32 takes a fourth of the time of 32 of one. More only search longer for their own. */
+const TOGETHER = 32;
+/** One statement that moves the scores that are there: each to its own, unless it is newer. */
+function moveOf(scores: ScoreRecord[]): { q: object; u: object[]; multi: true } {
+  const fans = scores.map((one) => one._id);
+  const to = { $arrayElemAt: [{ $literal: scores.map(({ seq, after }) => ({ seq, after })) }, { $indexOfArray: [{ $literal: fans }, '$_id'] }] };
+  const newer = { $gte: ['$to.seq', '$seq'] };
+  const moved = { seq: { $cond: [newer, '$to.seq', '$seq'] }, after: { $cond: [newer, '$to.after', '$after'] } };
+  return { q: { _id: { $in: fans } }, u: [{ $set: { to } }, { $set: moved }, { $unset: 'to' }], multi: true };
+}
+
 /** The scores as they are stored. */
 export class Scores {
   readonly records: Model<ScoreRecord>;
@@ -41,20 +52,20 @@ export class Scores {
   }
 
   /**
-   * Writes scores where they are newer than what is there: inserts for fans who had none (far cheaper than upserts), else compare-and-set
-   * on `seq`. The standing of a score that is there is left alone: `restand` alone changes it, and knows which is newer.
+   * Writes scores where they are newer than what is there: inserts for fans who had none, else compare-and-set on `seq`. The standing of
+   * a score that is there is left alone: `restand` alone changes it, and knows which is newer.
    */
   async write(scores: ScoreRecord[]): Promise<void> {
     const fresh = scores.filter((one) => one.seq === 1);
-    const moved = new Set(scores.filter((one) => one.seq !== 1));
-    if (fresh.length > 0) {
-      for (const at of await insertAll(this.records, fresh, false)) moved.add(fresh[at] as ScoreRecord);
-    }
-    if (moved.size === 0) return;
-    // An upsert refused by `_id`: a newer score is there already, which is what is wanted.
+    const moved = scores.filter((one) => one.seq !== 1);
+    if (fresh.length > 0) for (const at of await insertAll(this.records, fresh, false)) moved.push(fresh[at] as ScoreRecord);
+    if (moved.length === 0) return;
+    const parts = Array.from({ length: Math.ceil(moved.length / TOGETHER) }, (_x, n) => moved.slice(n * TOGETHER, (n + 1) * TOGETHER));
+    if ((await updateAll(this.records, parts.map(moveOf))) === moved.length) return;
+    // Some had none yet. An upsert refused by `_id`: a newer score is there already, which is what is wanted.
     await updateAll(
       this.records,
-      [...moved].map(({ _id, seq, after, standing }) => ({
+      moved.map(({ _id, seq, after, standing }) => ({
         q: { _id, seq: { $lte: seq } },
         u: { $set: { seq, after }, $setOnInsert: { standing } },
         upsert: true,

@@ -14,6 +14,8 @@ const PLACES = [
   ...HANDLES.slice(0, 2).map((athlete) => ({ athlete, network: 'facebook' as const })),
 ];
 
+type Place = (typeof PLACES)[number];
+
 describe('what an award opened', () => {
   let world: World;
   let there: Context;
@@ -53,7 +55,7 @@ describe('what an award opened', () => {
     for (const { bus } of [world.context, there]) bus.tell('videos:changed', { slug: '' });
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const act = async (fan: string, give: boolean, at: (typeof PLACES)[number], { follows }: Context = world.context): Promise<string[]> => {
+  const act = async (fan: string, give: boolean, at: Place, { follows }: Context = world.context): Promise<string[]> => {
     const answer = await follows[give ? 'follow' : 'unfollow']({ id: fan, roles: [] }, id(at.athlete), { network: at.network }, { language: 'en' });
     return answer.unlocked.map((one) => one.slug).sort();
   };
@@ -174,12 +176,12 @@ describe('what an award opened', () => {
       [{ kind: 'follow', athletes: HANDLES.slice(1).map(id), need: 4, network: 'x' }],
     ]);
     const fan = 'lone';
-    for (const at of [0, 1]) await act(fan, true, PLACES[at] as (typeof PLACES)[number]);
+    for (const at of [0, 1]) await act(fan, true, PLACES[at] as Place);
     let told: string[] = [];
     let news: Award | undefined;
     const filters = await asked(async () => {
       news = await awardOf(world.context, async () => {
-        told = await act(fan, true, PLACES[2] as (typeof PLACES)[number]);
+        told = await act(fan, true, PLACES[2] as Place);
       });
     });
     expect(told).to.deep.equal(['v0', 'v1']);
@@ -194,11 +196,27 @@ describe('what an award opened', () => {
     expect(later).to.deep.equal([]);
   });
 
+  it('is not looked up a second time for the next follow of a fan, until another process wrote for them', async () => {
+    await lock([[{ kind: 'follow', athletes: HANDLES.slice(0, 4).map(id), need: 2, network: 'x' }]]);
+    const [one, two, three, four, five] = PLACES as [Place, Place, Place, Place, Place];
+    /** How many deeds each look-up of this follow names. */
+    const looks = async (at: Place): Promise<number[]> => {
+      const filters = (await asked(() => act('again', true, at))) as { deed?: string | { $in: string[] } }[];
+      return filters.flatMap(({ deed }) => (deed === undefined ? [] : [typeof deed === 'string' ? 1 : deed.$in.length]));
+    };
+    await act('again', true, five);
+    expect(await looks(one), 'its own and five beside it').to.deep.equal([6]);
+    expect(await looks(two), 'its own').to.deep.equal([1]);
+    await act('again', false, one, there);
+    expect((await looks(three)).at(-1), 'all, behind an entry of another').to.equal(6);
+    expect(await act('again', true, four)).to.deep.equal([]);
+  });
+
   it('is looked up with no follow of a fan who has too few points for the lock, nor of an athlete whom no lock names', async () => {
     await lock([[{ kind: 'follow', athletes: HANDLES.slice(0, 3).map(id), need: 3, network: null }]]);
-    await act('few', true, PLACES[3] as (typeof PLACES)[number]);
+    await act('few', true, PLACES[3] as Place);
     const filters = await asked(async () => {
-      for (const at of [0, 4]) await act('few', true, PLACES[at] as (typeof PLACES)[number]);
+      for (const at of [0, 4]) await act('few', true, PLACES[at] as Place);
     });
     expect(filters.map((one) => (one as { deed: unknown }).deed)).to.deep.equal([deeds.get('athlete1'), deeds.get('athlete5')]);
   });
@@ -214,7 +232,7 @@ describe('what an award opened', () => {
   it('is read once for all fans of a flush, and of each fan only the deeds that the locks ask about', async () => {
     await lock([[{ kind: 'follow', athletes: [id('athlete2'), id('athlete3')], need: 2, network: 'x' }]]);
     const fans = Array.from({ length: 20 }, (_x, n) => `many-${n}`);
-    await Promise.all(fans.map((fan, n) => act(fan, true, PLACES[n % 2 ? 2 : 3] as (typeof PLACES)[number])));
+    await Promise.all(fans.map((fan, n) => act(fan, true, PLACES[n % 2 ? 2 : 3] as Place)));
     const { videos } = world.context;
     const told: string[][] = [];
     const filters = await asked(async () => {
@@ -234,8 +252,8 @@ describe('what an award opened', () => {
   it('costs a flush of many fans look-ups of their own deeds alone, never those of all fans times all deeds', async () => {
     await lock([]);
     const fans = Array.from({ length: 16 }, (_x, n) => `pairs-${n}`);
-    const [one, two] = [PLACES[0], PLACES[4]] as [(typeof PLACES)[number], (typeof PLACES)[number]];
-    await Promise.all(fans.map((fan) => act(fan, true, PLACES[3] as (typeof PLACES)[number])));
+    const [one, two] = [PLACES[0], PLACES[4]] as [Place, Place];
+    await Promise.all(fans.map((fan) => act(fan, true, PLACES[3] as Place)));
     const filters = await asked(() => Promise.all(fans.map((fan, n) => act(fan, true, n % 2 ? one : two))));
     for (const filter of filters as { $or?: { fan: unknown; deed?: unknown }[] }[])
       for (const branch of filter.$or ?? [filter as never])
