@@ -149,7 +149,7 @@ export async function createContext(config: Config, name: string, overrides: Ove
   const athletes = new Athletes(connection, settings, leases, bus, search, changes);
   const identities = new Identities(connection, vault, networks, leases, clock);
   const fans = new Fans(connection, identities, new Names(connection, words), sessions, audit, bus, clock, settings);
-  const tokens = new ApiTokens(connection, fans, clock, bus);
+  const tokens = new ApiTokens(connection, fans, audit, clock, bus);
   const signIn = new SignIn(fans, networks, vault, audit, clock, config.publicUrl);
   const points = new Points({
     connection,

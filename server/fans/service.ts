@@ -128,7 +128,12 @@ export class Fans implements SessionOwners {
     return new Map(found.map((fan) => [fan._id, { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision }]));
   }
 
-  /** Fans changed behind a number of the count of changes (satisfies `Standing` of points). */
+  /** The number of a change that is about to be written. */
+  nextChange(): Promise<number> {
+    return this.settings.next(CHANGED);
+  }
+
+  /** Fans changed behind a number of the count of changes: how they stand on boards, or what their sockets stand on (satisfies `Standing` of points). */
   async changedSince(from: number): Promise<{ fans: string[]; to: number }> {
     // The count first: what is numbered after it is found by the next look.
     const to = (await this.settings.get<number>(CHANGED)) ?? 0;
@@ -214,7 +219,7 @@ export class Fans implements SessionOwners {
   }
 
   private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
-    const $set = { ...(update['$set'] as object | undefined), changed: await this.settings.next(CHANGED) };
+    const $set = { ...(update['$set'] as object | undefined), changed: await this.nextChange() };
     const fan = await this.records.findOneAndUpdate({ _id: id }, { ...update, $set }, { returnDocument: 'after' }).lean<FanRecord>();
     if (!fan) throw new VillageError('fan_not_found');
     this.forget(id);
@@ -253,7 +258,7 @@ export class Fans implements SessionOwners {
     if (mayStay && tidy === fan.handle && fan.nameKey !== undefined && (await this.names.refused(tidy, own)) === null) return;
     const good = mayStay && (await this.names.fault(tidy, own, fan._id)) === null;
     const name = good ? tidy : await this.names.invent(languageOf(fan), own);
-    const set = { handle: name, nameKey: nameKey(name), named: good ? 'chosen' : 'given', changed: await this.settings.next(CHANGED) };
+    const set = { handle: name, nameKey: nameKey(name), named: good ? 'chosen' : 'given', changed: await this.nextChange() };
     const { modifiedCount } = await this.records.updateOne({ _id: fan._id, handle: fan.handle }, { $set: set, $inc: { revision: 1 } });
     if (modifiedCount === 0) return;
     this.forget(fan._id);
@@ -319,7 +324,8 @@ export class Fans implements SessionOwners {
 
   /** Remembers that one session of a fan, by the hash of its id, is over, and closes its sockets. Persisted first. */
   async ended(id: string, session: string): Promise<void> {
-    await this.records.updateOne({ _id: id }, { $push: { ended: { $each: [session], $slice: -MOST_ENDED } } });
+    const changed = await this.nextChange();
+    await this.records.updateOne({ _id: id }, { $push: { ended: { $each: [session], $slice: -MOST_ENDED } }, $set: { changed } });
     this.forget(id);
     this.bus.tell('fans:signed_out', { fan: id, session });
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
+import type { Audit } from '../platform/audit.js';
 import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
@@ -26,6 +27,7 @@ export class ApiTokens {
   constructor(
     connection: Connection,
     private readonly fans: Fans,
+    private readonly audit: Audit,
     private readonly clock: Clock,
     private readonly bus: Bus,
   ) {
@@ -50,6 +52,7 @@ export class ApiTokens {
     const token: TokenRecord = { hash: sha256(text), name, scopes: [...scopes], createdAt: this.clock.now() };
     const done = await this.records.updateOne({ _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } }, { $push: { tokens: token } });
     if (done.matchedCount === 0) throw new VillageError((await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found', { most: EACH });
+    await this.audit.add({ by: fan, act: 'token.made', on: `fan:${fan}`, after: { name, scopes: token.scopes } });
     return text;
   }
 
@@ -73,9 +76,11 @@ export class ApiTokens {
 
   /** Ends a token of this fan by its hash, and what was opened with it; answers whether there was one. */
   async end(fan: string, hash: string): Promise<boolean> {
-    const { modifiedCount } = await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash } } });
+    const changed = await this.fans.nextChange();
+    const { matchedCount } = await this.records.updateOne({ _id: fan, 'tokens.hash': hash }, { $pull: { tokens: { hash } }, $set: { changed } });
     this.known.forget(hash);
     this.bus.tell('fans:token_ended', { fan, token: hash });
-    return modifiedCount === 1;
+    if (matchedCount === 1) await this.audit.add({ by: fan, act: 'token.ended', on: `fan:${fan}` });
+    return matchedCount === 1;
   }
 }

@@ -58,3 +58,30 @@ export class Changes {
     }
   }
 }
+
+/**
+ * How far a count of changes was some time ago. A change is numbered first and written then, so whoever reads on from where the last look
+ * ended would miss one that was being written: each look begins where the count was as long ago as a write may take.
+ */
+export class CountBefore {
+  private readonly looks: { at: number; to: number }[] = [];
+
+  /** @param ms how long ago; @param now a clock that is never set */
+  constructor(
+    private readonly ms: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** A look found the count at `to`. */
+  note(to: number): void {
+    const now = this.now();
+    this.looks.push({ at: now, to });
+    while (this.looks[1] && this.looks[1].at <= now - this.ms) this.looks.shift();
+  }
+
+  /** The count as it was so long ago, or at the first look if that was later: `old` says which. Null before any look. */
+  get(): { to: number; old: boolean } | null {
+    const [first] = this.looks;
+    return first ? { to: first.to, old: first.at <= this.now() - this.ms } : null;
+  }
+}

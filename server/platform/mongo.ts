@@ -110,7 +110,11 @@ interface Commanded {
 
 async function writeAll(records: Commanded, command: object): Promise<{ met: number; refused: number[] }> {
   if (!records.db.db) throw new mongoose.mongo.MongoNotConnectedError('the store is closed');
-  const { n: met, writeErrors = [], writeConcernError } = (await records.db.db.command({ ...command, writeConcern: { w: 'majority', j: true } })) as {
+  const {
+    n: met,
+    writeErrors = [],
+    writeConcernError,
+  } = (await records.db.db.command({ ...command, writeConcern: { w: 'majority', j: true } })) as {
     n: number;
     writeErrors?: { index: number; code: number; errmsg: string }[];
     writeConcernError?: { errmsg: string };

@@ -1,3 +1,4 @@
+import { CountBefore } from '../platform/changes.js';
 import type { Settings } from '../platform/settings.js';
 import type { Standing } from './needs.js';
 
@@ -10,8 +11,7 @@ const LOOK_BACK_MS = 60_000;
  * changes, kept in the store, so that nothing is missed between the end of one worker and the start of another.
  */
 export class StandingAudit {
-  /** How far the count was at earlier looks, by a clock that is never set. */
-  private readonly looks: { at: number; to: number }[] = [];
+  private readonly before: CountBefore;
   private stored: number | null = null;
 
   constructor(
@@ -19,21 +19,21 @@ export class StandingAudit {
     private readonly settings: Settings,
     /** Makes scores and boards follow the standing of these fans; doing it again changes nothing. */
     private readonly restand: (fans: string[]) => Promise<void>,
-    private readonly now: () => number = () => performance.now(),
-  ) {}
+    now?: () => number,
+  ) {
+    this.before = new CountBefore(LOOK_BACK_MS, now);
+  }
 
   /** Catches up; answers how many fans were looked at. Throws as the stores do, and then the next look begins where this one did. */
   async run(): Promise<number> {
     const from = (this.stored ??= (await this.settings.get<number>(CURSOR)) ?? 0);
     const { fans, to } = await this.standing.changedSince(from);
     await this.restand(fans);
-    const now = this.now();
-    this.looks.push({ at: now, to });
-    while (this.looks[1] && this.looks[1].at <= now - LOOK_BACK_MS) this.looks.shift();
-    const [oldest] = this.looks;
-    if (oldest && oldest.at <= now - LOOK_BACK_MS && oldest.to > from) {
-      await this.settings.set(CURSOR, oldest.to);
-      this.stored = oldest.to;
+    this.before.note(to);
+    const past = this.before.get();
+    if (past?.old && past.to > from) {
+      await this.settings.set(CURSOR, past.to);
+      this.stored = past.to;
     }
     return fans.length;
   }

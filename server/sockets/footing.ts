@@ -1,30 +1,37 @@
 import type { Fans } from '../fans/service.js';
+import { CountBefore } from '../platform/changes.js';
 import { sha256 } from '../platform/ids.js';
 import type { Log } from '../platform/logs.js';
 import type { SessionStore } from '../platform/sessions.js';
 import type { VillageSocket } from '../village/socket.js';
 import { claimsOf } from './claims.js';
 
-/** How often is looked who is due, and how long after a look a socket is due again, in ms: together with the read less than the five seconds of RELIABILITY S4 and S5. */
+/** How often is looked which fans changed, in ms: together with the reads less than the five seconds of RELIABILITY S4 and S5. */
 const LOOK_MS = 1000;
-const DUE_MS = 3000;
+/** How long a change may be under way between its number and its writing, in ms. */
+const WRITING_MS = 10_000;
+/** How long after a look a socket is due again whatever is said of its fan, in ms: what no fan's change tells of, as a session whose time is over. */
+const DUE_MS = 15_000;
 /** Sockets of one read. */
 const AT_ONCE = 500;
 
 /**
  * What sockets stand on: a fan who is there and not banned, and a session of the fan's version or a token that nobody ended. News of an end are
- * acted on at once; since they may be lost, every socket is asked about again every three seconds, all that are due in a few reads of the
- * store itself, past every cache. While the store cannot answer nobody is sent away.
+ * acted on at once; since they may be lost, it is asked every second which fans changed, by the count of changes that every end raises, and
+ * their sockets are looked at in the store itself, past every cache. While the store cannot answer nobody is sent away.
  */
 export class Footing {
   private readonly sockets = new Map<VillageSocket, number>();
+  private before = new CountBefore(WRITING_MS);
   private readonly timer: NodeJS.Timeout;
   private looking = false;
 
+  /** @param now a clock that is never set, in ms */
   constructor(
     private readonly fans: Fans,
     private readonly sessions: SessionStore,
     private readonly log: Log,
+    private readonly now: () => number = () => performance.now(),
   ) {
     this.timer = setInterval(() => {
       void this.look();
@@ -40,13 +47,35 @@ export class Footing {
     this.sockets.delete(socket);
   }
 
-  private async look(): Promise<void> {
+  /** Looks at the sockets that are due, and at those whose fans changed. Never throws. */
+  async look(): Promise<void> {
     if (this.looking) return;
+    if (this.sockets.size === 0) {
+      // Nobody asks what changed meanwhile: whoever comes is due at once.
+      this.before = new CountBefore(WRITING_MS);
+      return;
+    }
     this.looking = true;
-    const now = performance.now();
-    const due = [...this.sockets].filter(([, at]) => now - at >= DUE_MS).map(([socket]) => socket);
+    const now = this.now();
+    const changed = await this.changed();
+    const due = [...this.sockets]
+      .filter(([socket, at]) => now - at >= DUE_MS || (changed.size > 0 && changed.has(claimsOf(socket).fan)))
+      .map(([socket]) => socket);
     for (let from = 0; from < due.length; from += AT_ONCE) await this.check(due.slice(from, from + AT_ONCE));
     this.looking = false;
+  }
+
+  /** Fans who changed lately; while the store is away nobody, and the next look begins where this one did. Never throws. */
+  private async changed(): Promise<Set<string>> {
+    try {
+      // Before the first look every socket is due anyway: from there on it is enough to count.
+      const { fans, to } = await this.fans.changedSince(this.before.get()?.to ?? Infinity);
+      this.before.note(to);
+      return new Set(fans);
+    } catch (error) {
+      this.log.debug({ err: error }, 'sockets: the store did not say who changed');
+      return new Set();
+    }
   }
 
   /** Ends those of these sockets whose ground is gone. Never throws. */
@@ -58,7 +87,7 @@ export class Footing {
         this.fans.footing([...new Set(claims.map(({ fan }) => fan))]),
         this.sessions.living([...new Set(claims.map(({ session }) => session).filter((one) => one !== null))]),
       ]);
-      const now = performance.now();
+      const now = this.now();
       for (const [at, socket] of sockets.entries()) {
         const { fan, session, version, token } = claims[at] as (typeof claims)[number];
         const person = people.get(fan);
@@ -66,7 +95,8 @@ export class Footing {
         const bySession = (session: string): boolean => sessions.has(session) && person?.version === version && !person.ended.includes(session);
         const stands = person?.state === 'active' && (token === null ? session !== null && bySession(session) : person.tokens.includes(sha256(token)));
         if (!stands) socket.disconnect(true);
-        else if (this.sockets.has(socket)) this.sockets.set(socket, now);
+        // Those who came together are not all due together again.
+        else if (this.sockets.has(socket)) this.sockets.set(socket, this.sockets.get(socket) === -Infinity ? now - Math.random() * DUE_MS : now);
       }
     } catch (error) {
       this.log.debug({ err: error }, 'sockets: the store did not say who still stands');

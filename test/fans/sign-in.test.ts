@@ -303,6 +303,17 @@ describe('signing in', () => {
     const [listed] = await world.context.tokens.list(fan._id);
     await world.context.tokens.end(fan._id, listed?.hash ?? '');
     expect((await world.api('/me', { token: narrow })).status).to.equal(401);
+    await world.context.tokens.end(fan._id, listed?.hash ?? '');
+    const log = await world.context.connection
+      .collection('audit')
+      .find({ on: `fan:${fan._id}`, act: /^token\./, 'after.name': { $ne: 'test' } })
+      .sort({ at: 1 })
+      .toArray();
+    expect(log.map((one): unknown[] => [one['by'], one['act']])).to.deep.equal([
+      [fan._id, 'token.made'],
+      [fan._id, 'token.ended'],
+    ]);
+    expect(log[0]?.['after'], 'and never what it is').to.deep.equal({ name: 'read only', scopes: ['read'] });
   });
 
   it('shuts a banned fan out, tokens included', async () => {
