@@ -1,10 +1,13 @@
 import { io, type Socket } from 'socket.io-client';
 import { figures, type Figures } from './load.js';
+import { cpu } from './table.js';
 
 export interface ChatFigures extends Figures {
   deliveries: number;
   lost: number;
   doubled: number;
+  /** Seconds of the processor that the server used from the first word to the last. */
+  used: number;
 }
 interface Room {
   connect(n: number): Socket;
@@ -13,12 +16,13 @@ interface Room {
   hear(socket: Socket, told: (text: string) => void): void;
 }
 
-/** So many sockets in one room, so many messages a second: how long until the last one has it, and whether each has each once. `connected` is awaited before the first word. */
+/** So many sockets in one room, so many messages a second: how long until the last one has it, and whether each has each once. `connected` is awaited before the first word; `pid` is the server. */
 export async function chat(
   room: Room,
   sockets: number,
   perSecond: number,
   seconds: number,
+  pid: number,
   connected: () => Promise<void> = () => Promise.resolve(),
 ): Promise<ChatFigures> {
   const all: Socket[] = [];
@@ -48,6 +52,7 @@ export async function chat(
     });
   }
   await connected();
+  const before = cpu(pid);
   const begun = performance.now();
   let said = 0;
   while (said < perSecond * seconds) {
@@ -57,9 +62,10 @@ export async function chat(
   }
   for (let wait = 0; wait < 100 && times.length < said * sockets; wait += 1) await new Promise((resolve) => setTimeout(resolve, 100));
   const took = (performance.now() - begun) / 1000;
+  const used = Math.max(0.01, cpu(pid) - before);
   for (const socket of all) socket.disconnect();
   const doubled = [...seen.values()].filter((count) => count > 1).length;
-  return { ...figures(times, 0, took), deliveries: times.length, lost: said * sockets - seen.size, doubled };
+  return { ...figures(times, 0, took), deliveries: times.length, lost: said * sockets - seen.size, doubled, used };
 }
 
 export const bareRoom = (url: string): Room => ({

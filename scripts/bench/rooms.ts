@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { bareRoom, chat, villageRoom } from './chat.js';
 import { bulkFans, openRoom, type BenchHub } from './hub.js';
-import { cpu, row } from './table.js';
+import { row } from './table.js';
 import { weigh } from './weight.js';
 
 /** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
@@ -13,12 +13,8 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, web: C
     [1000, 10, 'p99 bare + 25 / 15 ms; 40k / 80k deliveries a second a core; 0 lost'],
     [5000, 2, 'p99 bare + 60 / 40 ms; 0 lost'],
   ] as const) {
-    let used = cpu(barePid);
-    const alone = await chat(bareRoom(bare), sockets, rate, 10, () => {
-      used = cpu(barePid);
-      return Promise.resolve();
-    });
-    const aloneEach = Math.round(alone.deliveries / Math.max(0.01, cpu(barePid) - used));
+    const alone = await chat(bareRoom(bare), sockets, rate, 10, barePid);
+    const aloneEach = Math.round(alone.deliveries / alone.used);
     const before = await weigh(web);
     let idle = 0;
     const room = villageRoom(
@@ -26,13 +22,14 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, web: C
       'bench',
       people.map((one) => one.token),
     );
-    const ours = await chat(room, sockets, rate, 10, async () => {
+    const ours = await chat(room, sockets, rate, 10, pid, async () => {
+      // What connecting has left behind is no part of what a message costs.
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
       idle = ((await weigh(web)) - before) / 1024 / sockets;
-      used = cpu(pid);
     });
     row(
       `chat, ${sockets} sockets, ${rate} messages a second`,
-      `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ${Math.round(ours.deliveries / Math.max(0.01, cpu(pid) - used))} deliveries a CPU second`,
+      `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ${Math.round(ours.deliveries / ours.used)} deliveries a CPU second`,
       `p50 ${alone.p50} ms, p99 ${alone.p99} ms, ${aloneEach} deliveries a CPU second`,
       goal,
     );

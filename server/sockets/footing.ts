@@ -11,7 +11,7 @@ const LOOK_MS = 1000;
 /** How long a change may be under way between its number and its writing, in ms. */
 const WRITING_MS = 10_000;
 /** How long after a look a socket is due again whatever is said of its fan, in ms: what no fan's change tells of, as a session whose time is over. */
-const DUE_MS = 15_000;
+const DUE_MS = 60_000;
 /** Sockets of one read. */
 const AT_ONCE = 500;
 
