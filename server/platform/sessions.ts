@@ -1,11 +1,10 @@
 import session, { Store, type Session, type SessionData } from 'express-session';
-import { randomBytes } from 'node:crypto';
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Request, RequestHandler } from 'express';
 import { VillageError } from '../errors.js';
 import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
-import { sha256 } from './ids.js';
+import { randomText, sha256 } from './ids.js';
 import { model } from './mongo.js';
 import type { RedisClients } from './redis.js';
 
@@ -246,7 +245,7 @@ export function sessions(store: SessionStore, secret: string, publicUrl: string)
     resave: false,
     saveUninitialized: false,
     rolling: false,
-    genid: () => randomBytes(24).toString('base64url'),
+    genid: () => randomText(24),
     proxy: secure,
     // The browser keeps it to the end; when it has gone unused for too long the store says so.
     cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: ABSOLUTE },
