@@ -43,6 +43,8 @@ export function createApp(context: Context): Express {
   app.disable('etag');
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
+  // An address has one spelling: `/EN/athletes` would be a page whose language and links are another's.
+  app.enable('case sensitive routing');
   const forms = new FormTokens(config.sessionSecret, config.publicUrl);
   const parts: DoorParts = { limits, forms };
   const frame = frames(context, forms);

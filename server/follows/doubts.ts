@@ -81,6 +81,8 @@ const HELD_MS = 3 * 86_400_000;
 const STALE_MS = 7 * 86_400_000;
 /** What failed is tried again after so long, behind what has waited longer. */
 const RETRY_MS = 60_000;
+/** Doubts that are claimed at a time. */
+const CLAIMED_AT_ONCE = 20;
 const idOf = (fan: string, deed: string): string => `${fan}|${deed}`;
 /** A change of one doubt, if it is in a state that `q` names. */
 interface Change {
@@ -243,16 +245,18 @@ export class Doubts {
   }
 
   private async claim(filter: object, limit: number, update: (one: DoubtRecord) => object): Promise<DoubtRecord[]> {
-    const claimed: DoubtRecord[] = [];
+    const claimed: (DoubtRecord | null)[] = [];
     const found = await this.records.find(filter).sort({ notBefore: 1 }).limit(limit).lean<DoubtRecord[]>();
-    for (const one of found) {
-      const { _id, turn, state } = one;
-      const mine = await this.records
-        .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' })
-        .lean<DoubtRecord | null>();
-      if (mine) claimed.push(mine);
+    for (let from = 0; from < found.length; from += CLAIMED_AT_ONCE) {
+      const some = found.slice(from, from + CLAIMED_AT_ONCE).map((one) => {
+        const { _id, turn, state } = one;
+        return this.records
+          .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' })
+          .lean<DoubtRecord | null>();
+      });
+      claimed.push(...(await Promise.all(some)));
     }
-    return claimed;
+    return claimed.filter((one) => one !== null);
   }
 
   /** A due give that a limit holds back again (a clock was set back over midnight): it waits on. */

@@ -64,22 +64,22 @@ export class Settling {
     const { doubts, fans, points, registry } = this.parts;
     const byFan = new Map<string, DoubtRecord[]>();
     for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
-    const live: DoubtRecord[] = [];
-    for (const [fan, list] of byFan) {
-      const [turns, identities] = await Promise.all([
-        points.turns(
-          fan,
-          list.map((one) => one.deed),
-        ),
-        fans.identities.of(fan),
-      ]);
-      for (const one of list) {
-        const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
-        const linked = identities.some((identity) => identity.network === one.network);
-        if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) live.push(one);
-        else await doubts.ended(fan, one.deed, one.turn);
-      }
-    }
-    return live;
+    const live = await Promise.all(
+      [...byFan].map(async ([fan, list]) => {
+        const deeds = list.map((one) => one.deed);
+        const [turns, identities] = await Promise.all([points.turns(fan, deeds), fans.identities.of(fan)]);
+        const may = await Promise.all(
+          list.map(async (one) => {
+            const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
+            const linked = identities.some((identity) => identity.network === one.network);
+            if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) return true;
+            await doubts.ended(fan, one.deed, one.turn);
+            return false;
+          }),
+        );
+        return list.filter((_one, at) => may[at]);
+      }),
+    );
+    return live.flat();
   }
 }

@@ -91,7 +91,7 @@ abstract class Doors<R extends ApiRule | PageRule> {
   constructor(
     readonly base: string,
     private readonly parts: DoorParts,
-    readonly router: Router = express.Router(),
+    readonly router: Router = express.Router({ caseSensitive: true }),
   ) {}
 
   protected abstract describe(method: Method, path: string, rule: R): Door;

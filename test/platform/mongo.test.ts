@@ -28,6 +28,28 @@ describe('the connection to the store', () => {
     }
   });
 
+  it('answers a command that is written behind the end that the store has sent', async () => {
+    const sockets: Socket[] = [];
+    const seen = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('net.client.socket', seen);
+    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'ended-sockets');
+    const ping = (): Promise<unknown> => connection.getClient().db().command({ ping: 1 });
+    try {
+      await Promise.all(Array.from({ length: 8 }, ping));
+      const told: Promise<PromiseSettledResult<unknown>[]>[] = [];
+      for (const socket of sockets) socket.prependOnceListener('end', () => told.push(Promise.allSettled([ping(), ping()])));
+      for (const socket of sockets) socket.push(null);
+      await new Promise((resolve) => setImmediate(resolve));
+      const failures = (await Promise.all(told)).flat().flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+      expect(failures).to.not.have.length(0);
+      for (const failure of failures) expect(isStoreAway(failure), String(failure)).to.equal(true);
+      expect(await ping()).to.include({ ok: 1 });
+    } finally {
+      unsubscribe('net.client.socket', seen);
+      await connection.close();
+    }
+  });
+
   it('is told from a refusal of the store by name and code', () => {
     const { MongoServerError, MongoWriteConcernError } = mongoose.mongo;
     const said = (code: number): boolean => isStoreAway(new MongoServerError({ message: 'x', code }));

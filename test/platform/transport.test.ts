@@ -194,6 +194,13 @@ describe('what is sent', function () {
     }
   });
 
+  it('to an address in capitals finds nothing: one page has one address', async () => {
+    for (const path of ['/EN', '/Fr/athletes', '/en/Athletes', '/API/v1/athletes', '/api/V1/athletes', '/Healthz']) {
+      const answer = await fetch(`${world.url}${path}`);
+      expect(answer.status, path).to.equal(404);
+    }
+  });
+
   it('back as a page is packed as its reader takes it, and otherwise plain', async () => {
     const text = (what: { body: Buffer }, unpack: (body: Buffer) => Buffer): string =>
       unpack(what.body)
