@@ -32,10 +32,10 @@ export function errors(context: Context): ErrorRequestHandler {
     const lang = (req.lang as 'fr' | 'en' | undefined) ?? 'fr';
     if (error.id === 'internal') log.error({ err: raw, request: req.requestId, path: req.path }, 'a request failed');
     if (error.status === 503 || error.status === 429) res.set('Retry-After', String(error.params['seconds'] ?? 2));
+    // What was about to be sent instead may have said how it is packed, and which part of it comes.
+    for (const name of ['Content-Encoding', 'Content-Range', 'Accept-Ranges', 'Content-Disposition']) res.removeHeader(name);
     if (error.id === 'bad_range') res.set('Content-Range', `bytes */${String(error.params['length'])}`);
     if (error.id === 'bad_token') res.set('WWW-Authenticate', 'Bearer error="invalid_token"');
-    // What was about to be sent instead may have said how it is packed.
-    res.removeHeader('Content-Encoding');
     res.set('Cache-Control', 'no-store').status(error.status);
     const params = {
       ...error.params,

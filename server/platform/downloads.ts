@@ -73,18 +73,22 @@ export class Download {
 
   /**
    * Sends `source` as fast as it is taken, and no faster: the next chunk is read when the last one has left. Resolves when all is sent,
-   * or when it was ended because its reader left, took nothing for too long or asked for too much else. Throws what `source` throws.
+   * or when it was ended because its reader left, took nothing for too long or asked for too much else. Throws what `source` throws; what
+   * it throws before its first chunk leaves `to` untouched, so that there can still be another answer.
    */
   async send(source: AsyncIterable<Uint8Array>, to: Writable): Promise<void> {
     const { signal } = this.ended;
     const idle = setTimeout(() => {
       this.ended.abort();
     }, this.idleMs);
+    const chunks = source[Symbol.asyncIterator]();
     try {
+      const first = await chunks.next();
       await pipeline(
-        source,
-        async function* taken(chunks) {
-          for await (const chunk of chunks) {
+        async function* taken() {
+          if (first.done) return;
+          yield first.value;
+          for await (const chunk of { [Symbol.asyncIterator]: () => chunks }) {
             idle.refresh();
             yield chunk;
           }
@@ -97,6 +101,8 @@ export class Download {
       if (!signal.aborted && (error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
     } finally {
       clearTimeout(idle);
+      // Ended before the first chunk left, nobody else tells the source.
+      chunks.return?.().catch(() => undefined);
       this.leave();
     }
   }

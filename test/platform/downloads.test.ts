@@ -86,6 +86,17 @@ describe('large answers', () => {
     expect(downloads.open).to.equal(4);
   });
 
+  it('leave their reader to another answer when the source fails before its first chunk', async () => {
+    const downloads = new Downloads(limits);
+    const away = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('away')) }) };
+    const to = reader(true);
+    const failure = await downloads
+      .begin({ fan: 'ann' })
+      .send(away, to)
+      .catch((error: unknown) => error);
+    expect([String(failure), downloads.open, to.destroyed, to.writable]).to.deep.equal(['Error: away', 0, false, true]);
+  });
+
   it('tell a source that fails', async () => {
     const downloads = new Downloads(limits);
     const broken = (async function* () {
