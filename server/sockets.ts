@@ -186,8 +186,12 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     bus.on('follows:progress', (news) => {
       tell.progress(news);
     }),
-    bus.on('fans:signed_out', ({ fan }) => footing.check(socketsOf(fan))),
-    bus.on('fans:token_ended', ({ fan }) => footing.check(socketsOf(fan))),
+    bus.on('fans:signed_out', async ({ fan }) => {
+      await footing.check(socketsOf(fan));
+    }),
+    bus.on('fans:token_ended', async ({ fan }) => {
+      await footing.check(socketsOf(fan));
+    }),
     bus.on('sockets:crowded', ({ seats: given }) => {
       seats.crowded(given);
     }),

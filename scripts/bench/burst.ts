@@ -98,11 +98,11 @@ export async function burst(hub: BenchHub, startWorker: () => Promise<{ pid: num
     const used = running.reduce((sum, one) => sum + cpu(one.pid), 0);
     await Promise.all(running.map((one) => one.stop()));
     checks.sort((a, b) => a - b);
-    // The network keeps no list so long: whose asking was answered, all of it, is known from the askings.
-    const answered = await context.connection.collection('asks').countDocuments({ round: { $gte: workers }, done: { $gte: DEEDS } });
+    // The network keeps no list so long: each yes is in the doubts, with the round of the asking that heard it.
+    const heard = (await context.connection.collection('doubts').countDocuments({ state: 'held', yesRound: { $gte: workers } })) / DEEDS;
     row(
       `${IDENTITIES} identities due, ${workers} worker${workers > 1 ? 's' : ''}`,
-      `all asked in ${seconds.toFixed(1)} s, ${Math.round(IDENTITIES / seconds)} a second, ${answered} answered, ${((used / IDENTITIES) * 1000).toFixed(2)} ms of a worker’s processor each; a fan’s own check meanwhile p50 ${Math.round(checks[Math.floor(checks.length / 2)] ?? 0)} ms, slowest ${Math.round(checks.at(-1) ?? 0)} ms of ${checks.length}`,
+      `all asked in ${seconds.toFixed(1)} s, ${Math.round(IDENTITIES / seconds)} a second, ${heard} heard, ${((used / IDENTITIES) * 1000).toFixed(2)} ms of a worker’s processor each; a fan’s own check meanwhile p50 ${Math.round(checks[Math.floor(checks.length / 2)] ?? 0)} ms, slowest ${Math.round(checks.at(-1) ?? 0)} ms of ${checks.length}`,
       `one call a fan is the least`,
       'own check 2 s',
     );

@@ -6,38 +6,28 @@ import { Batcher } from '../platform/batcher.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { Fresh } from '../platform/fresh.js';
-import { isLanguage, type Language } from '../platform/i18n.js';
-import { randomId } from '../platform/ids.js';
+import { languageFor } from '../platform/i18n.js';
 import type { SessionOwners, SessionStore } from '../platform/sessions.js';
 import type { Settings } from '../platform/settings.js';
-import { isOfAge } from './digital-age.js';
 import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
 import type { Identities } from './identities.js';
 import { nameTaken, refuse, type Names } from './names.js';
 import { asName, nameKey } from './naming.js';
 import type { Linked, Proved } from './needs.js';
+import { Newcomers, type Answers } from './newcomers.js';
 import { ranks } from './policy.js';
 
 export { isLost } from './fan.model.js';
 export { MODERATORS, mayModerate, mayOrganise, ORGANISERS, ranks } from './policy.js';
 export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
-export interface Answers {
-  birthYear: number;
-  country: string;
-  language: string;
-  /** What the fan wants to be called, as typed; without it the hub proposes and takes. */
-  name?: string;
-}
+export type { Answers } from './newcomers.js';
 
-const CONSENT = '2026-11';
 /** The count of changes of fans: each change bears its number, so that whoever missed the news finds it. */
 const CHANGED = 'fans.changed';
 const CACHE_MS = 5000;
 const MOST = 50_000;
 /** Sessions of a fan that are remembered as ended; an older one has long left every store. */
 const MOST_ENDED = 50;
-
-const languageOf = (fan: { language: string }): Language => (isLanguage(fan.language) ? fan.language : 'fr');
 
 /** The people of the hub. */
 export class Fans implements SessionOwners {
@@ -46,8 +36,7 @@ export class Fans implements SessionOwners {
   private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
   private provedTo: Proved | null = null;
-  /** Fans being made here, by the account that was proved. */
-  private readonly making = new Map<string, Promise<FanRecord>>();
+  private readonly newcomers: Newcomers;
   /** Grows with all news of any fan. */
   private news = 0;
 
@@ -58,7 +47,7 @@ export class Fans implements SessionOwners {
     private readonly sessions: SessionStore,
     private readonly audit: Audit,
     private readonly bus: Bus,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly settings: Settings,
   ) {
     this.records = fanModel(connection);
@@ -71,6 +60,13 @@ export class Fans implements SessionOwners {
         this.forget(fan);
       });
     sessions.belongTo(this);
+    this.newcomers = new Newcomers(this.records, identities, names, audit, clock, {
+      require: (id) => this.require(id),
+      proved: (fan, linked) => this.tellProved(fan, linked),
+      linked: async (fan, network) => {
+        await this.linkedTo?.linked(fan, network);
+      },
+    });
     bus.on('registry:changed', ({ network, account }) => this.yieldNames(network, account));
   }
 
@@ -147,59 +143,9 @@ export class Fans implements SessionOwners {
     return new Map(found.filter((fan) => fan !== null).map((fan) => [fan._id, fan.handle]));
   }
 
-  /**
-   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then, and InputError for a
-   * name that cannot be had; a second answer at the same time finds the fan that the first made.
-   */
+  /** Makes a fan of somebody who proved an account; see `Newcomers.create`. */
   create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
-    const account = `${linked.account.network}:${linked.account.id}`;
-    const made = this.making.get(account) ?? this.make(linked, answers, demo).finally(() => this.making.delete(account));
-    this.making.set(account, made);
-    return made;
-  }
-
-  private async make(linked: LinkedAccount, answers: Answers, demo: boolean): Promise<FanRecord> {
-    const now = this.clock.now();
-    if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
-    const known = await this.identities.find(linked.account.network, linked.account.id);
-    if (known) {
-      await this.tellProved(known.fan, linked);
-      return this.require(known.fan);
-    }
-    const name = answers.name === undefined ? await this.names.suggest(languageOf(answers), linked.account) : asName(answers.name);
-    refuse(await this.names.fault(name, [linked.account], null));
-    const fan: FanRecord = {
-      _id: randomId(),
-      handle: name,
-      nameKey: nameKey(name),
-      named: answers.name === undefined ? 'given' : 'chosen',
-      country: answers.country,
-      birthYear: answers.birthYear,
-      language: answers.language,
-      roles: [],
-      version: 1,
-      revision: 1,
-      state: 'active',
-      consent: { version: CONSENT, at: now },
-      demo,
-      tokens: [],
-      createdAt: now,
-    };
-    await this.records.create(fan).catch(nameTaken);
-    try {
-      await this.identities.link(fan._id, linked);
-    } catch (error) {
-      // Somebody else took the account meanwhile: the half-made fan goes.
-      await this.records.deleteOne({ _id: fan._id });
-      if (!(error instanceof VillageError) || error.id !== 'identity_taken') throw error;
-      const winner = await this.identities.find(linked.account.network, linked.account.id);
-      if (winner) return this.require(winner.fan);
-      throw error;
-    }
-    await this.tellProved(fan._id, linked);
-    await this.audit.add({ by: fan._id, act: 'fan.created', on: `fan:${fan._id}`, after: { network: linked.account.network } });
-    await this.linkedTo?.linked(fan._id, linked.account.network);
-    return fan;
+    return this.newcomers.create(linked, answers, demo);
   }
 
   /** Links a further account, or renews one that is linked; see `Identities.link` for what is refused. */
@@ -257,7 +203,7 @@ export class Fans implements SessionOwners {
     const tidy = asName(fan.handle);
     if (mayStay && tidy === fan.handle && fan.nameKey !== undefined && (await this.names.refused(tidy, own)) === null) return;
     const good = mayStay && (await this.names.fault(tidy, own, fan._id)) === null;
-    const name = good ? tidy : await this.names.invent(languageOf(fan), own);
+    const name = good ? tidy : await this.names.invent(languageFor(fan.language), own);
     const set = { handle: name, nameKey: nameKey(name), named: good ? 'chosen' : 'given', changed: await this.nextChange() };
     const { modifiedCount } = await this.records.updateOne({ _id: fan._id, handle: fan.handle }, { $set: set, $inc: { revision: 1 } });
     if (modifiedCount === 0) return;

@@ -52,7 +52,13 @@ export class ApiTokens {
     const token: TokenRecord = { hash: sha256(text), name, scopes: [...scopes], createdAt: this.clock.now() };
     const done = await this.records.updateOne({ _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } }, { $push: { tokens: token } });
     if (done.matchedCount === 0) throw new VillageError((await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found', { most: EACH });
-    await this.audit.add({ by: fan, act: 'token.made', on: `fan:${fan}`, after: { name, scopes: token.scopes } });
+    try {
+      await this.audit.add({ by: fan, act: 'token.made', on: `fan:${fan}`, after: { name, scopes: token.scopes } });
+    } catch (error) {
+      // Nobody is shown a token that the log does not know of.
+      await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash: token.hash } } }).catch(() => undefined);
+      throw error;
+    }
     return text;
   }
 
@@ -76,11 +82,13 @@ export class ApiTokens {
 
   /** Ends a token of this fan by its hash, and what was opened with it; answers whether there was one. */
   async end(fan: string, hash: string): Promise<boolean> {
+    if (!(await this.records.exists({ _id: fan, 'tokens.hash': hash }))) return false;
+    // The log first: whoever tries again, because no answer came, ends it all the same.
+    await this.audit.add({ by: fan, act: 'token.ended', on: `fan:${fan}` });
     const changed = await this.fans.nextChange();
-    const { matchedCount } = await this.records.updateOne({ _id: fan, 'tokens.hash': hash }, { $pull: { tokens: { hash } }, $set: { changed } });
+    await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash } }, $set: { changed } });
     this.known.forget(hash);
     this.bus.tell('fans:token_ended', { fan, token: hash });
-    if (matchedCount === 1) await this.audit.add({ by: fan, act: 'token.ended', on: `fan:${fan}` });
-    return matchedCount === 1;
+    return true;
   }
 }

@@ -119,11 +119,20 @@ export class Asks {
   /** Takes what is free: released, which put `until` to the beginning of time, or left so long ago that no two clocks can disagree about it. Answers who holds each now. */
   private async claim(claims: Claim[]): Promise<Map<Claim, Held>> {
     const before = new Date(this.clock.now().getTime() - SKEW_MS);
-    await updateAll(
-      this.records,
-      claims.map((one) => ({ q: { _id: one._id, until: { $lte: before } }, u: this.taking(one), upsert: true })),
-    );
-    const held = await this.heldBy(claims.map((one) => one._id));
+    const ids = claims.map((one) => one._id);
+    let held: Map<string, Held>;
+    try {
+      await updateAll(
+        this.records,
+        claims.map((one) => ({ q: { _id: one._id, until: { $lte: before } }, u: this.taking(one), upsert: true })),
+      );
+      held = await this.heldBy(ids);
+    } catch (error) {
+      // Whoever was told nothing asks nobody: what was taken for them all the same would only keep others waiting.
+      const mine = { _id: { $in: ids }, holder: { $in: claims.map((one) => one.holder) } };
+      await this.records.updateMany(mine, { $set: { holder: null, until: new Date(0) } }).catch(() => undefined);
+      throw error;
+    }
     return new Map(
       claims.flatMap((one) => {
         const now = held.get(one._id);
@@ -159,10 +168,14 @@ export class Asks {
     return {
       round: held.round,
       renew: async (progress) => {
-        const now = this.steady();
-        // A short asking is over soon, and nobody looks how far it is: while it is young it is enough to read that nobody took it over.
-        if (claim.about && now - seen < LEASE_MS / 3) return (await this.holders.get(_id))?.holder === holder;
-        seen = now;
+        // A short asking is over soon, and nobody looks how far it is: while it is young, also when the answer comes, it is enough to read
+        // that nobody took it over, which costs the store far less than a write.
+        const young = (): boolean => this.steady() - seen < LEASE_MS / 3;
+        if (claim.about && young()) {
+          const mine = (await this.holders.get(_id))?.holder === holder;
+          if (!mine || young()) return mine;
+        }
+        seen = this.steady();
         return (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress }, $inc: { beat: 1 } })).matchedCount === 1;
       },
       release: async (progress) => {

@@ -16,6 +16,9 @@ export interface SettlingParts {
   registry: Registry;
 }
 
+/** Fans whose doubts are looked at together. */
+const AT_ONCE = 20;
+
 /** Brings doubts to their end (LEDGER 4). Every step may be done twice, by whoever: turns are counted from the ledger. */
 export class Settling {
   constructor(private readonly parts: SettlingParts) {}
@@ -64,22 +67,24 @@ export class Settling {
     const { doubts, fans, points, registry } = this.parts;
     const byFan = new Map<string, DoubtRecord[]>();
     for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
-    const live = await Promise.all(
-      [...byFan].map(async ([fan, list]) => {
+    const live: DoubtRecord[] = [];
+    const groups = [...byFan];
+    // So many at a time: what a fan waits for goes over the same connections.
+    for (let from = 0; from < groups.length; from += AT_ONCE) {
+      const some = groups.slice(from, from + AT_ONCE).map(async ([fan, list]) => {
         const deeds = list.map((one) => one.deed);
         const [turns, identities] = await Promise.all([points.turns(fan, deeds), fans.identities.of(fan)]);
-        const may = await Promise.all(
-          list.map(async (one) => {
-            const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
-            const linked = identities.some((identity) => identity.network === one.network);
-            if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) return true;
-            await doubts.ended(fan, one.deed, one.turn);
-            return false;
-          }),
-        );
-        return list.filter((_one, at) => may[at]);
-      }),
-    );
-    return live.flat();
+        const still: DoubtRecord[] = [];
+        for (const one of list) {
+          const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
+          const linked = identities.some((identity) => identity.network === one.network);
+          if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) still.push(one);
+          else await doubts.ended(fan, one.deed, one.turn);
+        }
+        return still;
+      });
+      live.push(...(await Promise.all(some)).flat());
+    }
+    return live;
   }
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export const LANGUAGES = ['fr', 'en'] as const;
 export type Language = (typeof LANGUAGES)[number];
 export const isLanguage = (text: unknown): text is Language => text === 'fr' || text === 'en';
+/** The language somebody chose, or French where it is none of ours. */
+export const languageFor = (text: unknown): Language => (isLanguage(text) ? text : 'fr');
 
 type Tree = { [key: string]: Tree | string };
 type Params = Record<string, unknown>;

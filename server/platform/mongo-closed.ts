@@ -28,9 +28,11 @@ export function failWritesToClosedSockets(): void {
       write
         .call(this, command, options)
         .then(resolve, (error: unknown) => {
-          // What a socket says whose other end has left comes as it is, and tells nobody that it was the store's.
+          // What a socket says whose other end has left comes as it is, and tells nobody that it was the store's. While the socket lives the
+          // command itself was at fault.
           const { MongoError, MongoNetworkError } = mongoose.mongo;
-          reject(error instanceof MongoError ? error : new MongoNetworkError('the command could not be written', { cause: error as Error }));
+          const ours = error instanceof MongoError || !this.socket.destroyed;
+          reject(ours ? (error as Error) : new MongoNetworkError('the command could not be written', { cause: error as Error }));
         })
         .finally(() => this.socket.off('close', closed));
     });

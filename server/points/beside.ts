@@ -5,6 +5,8 @@ import { open, type DeedTurns, type Waiting } from './waiting.js';
 
 /** Of how many fans it is remembered, those who did something last. */
 const LIMIT = 20_000;
+/** Deeds of one fan that are remembered; beyond these it begins anew. */
+const MOST = 80;
 type Held = ReadonlyMap<string, boolean>;
 const NOTHING: Held = new Map();
 
@@ -34,7 +36,7 @@ export class BesideMemory {
     const { fan, prev, hash, deed, turn } = entry;
     const known = this.fans.get(fan);
     if (known) this.fans.delete(fan);
-    const held = known?.hash === prev ? known.held : new Map<string, boolean>();
+    const held = known?.hash === prev && known.held.size <= MOST ? known.held : new Map<string, boolean>();
     for (const [other, is] of Object.entries(beside ?? {})) held.set(other, is);
     if (held.size === 0) return;
     held.set(deed, turn % 2 === 1);

@@ -10,6 +10,8 @@ import { claimsOf } from './claims.js';
 const LOOK_MS = 1000;
 /** How long a change may be under way between its number and its writing, in ms. */
 const WRITING_MS = 10_000;
+/** So many changes before its first look a process looks at too: one of them may be under way. */
+const FIRST = 500;
 /** How long after a look a socket is due again whatever is said of its fan, in ms: what no fan's change tells of, as a session whose time is over. */
 const DUE_MS = 60_000;
 /** Sockets of one read. */
@@ -22,7 +24,7 @@ const AT_ONCE = 500;
  */
 export class Footing {
   private readonly sockets = new Map<VillageSocket, number>();
-  private before = new CountBefore(WRITING_MS);
+  private before: CountBefore;
   private readonly timer: NodeJS.Timeout;
   private looking = false;
 
@@ -33,6 +35,7 @@ export class Footing {
     private readonly log: Log,
     private readonly now: () => number = () => performance.now(),
   ) {
+    this.before = new CountBefore(WRITING_MS, now);
     this.timer = setInterval(() => {
       void this.look();
     }, LOOK_MS);
@@ -52,35 +55,37 @@ export class Footing {
     if (this.looking) return;
     if (this.sockets.size === 0) {
       // Nobody asks what changed meanwhile: whoever comes is due at once.
-      this.before = new CountBefore(WRITING_MS);
+      this.before = new CountBefore(WRITING_MS, this.now);
       return;
     }
     this.looking = true;
     const now = this.now();
-    const changed = await this.changed();
-    const due = [...this.sockets]
-      .filter(([socket, at]) => now - at >= DUE_MS || (changed.size > 0 && changed.has(claimsOf(socket).fan)))
-      .map(([socket]) => socket);
-    for (let from = 0; from < due.length; from += AT_ONCE) await this.check(due.slice(from, from + AT_ONCE));
+    const { fans, to } = await this.changed();
+    const due = [...this.sockets].filter(([socket, at]) => now - at >= DUE_MS || (fans.size > 0 && fans.has(claimsOf(socket).fan))).map(([socket]) => socket);
+    let all = true;
+    for (let from = 0; from < due.length; from += AT_ONCE) all = (await this.check(due.slice(from, from + AT_ONCE))) && all;
+    // What could not be looked at is looked at again: the next look begins where this one did.
+    if (all && to !== null) this.before.note(to);
     this.looking = false;
   }
 
-  /** Fans who changed lately; while the store is away nobody, and the next look begins where this one did. Never throws. */
-  private async changed(): Promise<Set<string>> {
+  /** Fans who changed lately, and how far the count of changes is; nobody and null while the store is away. Never throws. */
+  private async changed(): Promise<{ fans: Set<string>; to: number | null }> {
     try {
-      // Before the first look every socket is due anyway: from there on it is enough to count.
-      const { fans, to } = await this.fans.changedSince(this.before.get()?.to ?? Infinity);
-      this.before.note(to);
-      return new Set(fans);
+      const before = this.before.get();
+      // At the first look there is no telling how far the count was some time ago: the last changes stand for it.
+      if (!before) this.before.note(Math.max(0, (await this.fans.changedSince(Infinity)).to - FIRST));
+      const { fans, to } = await this.fans.changedSince((before ?? this.before.get())?.to ?? 0);
+      return { fans: new Set(fans), to };
     } catch (error) {
       this.log.debug({ err: error }, 'sockets: the store did not say who changed');
-      return new Set();
+      return { fans: new Set(), to: null };
     }
   }
 
-  /** Ends those of these sockets whose ground is gone. Never throws. */
-  async check(sockets: VillageSocket[]): Promise<void> {
-    if (sockets.length === 0) return;
+  /** Ends those of these sockets whose ground is gone; answers whether the store said so. Never throws. */
+  async check(sockets: VillageSocket[]): Promise<boolean> {
+    if (sockets.length === 0) return true;
     try {
       const claims = sockets.map(claimsOf);
       const [people, sessions] = await Promise.all([
@@ -98,8 +103,10 @@ export class Footing {
         // Those who came together are not all due together again.
         else if (this.sockets.has(socket)) this.sockets.set(socket, this.sockets.get(socket) === -Infinity ? now - Math.random() * DUE_MS : now);
       }
+      return true;
     } catch (error) {
       this.log.debug({ err: error }, 'sockets: the store did not say who still stands');
+      return false;
     }
   }
 

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { pino } from 'pino';
+import { readConfig } from '../../server/config.js';
+import { createContext } from '../../server/context.js';
 import { asName, faultOf, nameKey, NAME_SIGNS, traitsOf } from '../../server/fans/naming.js';
 import { signsOf } from '../../server/platform/text.js';
 import { until } from '../support/until.js';
@@ -264,6 +267,21 @@ describe('what fans are called', () => {
     );
     expect(answers.map(({ status }) => status)).to.deep.equal([303, 303, 303]);
     expect(await world.context.connection.collection('fans').countDocuments()).to.equal(before + 1);
+  });
+
+  it('is theirs where two processes get the same first page at once: both find the same fan', async () => {
+    const other = await createContext(readConfig(world.env), 'other', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+    try {
+      for (let round = 0; round < 10; round += 1) {
+        const tokens = { accessToken: 'a', refreshToken: 'r', expiresAt: null, scopes: [] };
+        const linked = { account: { network: 'x' as const, id: `both${round}`, handle: `both${round}` }, manages: [], tokens };
+        const answers = { birthYear: 1990, country: 'FR', language: 'en', name: `Of both ${round}` };
+        const fans = await Promise.all([world.context, other].map(({ fans }) => fans.create(linked as never, answers)));
+        expect(new Set(fans.map((fan) => fan._id)).size, `round ${round}`).to.equal(1);
+      }
+    } finally {
+      await other.close();
+    }
   });
 
   it('is what an athlete is called for the athlete alone', async () => {

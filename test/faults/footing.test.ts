@@ -80,13 +80,6 @@ describe('a socket', function () {
       ['token'],
     ],
     ['is banned', async (person) => world.context.fans.ban(await idOf(person), 'admin', 'test'), ['session', 'token']],
-    [
-      'is no longer there',
-      async (person) => {
-        await world.context.connection.collection('fans').deleteOne({ _id: (await idOf(person)) as never });
-      },
-      ['session', 'token'],
-    ],
   ];
   for (const told of [true, false]) {
     for (const [at, [what, how, ended]] of ends.entries()) {

@@ -50,6 +50,25 @@ describe('the connection to the store', () => {
     }
   });
 
+  it('is not blamed for a command that cannot be written down', async () => {
+    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'faulty-commands');
+    const client = connection.getClient();
+    let cleared = 0;
+    client.on('connectionPoolCleared', () => (cleared += 1));
+    try {
+      const circle: Record<string, unknown> = {};
+      circle['circle'] = circle;
+      const fault: unknown = await client
+        .db()
+        .collection('any')
+        .insertOne(circle)
+        .catch((error: unknown) => error);
+      expect([fault instanceof Error, isStoreAway(fault), cleared]).to.deep.equal([true, false, 0]);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('is told from a refusal of the store by name and code', () => {
     const { MongoServerError, MongoWriteConcernError } = mongoose.mongo;
     const said = (code: number): boolean => isStoreAway(new MongoServerError({ message: 'x', code }));

@@ -73,15 +73,49 @@ describe('what sockets stand on', () => {
       expect(ended.sort()).to.deep.equal(which);
     });
 
-  it('is found gone though a change was numbered long before it was written', async () => {
-    const { fan, token } = await world.fan('late');
+  for (const first of [true, false])
+    it(`is found gone though a change was numbered before ${first ? 'the first look of all' : 'a look'} and written after it`, async () => {
+      const { fan, token } = await world.fan(`late${String(first)}`);
+      enter('token', fan._id, { token });
+      if (!first) await footing.look();
+      const changed = await world.context.fans.nextChange();
+      await footing.look();
+      await world.context.connection.collection('fans').updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
+      await footing.look();
+      expect(ended).to.deep.equal(['token']);
+    });
+
+  it('is found gone though the store did not answer when it was to be looked at, however long', async () => {
+    const { fan, token } = await world.fan('unread');
     enter('token', fan._id, { token });
     await footing.look();
-    const changed = await world.context.fans.nextChange();
-    await footing.look();
-    await world.context.connection.collection('fans').updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
+    await world.context.fans.ban(fan._id, 'admin', 'test');
+    const { fans } = world.context;
+    Object.assign(fans, { footing: () => Promise.reject(new Error('away')) });
+    for (let looks = 0; looks < 4; looks += 1) {
+      await footing.look();
+      now += 5000;
+    }
+    Reflect.deleteProperty(fans, 'footing');
+    expect(ended).to.deep.equal([]);
     await footing.look();
     expect(ended).to.deep.equal(['token']);
+  });
+
+  it('is read ten seconds long after a change, and not for ever', async () => {
+    const { fan, token } = await world.fan('stays');
+    enter('token', fan._id, { token });
+    const reads = async (): Promise<number> => {
+      now += 1000;
+      return read(() => footing.look());
+    };
+    for (let looks = 0; looks < 12; looks += 1) await reads();
+    await world.context.fans.rename(fan._id, 'Stays here');
+    const counts: number[] = [];
+    for (let looks = 0; looks < 14; looks += 1) counts.push(await reads());
+    expect(counts.slice(0, 9)).to.deep.equal(Array.from({ length: 9 }, () => 1));
+    expect(counts.slice(-2)).to.deep.equal([0, 0]);
+    expect(ended).to.deep.equal([]);
   });
 
   it('is looked at every minute whatever is counted: a session whose time is over, a fan who is no more', async () => {

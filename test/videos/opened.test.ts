@@ -59,12 +59,12 @@ describe('what an award opened', () => {
     const answer = await follows[give ? 'follow' : 'unfollow']({ id: fan, roles: [] }, id(at.athlete), { network: at.network }, { language: 'en' });
     return answer.unlocked.map((one) => one.slug).sort();
   };
-  /** The news of the one award that this work makes, as the process that made it tells them to all. */
-  async function awardOf({ bus }: Context, work: () => Promise<unknown>): Promise<Award | undefined> {
+  /** The news of the one award of a fan behind an entry that this work makes, as the process that made it tells them to all; those of an earlier one may still arrive. */
+  async function awardOf({ bus }: Context, fan: string, before: number, work: () => Promise<unknown>): Promise<Award | undefined> {
     const moves: Award[] = [];
     const end = bus.on('points:moved', (news) => void moves.push(...news.moves));
     await work().finally(end);
-    return moves[0];
+    return moves.find((one) => one.fan === fan && one.seq > before);
   }
   /** What this work asks of the ledger. */
   async function asked(work: () => Promise<unknown>): Promise<object[]> {
@@ -120,7 +120,7 @@ describe('what an award opened', () => {
             const name = `${id(at.athlete)}:${at.network}`;
             const before = await facts();
             let told: string[] = [];
-            const news = await awardOf(context, async () => {
+            const news = await awardOf(context, fan, (await world.context.points.head(fan)).seq, async () => {
               told = await act(fan, give, at, context);
             });
             if (give) held.add(name);
@@ -180,7 +180,7 @@ describe('what an award opened', () => {
     let told: string[] = [];
     let news: Award | undefined;
     const filters = await asked(async () => {
-      news = await awardOf(world.context, async () => {
+      news = await awardOf(world.context, fan, 2, async () => {
         told = await act(fan, true, PLACES[2] as Place);
       });
     });
