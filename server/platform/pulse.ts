@@ -4,6 +4,8 @@ import { VillageError } from '../errors.js';
 /** How often the store is asked whether it is there, and for how long it may say nothing before it counts as silent, in ms. */
 const BEAT_MS = 500;
 const SILENT_MS = 700;
+/** Askings under way at once. */
+const TOGETHER = 3;
 /** When a request of which the store has said nothing is answered by us, and how often it is looked at after that. DESIGN 9 promises 2 s. */
 const PATIENCE_MS = 1800;
 const LOOK_MS = 200;
@@ -14,7 +16,7 @@ const LOOK_MS = 200;
  */
 export class Pulse {
   private timer: NodeJS.Timeout | null = null;
-  private asking = false;
+  private asking = 0;
   /** Since when nothing was answered, in ms of `now`; null while the store answers. */
   private since: number | null = null;
 
@@ -34,10 +36,10 @@ export class Pulse {
     this.timer = null;
   }
 
-  /** Asks the store once, unless that is being done. */
+  /** Asks the store once, beside at most two askings without an answer: one of many connections may be dead while the store lives. */
   async beat(): Promise<void> {
-    if (this.asking) return;
-    this.asking = true;
+    if (this.asking >= TOGETHER) return;
+    this.asking += 1;
     this.since ??= this.now();
     try {
       await this.ping();
@@ -45,7 +47,7 @@ export class Pulse {
     } catch {
       // Still silent: since when is known.
     } finally {
-      this.asking = false;
+      this.asking -= 1;
     }
   }
 

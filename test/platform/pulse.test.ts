@@ -19,12 +19,16 @@ describe('the pulse of a store', () => {
       () => now,
     );
     const first = pulse.beat();
+    const answerFirst = answer as unknown as () => void;
     now += 600;
     expect(pulse.silent).to.equal(false);
-    await pulse.beat();
+    const second = pulse.beat();
     now += 200;
     expect(pulse.silent, 'asked 800 ms ago').to.equal(true);
     (answer as unknown as () => void)();
+    await second;
+    expect(pulse.silent, 'one connection is dead, another has answered').to.equal(false);
+    answerFirst();
     await first;
     expect(pulse.silent).to.equal(false);
     now += 60_000;
@@ -35,6 +39,16 @@ describe('the pulse of a store', () => {
     await pulse.beat();
     now += 500;
     expect(pulse.silent, 'refused for a second').to.equal(true);
+  });
+
+  it('has three askings under way at most', () => {
+    let asked = 0;
+    const pulse = new Pulse(() => {
+      asked += 1;
+      return new Promise(() => undefined);
+    });
+    for (let beats = 0; beats < 10; beats += 1) void pulse.beat();
+    expect(asked).to.equal(3);
   });
 });
 
