@@ -5,6 +5,7 @@ import type { Audit } from '../platform/audit.js';
 import type { Clock } from '../platform/clock.js';
 import { languageFor } from '../platform/i18n.js';
 import { randomId } from '../platform/ids.js';
+import { isStoreAway } from '../platform/mongo.js';
 import { isOfAge } from './digital-age.js';
 import type { FanRecord } from './fan.model.js';
 import type { Identities } from './identities.js';
@@ -22,7 +23,7 @@ export interface Answers {
 
 const CONSENT = '2026-11';
 /** How often, and how many ms apart, is looked whether another process is making the same fan: it links the account right behind. */
-const OTHERS_LOOKS = 8;
+const OTHERS_LOOKS = 20;
 const OTHERS_LOOK_MS = 50;
 
 /** From a proved account and the answers of the first page to a fan, once an account, whatever is sent twice. */
@@ -63,7 +64,8 @@ export class Newcomers {
       return await this.makeNew(linked, answers, demo, now);
     } catch (error) {
       // The name may be taken by this very person: another process is making them of the same answers.
-      for (let left = OTHERS_LOOKS; left > 0 && error instanceof InputError; left -= 1) {
+      const taken = error instanceof InputError && error.issues[0]?.issue === 'name_taken';
+      for (let left = taken ? OTHERS_LOOKS : 0; left > 0; left -= 1) {
         const made = await this.found(linked);
         if (made) return made;
         await new Promise((resolve) => setTimeout(resolve, OTHERS_LOOK_MS));
@@ -104,12 +106,14 @@ export class Newcomers {
     try {
       await this.identities.link(fan._id, linked);
     } catch (error) {
-      // Somebody else took the account meanwhile: the half-made fan goes.
-      await this.records.deleteOne({ _id: fan._id });
-      if (!(error instanceof VillageError) || error.id !== 'identity_taken') throw error;
-      const winner = await this.identities.find(linked.account.network, linked.account.id);
-      if (winner) return this.hears.require(winner.fan);
-      throw error;
+      // Linked though no answer came, the fan is whole. While the store does not say, the fan stays: an account of nobody would be shut for ever.
+      const owner = await this.identities.find(linked.account.network, linked.account.id);
+      if (owner?.fan !== fan._id) {
+        // Somebody else took the account meanwhile, or it cannot be linked: the half-made fan goes, unless the link may still come.
+        if (!isStoreAway(error)) await this.records.deleteOne({ _id: fan._id });
+        if (owner) return this.hears.require(owner.fan);
+        throw error;
+      }
     }
     await this.hears.proved(fan._id, linked);
     await this.audit.add({ by: fan._id, act: 'fan.created', on: `fan:${fan._id}`, after: { network: linked.account.network } });

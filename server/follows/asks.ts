@@ -129,8 +129,7 @@ export class Asks {
       held = await this.heldBy(ids);
     } catch (error) {
       // Whoever was told nothing asks nobody: what was taken for them all the same would only keep others waiting.
-      const mine = { _id: { $in: ids }, holder: { $in: claims.map((one) => one.holder) } };
-      await this.records.updateMany(mine, { $set: { holder: null, until: new Date(0) } }).catch(() => undefined);
+      this.giveBack(claims);
       throw error;
     }
     return new Map(
@@ -139,6 +138,12 @@ export class Asks {
         return now ? [[one, now] as const] : [];
       }),
     );
+  }
+
+  /** Gives back what these may have taken without being told. Nobody waits for it: where the store is away, leases end by themselves. */
+  private giveBack(claims: Claim[]): void {
+    const mine = { _id: { $in: claims.map((one) => one._id) }, holder: { $in: claims.map((one) => one.holder) } };
+    this.records.updateMany(mine, { $set: { holder: null, until: new Date(0) } }).catch(() => undefined);
   }
 
   private async heldBy(ids: string[]): Promise<Map<string, Held>> {
@@ -160,7 +165,11 @@ export class Asks {
       seen = this.steady();
       held = await this.records
         .findOneAndUpdate({ _id, holder: gone, beat }, this.taking(claim), { returnDocument: 'after', projection: { holder: 1, beat: 1, round: 1 } })
-        .lean<Held | null>();
+        .lean<Held | null>()
+        .catch((error: unknown) => {
+          this.giveBack([claim]);
+          throw error;
+        });
     }
     // A store that is going away may answer nothing at all: then nobody has the lease.
     if (held?.holder !== holder) return null;

@@ -5,7 +5,6 @@
 export class Batcher<V, K = string> {
   private waiting = new Map<K, { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]>();
   private running = false;
-
   private begun = -Infinity;
 
   /**

@@ -82,8 +82,11 @@ export class Download {
       this.ended.abort();
     }, this.idleMs);
     const chunks = source[Symbol.asyncIterator]();
+    signal.addEventListener('abort', () => to.destroy(), { once: true });
     try {
       const first = await chunks.next();
+      // Its reader left, it was ended, or it was answered otherwise while the first chunk was read.
+      if (to.destroyed || to.writableEnded) return;
       await pipeline(
         async function* taken() {
           if (first.done) return;

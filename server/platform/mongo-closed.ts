@@ -31,8 +31,8 @@ export function failWritesToClosedSockets(): void {
           // What a socket says whose other end has left comes as it is, and tells nobody that it was the store's. While the socket lives the
           // command itself was at fault.
           const { MongoError, MongoNetworkError } = mongoose.mongo;
-          const ours = error instanceof MongoError || !this.socket.destroyed;
-          reject(ours ? (error as Error) : new MongoNetworkError('the command could not be written', { cause: error as Error }));
+          const asItIs = error instanceof MongoError || !this.socket.destroyed;
+          reject(asItIs ? (error as Error) : new MongoNetworkError('the command could not be written', { cause: error as Error }));
         })
         .finally(() => this.socket.off('close', closed));
     });

@@ -59,14 +59,17 @@ export class Footing {
       return;
     }
     this.looking = true;
-    const now = this.now();
-    const { fans, to } = await this.changed();
-    const due = [...this.sockets].filter(([socket, at]) => now - at >= DUE_MS || (fans.size > 0 && fans.has(claimsOf(socket).fan))).map(([socket]) => socket);
-    let all = true;
-    for (let from = 0; from < due.length; from += AT_ONCE) all = (await this.check(due.slice(from, from + AT_ONCE))) && all;
-    // What could not be looked at is looked at again: the next look begins where this one did.
-    if (all && to !== null) this.before.note(to);
-    this.looking = false;
+    try {
+      const now = this.now();
+      const { fans, to } = await this.changed();
+      const due = [...this.sockets].filter(([socket, at]) => now - at >= DUE_MS || (fans.size > 0 && fans.has(claimsOf(socket).fan))).map(([socket]) => socket);
+      let all = true;
+      for (let from = 0; from < due.length; from += AT_ONCE) all = (await this.check(due.slice(from, from + AT_ONCE))) && all;
+      // What could not be looked at is looked at again: the next look begins where this one did.
+      if (all && to !== null) this.before.note(to);
+    } finally {
+      this.looking = false;
+    }
   }
 
   /** Fans who changed lately, and how far the count of changes is; nobody and null while the store is away. Never throws. */

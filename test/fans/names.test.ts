@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import mongoose from 'mongoose';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext } from '../../server/context.js';
@@ -282,6 +283,23 @@ describe('what fans are called', () => {
     } finally {
       await other.close();
     }
+  });
+
+  it('is theirs, and so is the account, though the store linked it without an answer', async () => {
+    const tokens = { accessToken: 'a', refreshToken: 'r', expiresAt: null, scopes: [] };
+    const linked = { account: { network: 'x' as const, id: 'unanswered', handle: 'unanswered' }, manages: [], tokens };
+    const answers = { birthYear: 1990, country: 'FR', language: 'en', name: 'Never answered' };
+    const { identities } = world.context.fans;
+    const link = identities.link.bind(identities);
+    Object.assign(identities, {
+      link: async (...of: Parameters<typeof link>) => {
+        await link(...of);
+        throw new mongoose.mongo.MongoNetworkError('no answer');
+      },
+    });
+    const made = await world.context.fans.create(linked as never, answers).finally(() => Reflect.deleteProperty(identities, 'link'));
+    expect((await world.context.fans.create(linked as never, answers))._id).to.equal(made._id);
+    expect((await world.context.fans.get(made._id))?.handle).to.equal('Never answered');
   });
 
   it('is what an athlete is called for the athlete alone', async () => {

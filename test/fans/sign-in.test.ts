@@ -316,6 +316,17 @@ describe('signing in', () => {
     expect(log[0]?.['after'], 'and never what it is').to.deep.equal({ name: 'read only', scopes: ['read'] });
   });
 
+  it('keeps no personal token that the log does not know of', async () => {
+    const { fan } = await world.fan('unlogged');
+    const { tokens } = world.context;
+    const before = (await tokens.list(fan._id)).length;
+    const audit = Reflect.get(tokens, 'audit') as { add: unknown };
+    Object.assign(audit, { add: () => Promise.reject(new Error('away')) });
+    const made: unknown = await tokens.create(fan._id, 'unlogged').catch((error: unknown) => error);
+    Reflect.deleteProperty(audit, 'add');
+    expect([String(made), (await tokens.list(fan._id)).length]).to.deep.equal(['Error: away', before]);
+  });
+
   it('shuts a banned fan out, tokens included', async () => {
     const { fan, token } = await world.fan('rude');
     await world.context.fans.ban(fan._id, 'admin', 'test');

@@ -1,3 +1,4 @@
+import { until } from '../support/until.js';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
@@ -134,6 +135,30 @@ describe('follows while clocks are wrong', () => {
       expect((await records.findOne({ _id: 'robbed|x' }))?.beat, 'nothing was written').to.equal(1);
       await records.updateOne({ _id: 'robbed|x' }, { $set: { holder: 'another' } });
       expect(await lease?.renew(NOTHING)).to.equal(false);
+    });
+
+    it('that was taken for whom nobody could tell so is free at once', async () => {
+      const asks = new Asks(world.context.connection, world.clock);
+      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(asks, 'heldBy', () => Promise.reject(new Error('away')));
+      expect(String(await asks.take('untold', 'x', ['1'], 0).catch((error: unknown) => error))).to.equal('Error: away');
+      Reflect.set(asks, 'heldBy', heldBy);
+      await until(async () => (await asks.take('untold', 'x', ['1'], 0)) !== null);
+    });
+
+    it('is written again where the answer to its reading came late', async () => {
+      let steady = 0;
+      const asks = new Asks(world.context.connection, world.clock, () => steady);
+      const lease = await asks.take('slow-read', 'x', ['1'], 0);
+      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(asks, 'heldBy', async (ids: string[]) => {
+        const found = await heldBy.call(asks, ids);
+        steady += LEASE_MS;
+        return found;
+      });
+      expect(await lease?.renew(NOTHING)).to.equal(true);
+      const record = await world.context.connection.collection('asks').findOne({ _id: 'slow-read|x' as never });
+      expect(record?.['beat']).to.equal(2);
     });
 
     it('and any other lease are nobody’s when the store answers nothing at all', async () => {

@@ -97,6 +97,34 @@ describe('large answers', () => {
     expect([String(failure), downloads.open, to.destroyed, to.writable]).to.deep.equal(['Error: away', 0, false, true]);
   });
 
+  it('end with whoever was answered otherwise, or ended, while the first chunk was read; the place is free again', async () => {
+    for (const how of ['answered', 'ended'] as const) {
+      const downloads = new Downloads({ ...limits, fan: 1 });
+      let come: (chunk: IteratorResult<Uint8Array>) => void = () => undefined;
+      let told = false;
+      const slow = {
+        [Symbol.asyncIterator]: () => ({
+          next: () =>
+            new Promise<IteratorResult<Uint8Array>>((resolve) => {
+              come = resolve;
+            }),
+          return: () => {
+            told = true;
+            return Promise.resolve({ done: true as const, value: undefined });
+          },
+        }),
+      };
+      const to = reader(true);
+      const sending = downloads.begin({ fan: 'ann' }).send(slow, to);
+      if (how === 'answered') to.end();
+      else downloads.begin({ fan: 'ann' });
+      come({ done: false, value: new Uint8Array(1000) });
+      await sending;
+      expect([to.bytes, told, downloads.open], how).to.deep.equal([0, true, how === 'answered' ? 0 : 1]);
+      if (how === 'ended') expect(to.destroyed).to.equal(true);
+    }
+  });
+
   it('tell a source that fails', async () => {
     const downloads = new Downloads(limits);
     const broken = (async function* () {
