@@ -4,6 +4,7 @@ import type { Card, CardMode, Cards } from '../networks/cards.js';
 import type { Answer, NetworkId, Reason, Verdict } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
+import { inPieces } from '../platform/pieces.js';
 import type { Cause, DeedState, Outcome, Points, Wish } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import type { Asks } from './asks.js';
@@ -310,8 +311,7 @@ export class Asking {
         wish: this.take(fan, deed, turn + 1, { cause: 'network_no', askedAt, card: under, ...backed }),
       })),
     ];
-    for (let from = 0; from < wishes.length; from += BATCH) {
-      const part = wishes.slice(from, from + BATCH);
+    for (const part of inPieces(wishes, BATCH)) {
       const outcomes = await points.recordMany(
         fan,
         part.map((one) => one.wish),

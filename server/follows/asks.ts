@@ -3,7 +3,7 @@ import { Batcher } from '../platform/batcher.js';
 import type { Clock } from '../platform/clock.js';
 import { randomId } from '../platform/ids.js';
 import { Silence, steadyTime, type Steady } from '../platform/leases.js';
-import { model, updateAll } from '../platform/mongo.js';
+import { model, updateAll, updater, type Update } from '../platform/mongo.js';
 
 /** The right to ask one network about one fan, and how far a long asking is. `_id` = fan and network. */
 interface AskRecord {
@@ -88,7 +88,7 @@ export class Asks {
   private readonly silence: Silence;
   private readonly claims: Batcher<Held, Claim>;
   private readonly holders: Batcher<Held>;
-  private readonly changes: Batcher<never, { q: object; u: object }>;
+  private readonly change: (change: Update) => Promise<void>;
 
   constructor(
     connection: Connection,
@@ -99,10 +99,7 @@ export class Asks {
     this.silence = new Silence(steady);
     this.claims = new Batcher((claims) => this.claim(claims));
     this.holders = new Batcher((ids) => this.heldBy(ids));
-    this.changes = new Batcher(async (changes) => {
-      await updateAll(this.records, changes);
-      return new Map<{ q: object; u: object }, never>();
-    });
+    this.change = updater(this.records);
   }
 
   private static id(fan: string, network: string): string {
@@ -188,7 +185,7 @@ export class Asks {
         return (await this.records.updateOne({ _id, holder }, { $set: { until: until(), ...progress }, $inc: { beat: 1 } })).matchedCount === 1;
       },
       release: async (progress) => {
-        await this.changes.get({ q: { _id, holder }, u: { $set: { holder: null, until: new Date(0), ...progress } } });
+        await this.change({ q: { _id, holder }, u: { $set: { holder: null, until: new Date(0), ...progress } } });
       },
     };
   }

@@ -1,7 +1,7 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { NetworkId } from '../networks/network.js';
-import { Batcher } from '../platform/batcher.js';
-import { isDuplicate, model, updateAll } from '../platform/mongo.js';
+import { isDuplicate, model, updater, type Update } from '../platform/mongo.js';
+import { inPieces } from '../platform/pieces.js';
 
 /**
  * What is not settled about a deed (LEDGER 4). `asked`: one definite no. `held`: a yes, which outdates every no asked before it.
@@ -84,12 +84,6 @@ const RETRY_MS = 60_000;
 /** Doubts that are claimed at a time. */
 const CLAIMED_AT_ONCE = 20;
 const idOf = (fan: string, deed: string): string => `${fan}|${deed}`;
-/** A change of one doubt, if it is in a state that `q` names. */
-interface Change {
-  q: object;
-  u: object;
-  upsert: true;
-}
 /**
  * The doubt of this id in one of these states. Inside an `$and`, because a store that finds an `$or` beside an id may go by the indexes of
  * its branches instead: 5 ms of 5,000 doubts, where the id alone takes 0.6.
@@ -102,7 +96,7 @@ const before = (round: number): { $not: { $gte: number } } => ({ $not: { $gte: r
 export class Doubts {
   private readonly records: Model<DoubtRecord>;
   /** Many fans are asked about at once: what is heard of all of them is written together. */
-  private readonly heard: Batcher<never, Change>;
+  private readonly heard: (change: Update) => Promise<void>;
 
   /** @param patience ms between a first and a second no that together count */
   constructor(
@@ -111,10 +105,7 @@ export class Doubts {
     private readonly allowance: Allowance,
   ) {
     this.records = model(connection, 'Doubt', schema, 'doubts');
-    this.heard = new Batcher(async (changes) => {
-      await updateAll(this.records, changes);
-      return new Map<Change, never>();
-    });
+    this.heard = updater(this.records);
   }
 
   /**
@@ -202,8 +193,8 @@ export class Doubts {
   }
 
   /** Compare-and-sets; one that a doubt in another state refuses has nothing to do. */
-  private async hear(changes: Change[]): Promise<void> {
-    await Promise.all(changes.map((one) => this.heard.get(one)));
+  private async hear(changes: Update[]): Promise<void> {
+    await Promise.all(changes.map(this.heard));
   }
 
   /** A give that a limit holds back until `notBefore`. One whose time has come is not held back again, unless it is of an earlier turn. */
@@ -247,8 +238,8 @@ export class Doubts {
   private async claim(filter: object, limit: number, update: (one: DoubtRecord) => object): Promise<DoubtRecord[]> {
     const claimed: (DoubtRecord | null)[] = [];
     const found = await this.records.find(filter).sort({ notBefore: 1 }).limit(limit).lean<DoubtRecord[]>();
-    for (let from = 0; from < found.length; from += CLAIMED_AT_ONCE) {
-      const some = found.slice(from, from + CLAIMED_AT_ONCE).map((one) => {
+    for (const piece of inPieces(found, CLAIMED_AT_ONCE)) {
+      const some = piece.map((one) => {
         const { _id, turn, state } = one;
         return this.records
           .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' })

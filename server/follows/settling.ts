@@ -1,3 +1,4 @@
+import { inPieces } from '../platform/pieces.js';
 import type { Fans } from '../fans/service.js';
 import type { Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
@@ -68,10 +69,9 @@ export class Settling {
     const byFan = new Map<string, DoubtRecord[]>();
     for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
     const live: DoubtRecord[] = [];
-    const groups = [...byFan];
     // So many at a time: what a fan waits for goes over the same connections.
-    for (let from = 0; from < groups.length; from += AT_ONCE) {
-      const some = groups.slice(from, from + AT_ONCE).map(async ([fan, list]) => {
+    for (const piece of inPieces([...byFan], AT_ONCE)) {
+      const some = piece.map(async ([fan, list]) => {
         const deeds = list.map((one) => one.deed);
         const [turns, identities] = await Promise.all([points.turns(fan, deeds), fans.identities.of(fan)]);
         const still: DoubtRecord[] = [];

@@ -1,6 +1,7 @@
 import { VillageError } from '../errors.js';
 import { NETWORKS, type NetworkId } from '../networks/network.js';
 import type { Jobs } from '../platform/jobs.js';
+import { inPieces } from '../platform/pieces.js';
 import type { VerifiedAccount } from '../registry/service.js';
 import { AGAIN_MS, isAskedAbout, passing, type Asking, type AskingParts } from './asking.js';
 import { deedOf } from './deeds.js';
@@ -58,7 +59,7 @@ export class Sweep {
       for (const { fan, network } of due.filter((one) => one.checkedAt === null)) await this.check({ fan, network: network as NetworkId });
       const groups = NETWORKS.flatMap((network) => {
         const of = due.filter((one) => one.checkedAt !== null && one.network === network).map((one) => one.fan);
-        return Array.from({ length: Math.ceil(of.length / FANS_A_JOB) }, (_x, n) => of.slice(n * FANS_A_JOB, (n + 1) * FANS_A_JOB)).map((some) => ({
+        return [...inPieces(of, FANS_A_JOB)].map((some) => ({
           name: `${network}|${some[0] ?? ''}`,
           payload: { network, fans: some, at: now } satisfies AskJob,
         }));

@@ -87,18 +87,14 @@ export class Download {
       const first = await chunks.next();
       // Its reader left, it was ended, or it was answered otherwise while the first chunk was read.
       if (to.destroyed || to.writableEnded) return;
-      await pipeline(
-        async function* taken() {
-          if (first.done) return;
-          yield first.value;
-          for await (const chunk of { [Symbol.asyncIterator]: () => chunks }) {
-            idle.refresh();
-            yield chunk;
-          }
-        },
-        to,
-        { signal },
-      );
+      await pipeline(async function* taken() {
+        if (first.done) return;
+        yield first.value;
+        for await (const chunk of { [Symbol.asyncIterator]: () => chunks }) {
+          idle.refresh();
+          yield chunk;
+        }
+      }, to);
     } catch (error) {
       // The viewer seeks or leaves, or we ended it: that is no fault.
       if (!signal.aborted && (error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

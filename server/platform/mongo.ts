@@ -1,4 +1,5 @@
 import mongoose, { type Connection, type Model, type Schema } from 'mongoose';
+import { Batcher } from './batcher.js';
 import { failWritesToClosedSockets } from './mongo-closed.js';
 
 failWritesToClosedSockets();
@@ -100,8 +101,27 @@ export const insertAll = async (records: Commanded, documents: object[], ordered
  * Many updates as one plain command, in no order, as durably and as cheaply as `insertAll`. Answers how many documents they met or made; an
  * upsert that a unique key refused is none. Throws as that does.
  */
-export const updateAll = async (records: Commanded, updates: { q: object; u: object; upsert?: boolean; multi?: boolean }[]): Promise<number> =>
+export const updateAll = async (records: Commanded, updates: Update[]): Promise<number> =>
   (await writeAll(records, { update: records.collection.name, updates, ordered: false })).met;
+
+/** Updates that are asked for one by one and go to the store together, one command in flight. Each throws as `updateAll` does. */
+export function updater(records: Commanded): (update: Update) => Promise<void> {
+  const together = new Batcher<never, Update>(async (updates) => {
+    await updateAll(records, updates);
+    return new Map<Update, never>();
+  });
+  return async (update) => {
+    await together.get(update);
+  };
+}
+
+/** One statement of an `update` command: which document (all of them with `multi`), and what becomes of it. */
+export interface Update {
+  q: object;
+  u: object;
+  upsert?: boolean;
+  multi?: boolean;
+}
 
 interface Commanded {
   collection: { name: string };

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.js';
 import type { Log } from '../platform/logs.js';
+import { inPieces } from '../platform/pieces.js';
 import { placesOf, type Boards, type Move } from './boards.js';
 import type { After, Entry } from './entry.js';
 import type { Heads } from './heads.js';
@@ -189,8 +190,4 @@ export class Projector {
     const [now, fresh] = await Promise.all([this.scores.of(refused), this.standing.of(refused)]);
     await this.send([...now.values()], fresh);
   }
-}
-
-function* inPieces<T>(all: T[], size: number): Generator<T[]> {
-  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
 }

@@ -1,5 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
-import { insertAll, model, updateAll } from '../platform/mongo.js';
+import { insertAll, model, updateAll, type Update } from '../platform/mongo.js';
+import { inPieces } from '../platform/pieces.js';
 import type { After } from './entry.js';
 import type { FanStanding } from './needs.js';
 
@@ -21,7 +22,7 @@ const schema = new Schema<ScoreRecord>({
 /** Scores of one statement: a store commits each, so one of 32 takes a fourth of the time of 32 of one. More only search longer for their own. */
 const TOGETHER = 32;
 /** One statement that moves the scores that are there: each to its own, unless it is newer. */
-function moveOf(scores: ScoreRecord[]): { q: object; u: object[]; multi: true } {
+function moveOf(scores: ScoreRecord[]): Update {
   const fans = scores.map((one) => one._id);
   const to = { $arrayElemAt: [{ $literal: scores.map(({ seq, after }) => ({ seq, after })) }, { $indexOfArray: [{ $literal: fans }, '$_id'] }] };
   const newer = { $gte: ['$to.seq', '$seq'] };
@@ -60,8 +61,7 @@ export class Scores {
     const moved = scores.filter((one) => one.seq !== 1);
     if (fresh.length > 0) for (const at of await insertAll(this.records, fresh, false)) moved.push(fresh[at] as ScoreRecord);
     if (moved.length === 0) return;
-    const parts = Array.from({ length: Math.ceil(moved.length / TOGETHER) }, (_x, n) => moved.slice(n * TOGETHER, (n + 1) * TOGETHER));
-    if ((await updateAll(this.records, parts.map(moveOf))) === moved.length) return;
+    if ((await updateAll(this.records, [...inPieces(moved, TOGETHER)].map(moveOf))) === moved.length) return;
     // Some had none yet. An upsert refused by `_id`: a newer score is there already, which is what is wanted.
     await updateAll(
       this.records,

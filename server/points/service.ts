@@ -58,6 +58,12 @@ interface Asked {
   fan: string;
   deeds: string[];
 }
+/** All deeds that are asked for, by fan. */
+function byFan(asked: Asked[]): Map<string, Set<string>> {
+  const wanted = new Map<string, Set<string>>();
+  for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
+  return wanted;
+}
 /** The most deeds of a fan that are read together with those of others: a whole link at once would keep them waiting. */
 const FEW = 20;
 
@@ -178,9 +184,7 @@ export class Points {
   }
 
   private async lastTurns(asked: Asked[]): Promise<Map<Asked, Map<string, DeedState>>> {
-    const wanted = new Map<string, Set<string>>();
-    for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
-    const found = await this.turned.of(wanted, ['card', 'askedAt', 'cause']);
+    const found = await this.turned.of(byFan(asked), ['card', 'askedAt', 'cause']);
     return new Map(
       asked.map((one) => {
         const last = new Map<string, DeedState>();
@@ -195,9 +199,7 @@ export class Points {
 
   /** Which of these deeds each fan held after their entry `seq`, for many fans at once. */
   async heldAt(asked: { fan: string; seq: number; deeds: string[] }[]): Promise<Set<string>[]> {
-    const wanted = new Map<string, Set<string>>();
-    for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
-    const found = await this.turned.of(wanted, ['seq']);
+    const found = await this.turned.of(byFan(asked), ['seq']);
     const held = (fan: string, deed: string, seq: number): boolean => (found.get(turnKey(fan, deed))?.findLast((turn) => turn.seq <= seq)?.turn ?? 0) % 2 === 1;
     return asked.map(({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))));
   }

@@ -2,6 +2,7 @@ import type { Fans } from '../fans/service.js';
 import { CountBefore } from '../platform/changes.js';
 import { sha256 } from '../platform/ids.js';
 import type { Log } from '../platform/logs.js';
+import { inPieces } from '../platform/pieces.js';
 import type { SessionStore } from '../platform/sessions.js';
 import type { VillageSocket } from '../village/socket.js';
 import { claimsOf } from './claims.js';
@@ -27,6 +28,7 @@ export class Footing {
   private before: CountBefore;
   private readonly timer: NodeJS.Timeout;
   private looking = false;
+  private came = 0;
 
   /** @param now a clock that is never set, in ms */
   constructor(
@@ -64,7 +66,7 @@ export class Footing {
       const { fans, to } = await this.changed();
       const due = [...this.sockets].filter(([socket, at]) => now - at >= DUE_MS || (fans.size > 0 && fans.has(claimsOf(socket).fan))).map(([socket]) => socket);
       let all = true;
-      for (let from = 0; from < due.length; from += AT_ONCE) all = (await this.check(due.slice(from, from + AT_ONCE))) && all;
+      for (const piece of inPieces(due, AT_ONCE)) all = (await this.check(piece)) && all;
       // What could not be looked at is looked at again: the next look begins where this one did.
       if (all && to !== null) this.before.note(to);
     } finally {
@@ -75,10 +77,13 @@ export class Footing {
   /** Fans who changed lately, and how far the count of changes is; nobody and null while the store is away. Never throws. */
   private async changed(): Promise<{ fans: Set<string>; to: number | null }> {
     try {
-      const before = this.before.get();
-      // At the first look there is no telling how far the count was some time ago: the last changes stand for it.
-      if (!before) this.before.note(Math.max(0, (await this.fans.changedSince(Infinity)).to - FIRST));
-      const { fans, to } = await this.fans.changedSince((before ?? this.before.get())?.to ?? 0);
+      let from = this.before.get()?.to;
+      if (from === undefined) {
+        // At the first look there is no telling how far the count was some time ago: the last changes stand for it.
+        from = Math.max(0, (await this.fans.changedSince(Infinity)).to - FIRST);
+        this.before.note(from);
+      }
+      const { fans, to } = await this.fans.changedSince(from);
       return { fans: new Set(fans), to };
     } catch (error) {
       this.log.debug({ err: error }, 'sockets: the store did not say who changed');
@@ -103,14 +108,19 @@ export class Footing {
         const bySession = (session: string): boolean => sessions.has(session) && person?.version === version && !person.ended.includes(session);
         const stands = person?.state === 'active' && (token === null ? session !== null && bySession(session) : person.tokens.includes(sha256(token)));
         if (!stands) socket.disconnect(true);
-        // Those who came together are not all due together again.
-        else if (this.sockets.has(socket)) this.sockets.set(socket, this.sockets.get(socket) === -Infinity ? now - Math.random() * DUE_MS : now);
+        else if (this.sockets.has(socket)) this.sockets.set(socket, this.sockets.get(socket) === -Infinity ? now - this.phase() : now);
       }
       return true;
     } catch (error) {
       this.log.debug({ err: error }, 'sockets: the store did not say who still stands');
       return false;
     }
+  }
+
+  /** How long before its time a newcomer is due again: those who came together are spread over the minute. */
+  private phase(): number {
+    this.came += 1;
+    return (this.came * LOOK_MS) % DUE_MS;
   }
 
   stop(): void {

@@ -6,19 +6,18 @@ import { connectMongo, isStoreAway } from '../../server/platform/mongo.js';
 import { until } from '../support/until.js';
 
 describe('the connection to the store', () => {
-  it('answers a command that meets a socket closed a moment before', async () => {
+  const SOCKETS = 8;
+  /** Opens connections, lets `work` spoil their sockets and ping: what fails must count as a store that is away, and the next ping is answered. */
+  async function spoil(work: (sockets: Socket[], ping: () => Promise<unknown>) => Promise<PromiseSettledResult<unknown>[]>): Promise<void> {
     const sockets: Socket[] = [];
     const seen = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
     subscribe('net.client.socket', seen);
-    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'closed-sockets');
+    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'spoilt-sockets');
     const ping = (): Promise<unknown> => connection.getClient().db().command({ ping: 1 });
     try {
       // As many connections as there are commands at once.
-      await Promise.all(Array.from({ length: 8 }, ping));
-      for (const socket of sockets) socket.destroy();
-      // Each is given one of those: their `close` has not been told yet.
-      const told = await Promise.allSettled(Array.from({ length: 8 }, ping));
-      const failures = told.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+      await Promise.all(Array.from({ length: SOCKETS }, ping));
+      const failures = (await work(sockets, ping)).flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
       expect(failures).to.not.have.length(0);
       for (const failure of failures) expect(isStoreAway(failure), String(failure)).to.equal(true);
       expect(await ping()).to.include({ ok: 1 });
@@ -26,29 +25,23 @@ describe('the connection to the store', () => {
       unsubscribe('net.client.socket', seen);
       await connection.close();
     }
-  });
+  }
 
-  it('answers a command that is written behind the end that the store has sent', async () => {
-    const sockets: Socket[] = [];
-    const seen = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
-    subscribe('net.client.socket', seen);
-    const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'ended-sockets');
-    const ping = (): Promise<unknown> => connection.getClient().db().command({ ping: 1 });
-    try {
-      await Promise.all(Array.from({ length: 8 }, ping));
+  it('answers a command that meets a socket closed a moment before', () =>
+    spoil((sockets, ping) => {
+      for (const socket of sockets) socket.destroy();
+      // Each is given one of those: their `close` has not been told yet.
+      return Promise.allSettled(Array.from({ length: SOCKETS }, ping));
+    }));
+
+  it('answers a command that is written behind the end that the store has sent', () =>
+    spoil(async (sockets, ping) => {
       const told: Promise<PromiseSettledResult<unknown>[]>[] = [];
       for (const socket of sockets) socket.prependOnceListener('end', () => told.push(Promise.allSettled([ping(), ping()])));
       for (const socket of sockets) socket.push(null);
       await new Promise((resolve) => setImmediate(resolve));
-      const failures = (await Promise.all(told)).flat().flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
-      expect(failures).to.not.have.length(0);
-      for (const failure of failures) expect(isStoreAway(failure), String(failure)).to.equal(true);
-      expect(await ping()).to.include({ ok: 1 });
-    } finally {
-      unsubscribe('net.client.socket', seen);
-      await connection.close();
-    }
-  });
+      return (await Promise.all(told)).flat();
+    }));
 
   it('is not blamed for a command that cannot be written down', async () => {
     const connection = await connectMongo(process.env['MONGODB_URI'] ?? '', 'faulty-commands');
