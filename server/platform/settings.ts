@@ -1,5 +1,5 @@
-import { Schema, type Connection, type Model } from 'mongoose';
-import { model } from './mongo.js';
+import mongoose, { Schema, type Connection, type Model } from 'mongoose';
+import { isDuplicate, model } from './mongo.js';
 
 interface SettingRecord {
   _id: string;
@@ -7,6 +7,9 @@ interface SettingRecord {
   at: Date;
 }
 const schema = new Schema<SettingRecord>({ _id: String, value: Schema.Types.Mixed, at: Date });
+
+/** How often a first call is tried, where others make the counter at the same time. */
+const FIRST_TRIES = 10;
 
 /** Small facts that hold for the whole hub: counters, switches, what was seeded. Kept whole, never sharded. */
 export class Settings {
@@ -31,18 +34,20 @@ export class Settings {
     await this.records.updateOne({ _id: name }, { $set: { value, at: new Date() } }, { upsert: true });
   }
 
-  /** Adds one to a counter and answers its new value. */
+  /** Adds one to a counter and answers its new value, which nobody else was answered. Throws as the store does, also where it answers nothing. */
   async next(name: string): Promise<number> {
-    for (;;) {
+    for (let left = FIRST_TRIES; left > 0; left -= 1) {
       try {
         const found = await this.records
           .findOneAndUpdate({ _id: name }, { $inc: { value: 1 }, $set: { at: new Date() } }, { upsert: true, returnDocument: 'after' })
-          .lean();
-        return Number(found.value);
+          .lean<SettingRecord | null>();
+        // Of several first calls at once a store may answer some nothing at all.
+        if (found) return Number(found.value);
       } catch (error) {
         // Two first calls at once: the second finds the document now.
-        if ((error as { code?: number }).code !== 11000) throw error;
+        if (!isDuplicate(error)) throw error;
       }
     }
+    throw new mongoose.mongo.MongoNetworkError(`the store does not count ${name}`);
   }
 }
