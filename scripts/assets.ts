@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
@@ -19,19 +27,26 @@ function keep(name: string, extension: string, content: Buffer): string {
 /** What is text, and so worth compressing; fonts and pictures are compressed by themselves. */
 const TEXT = /\.(css|js|svg|txt|webmanifest)$/;
 
-/** Lays each text beside itself as brotli and gzip, as small as they get: it is read for a year and written once. */
+/**
+ * Lays each text beside itself as brotli and gzip, as small as they get: it is read for a year and
+ * written once.
+ */
 function compress(): void {
   for (const name of readdirSync(out).filter((file) => TEXT.test(file))) {
     const content = readFileSync(join(out, name));
-    const size = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+    const size = {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+    };
     writeFileSync(join(out, `${name}.br`), brotliCompressSync(content, { params: size }));
     writeFileSync(join(out, `${name}.gz`), gzipSync(content, { level: 9 }));
   }
 }
 
 /**
- * Builds what browsers fetch: one stylesheet, one module a room, two font files, each named after its content so that it may be
- * cached for ever, and texts beside it compressed. Writes `manifest.json` ({logical name: path}) beside them.
+ * Builds what browsers fetch: one stylesheet, one module a room, two font files, each named after
+ * its content so that it may be cached for ever, and texts beside it compressed. Writes
+ * `manifest.json` ({logical name: path}) beside them.
  */
 export async function buildAssets(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
@@ -46,14 +61,23 @@ export async function buildAssets(): Promise<void> {
     minify: true,
     targets: { chrome: 123 << 16, firefox: 120 << 16, safari: (17 << 16) | (5 << 8) },
   });
-  const styled = css.code.toString().replace(/\{\{(.+?)\}\}|url\("?(latin(?:-ext)?\.woff2)"?\)/g, (_all, _x, font: string) => `url(${manifest[font] ?? font})`);
+  const styled = css.code
+    .toString()
+    .replace(
+      /\{\{(.+?)\}\}|url\("?(latin(?:-ext)?\.woff2)"?\)/g,
+      (_all, _x, font: string) => `url(${manifest[font] ?? font})`,
+    );
   manifest['main.css'] = keep('main', 'css', Buffer.from(styled));
 
   const rooms = readdirSync(join(root, 'public'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'public', entry.name, 'main.ts')))
+    .filter(
+      (entry) => entry.isDirectory() && existsSync(join(root, 'public', entry.name, 'main.ts')),
+    )
     .map((entry) => entry.name);
   const built = await esbuild.build({
-    entryPoints: Object.fromEntries(rooms.map((room) => [room, join(root, 'public', room, 'main.ts')])),
+    entryPoints: Object.fromEntries(
+      rooms.map((room) => [room, join(root, 'public', room, 'main.ts')]),
+    ),
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -68,7 +92,8 @@ export async function buildAssets(): Promise<void> {
     absWorkingDir: root,
   });
   for (const [file, facts] of Object.entries(built.metafile.outputs)) {
-    // What is imported later on has an entry of its own too, in the same folder, and must not take the room's place.
+    // What is imported later on has an entry of its own too, in the same folder, and must not take
+    // the room's place.
     if (!facts.entryPoint?.endsWith('/main.ts')) continue;
     const room = facts.entryPoint.split('/')[1] ?? '';
     manifest[`${room}.js`] = `/assets/${file.split('/').pop() ?? ''}`;
@@ -77,10 +102,17 @@ export async function buildAssets(): Promise<void> {
   if (existsSync(icons)) {
     for (const name of readdirSync(icons)) {
       const dot = name.lastIndexOf('.');
-      manifest[name] = keep(name.slice(0, dot), name.slice(dot + 1), readFileSync(join(icons, name)));
+      manifest[name] = keep(
+        name.slice(0, dot),
+        name.slice(dot + 1),
+        readFileSync(join(icons, name)),
+      );
     }
   }
-  cpSync(join(root, 'node_modules', '@fontsource', 'barlow-condensed', 'LICENSE'), join(out, 'display-font-licence.txt'));
+  cpSync(
+    join(root, 'node_modules', '@fontsource', 'barlow-condensed', 'LICENSE'),
+    join(out, 'display-font-licence.txt'),
+  );
   compress();
   writeFileSync(join(out, 'manifest.json'), JSON.stringify(manifest, null, 1));
 }

@@ -1,6 +1,16 @@
-/** `npm run bench`: each scenario of DESIGN 8 against real services, beside the bare limit of the same run. Writes build/bench.json. */
+/**
+ * `npm run bench`: each scenario of DESIGN 8 against real services, beside the bare limit of the
+ * same run. Writes build/bench.json.
+ */
 import type { ChildProcess } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -17,18 +27,34 @@ import { weighable } from './bench/weight.js';
 import { nodeOptions } from './env.js';
 import { root } from './root.js';
 import { startMongodb } from './services/mongodb.js';
-import { end, freePort, onPath, startedService, startServer, type Service } from './services/process.js';
+import {
+  end,
+  freePort,
+  onPath,
+  startedService,
+  startServer,
+  type Service,
+} from './services/process.js';
 import { startRedis } from './services/redis.js';
 import { spawnTied } from './tie.mjs';
 
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const FANS = setting('fans', 1_000_000);
 /** `--profile=DIR` writes a CPU profile of each process there. */
-const PROFILE = process.argv.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length) ?? null;
+const PROFILE =
+  process.argv.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length) ?? null;
 const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
-function program(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
+function program(
+  file: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ child: ChildProcess; message: { url?: string }; ms: number }> {
   const begun = performance.now();
-  const options = [...weighable, ...nodeOptions(args[0]), ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : [])];
+  const options = [
+    ...weighable,
+    ...nodeOptions(args[0]),
+    ...(PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : []),
+  ];
   const child = spawnTied(process.execPath, [...options, join(root, 'build', file), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -61,10 +87,18 @@ async function boards(hub: BenchHub): Promise<void> {
   let at = 0;
   const shot = (): Shot => {
     at += 1;
-    return { path: '/api/v1/boards/hub?around=me&limit=10', headers: { authorization: `Bearer ${people[at % people.length]?.token ?? ''}` } };
+    return {
+      path: '/api/v1/boards/hub?around=me&limit=10',
+      headers: { authorization: `Bearer ${people[at % people.length]?.token ?? ''}` },
+    };
   };
   await open(hub.url, 100, 2, shot);
-  row(`board of ${FANS}: rank and around me at 300 a second`, text(await open(hub.url, 300, 6, shot)), '', 'p99 20 / 8 ms');
+  row(
+    `board of ${FANS}: rank and around me at 300 a second`,
+    text(await open(hub.url, 300, 6, shot)),
+    '',
+    'p99 20 / 8 ms',
+  );
   row(`board of ${FANS}: rebuild`, `${seconds.toFixed(1)} s`, '', '60 / 30 s');
 }
 
@@ -81,14 +115,22 @@ async function pages(hub: BenchHub, bare: string, pid: number): Promise<void> {
   const used = cpu(pid);
   const full = await closed(hub.url, 32, shot, 6);
   const each = full.count / Math.max(0.01, cpu(pid) - used);
-  row('pages, as many as it can', `${text(full)}; ${Math.round(each)} a CPU second`, `express hello ${limit.perSecond}/s`, '800 / 1500 a second a core');
+  row(
+    'pages, as many as it can',
+    `${text(full)}; ${Math.round(each)} a CPU second`,
+    `express hello ${limit.perSecond}/s`,
+    '800 / 1500 a second a core',
+  );
   row('pages at 200 a second', text(await open(hub.url, 200, 6, shot)), '', 'p99 50 / 20 ms');
 }
 
 async function search(hub: BenchHub): Promise<void> {
   const file = join(root, 'scripts', 'data', 'olympians.csv.gz');
   const begun = performance.now();
-  const result = await hub.context.athletes.importFile(createReadStream(file).pipe(createGunzip()), 157_375);
+  const result = await hub.context.athletes.importFile(
+    createReadStream(file).pipe(createGunzip()),
+    157_375,
+  );
   const seconds = (performance.now() - begun) / 1000;
   row(
     'import of the directory',
@@ -97,7 +139,10 @@ async function search(hub: BenchHub): Promise<void> {
     '3000 a second',
   );
   for (let tries = 0; tries < 600; tries += 1) {
-    const found = (await (await fetch(`${hub.url}/api/v1/athletes?q=flesel&limit=3`)).json()) as { items: { name: string }[]; partial?: boolean };
+    const found = (await (await fetch(`${hub.url}/api/v1/athletes?q=flesel&limit=3`)).json()) as {
+      items: { name: string }[];
+      partial?: boolean;
+    };
     if (!found.partial && found.items.some((one) => one.name.includes('Flessel'))) break;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
@@ -105,7 +150,10 @@ async function search(hub: BenchHub): Promise<void> {
   for (
     let tries = 0;
     tries < 300 &&
-    !(existsSync(join(hub.env['DATA_DIR'] ?? '', 'search')) && readdirSync(join(hub.env['DATA_DIR'] ?? '', 'search')).some((name) => name.endsWith('.json')));
+    !(
+      existsSync(join(hub.env['DATA_DIR'] ?? '', 'search')) &&
+      readdirSync(join(hub.env['DATA_DIR'] ?? '', 'search')).some((name) => name.endsWith('.json'))
+    );
     tries += 1
   )
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -133,7 +181,12 @@ async function search(hub: BenchHub): Promise<void> {
     return { path: `/api/v1/athletes?q=${queries[at % queries.length] ?? ''}&limit=20` };
   };
   await open(hub.url, 50, 2, shot);
-  row('search over the directory at 100 a second', text(await open(hub.url, 100, 8, shot)), '', 'p99 50 / 20 ms');
+  row(
+    'search over the directory at 100 a second',
+    text(await open(hub.url, 100, 8, shot)),
+    '',
+    'p99 50 / 20 ms',
+  );
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'village-bench-'));
@@ -156,26 +209,59 @@ try {
     const port = await freePort();
     const child = await startServer({
       command: rust,
-      args: ['--port', String(port), '--storage-path', join(dir, 'rs'), '--log-level', 'ERROR', '--sync-on-commit'],
+      args: [
+        '--port',
+        String(port),
+        '--storage-path',
+        join(dir, 'rs'),
+        '--log-level',
+        'ERROR',
+        '--sync-on-commit',
+      ],
       port,
       log: join(dir, 'rs.log'),
       signal: stopped.signal,
     });
-    services.push(startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'secantusd-rs', child));
-  } else services.push(await startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'], signal: stopped.signal }));
-  services.push(await startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'], signal: stopped.signal }));
+    services.push(
+      startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'secantusd-rs', child),
+    );
+  } else
+    services.push(
+      await startMongodb(join(dir, 'mongodb'), say, {
+        given: process.env['MONGODB_URI'],
+        signal: stopped.signal,
+      }),
+    );
+  services.push(
+    await startRedis(join(dir, 'redis'), say, {
+      given: process.env['REDIS_URL'],
+      signal: stopped.signal,
+    }),
+  );
   say(
     `store: ${services[0]?.kind ?? ''}, load before: ${loadavg()
       .map((one) => one.toFixed(2))
       .join(' ')}`,
   );
-  const hub = await prepare(services[0]?.url ?? '', services[1]?.url ?? '', await freePort(), dir, STARS);
+  const hub = await prepare(
+    services[0]?.url ?? '',
+    services[1]?.url ?? '',
+    await freePort(),
+    dir,
+    STARS,
+  );
   await hub.context.points.heal();
   const bare = await program('scripts/bench/bare.js', [], {});
   let web = await program('server/main.js', ['web'], hub.env);
   const bareUrl = bare.message.url ?? '';
   const pid = web.child.pid ?? 0;
-  if (wanted('start')) row('cold start of web, stores up', `${(web.ms / 1000).toFixed(2)} s`, `bare express ${(bare.ms / 1000).toFixed(2)} s`, '3 / 1.5 s');
+  if (wanted('start'))
+    row(
+      'cold start of web, stores up',
+      `${(web.ms / 1000).toFixed(2)} s`,
+      `bare express ${(bare.ms / 1000).toFixed(2)} s`,
+      '3 / 1.5 s',
+    );
   if (wanted('awards')) await awards(hub, bareUrl);
   if (wanted('hundredth')) await hundredth(hub);
   if (wanted('link')) await firstLink(hub);
@@ -203,12 +289,22 @@ try {
   process.stdout.write(
     `\nstore ${services[0]?.kind ?? ''}, load now ${loadavg()[0]?.toFixed(2) ?? ''}\n${rows.map((one) => `${one.scenario.padEnd(width)} | ${one.figure} | ${one.bare} | ${one.goal}`).join('\n')}\n`,
   );
-  writeFileSync(join(root, 'build', 'bench.json'), JSON.stringify({ at: new Date().toISOString(), store: services[0]?.kind, load: loadavg(), rows }, null, 1));
+  writeFileSync(
+    join(root, 'build', 'bench.json'),
+    JSON.stringify(
+      { at: new Date().toISOString(), store: services[0]?.kind, load: loadavg(), rows },
+      null,
+      1,
+    ),
+  );
   await hub.context.connection.dropDatabase().catch(() => undefined);
   await hub.context.close();
   await hub.sandbox.close();
 } catch (error) {
-  if (!stopped.signal.aborted) process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  if (!stopped.signal.aborted)
+    process.stderr.write(
+      `bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
   process.exitCode = 1;
 }
 await stop();

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -11,7 +20,9 @@ const RunFile = z.object({
   worker: z.object({ pid: z.number() }),
   mongodb: z.object({ uri: z.string(), kind: z.string() }),
   redis: z.object({ url: z.string(), kind: z.string() }),
-  sandbox: z.object({ url: z.string(), token: z.string(), networks: z.record(z.string(), z.string()) }).nullable(),
+  sandbox: z
+    .object({ url: z.string(), token: z.string(), networks: z.record(z.string(), z.string()) })
+    .nullable(),
 });
 export type RunFile = z.infer<typeof RunFile>;
 
@@ -28,10 +39,15 @@ export type Secrets = z.infer<typeof Secrets>;
 
 export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] || '.data');
 
-/** The sandbox networks: control plane at SANDBOX_PORT, X and Facebook's two on the ports after it. */
+/**
+ * The sandbox networks: control plane at SANDBOX_PORT, X and Facebook's two on the ports after it.
+ */
 export const SANDBOX_PORTS = 4;
 
-/** PORT and SANDBOX_PORT (with the ports after it). Throws a ConfigError that names each which is none, or where they overlap. */
+/**
+ * PORT and SANDBOX_PORT (with the ports after it). Throws a ConfigError that names each which is
+ * none, or where they overlap.
+ */
 export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: number } {
   const problems: string[] = [];
   const read = (name: string, normal: number, schema: z.ZodType<number, string>): number => {
@@ -46,7 +62,9 @@ export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: nu
   const sandboxPort = read(
     'SANDBOX_PORT',
     4100,
-    Port.refine((at) => at >= 1 && at <= last, { error: ({ input }) => `"${String(input)}" is not from 1 to ${last}` }),
+    Port.refine((at) => at >= 1 && at <= last, {
+      error: ({ input }) => `"${String(input)}" is not from 1 to ${last}`,
+    }),
   );
   if (problems.length === 0 && port >= sandboxPort && port < sandboxPort + SANDBOX_PORTS)
     problems.push(
@@ -57,11 +75,13 @@ export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: nu
 }
 
 /**
- * How node runs a role of the hub; `Procfile` says the same. Requests under way survive fewer collections in a larger nursery: an eighth
- * more awards a second and fewer long answers. One helper for V8 instead of four: on two cores four took both of them from the requests
- * for 150 ms at every large collection (p99 at 500 awards a second: 120 ms, with one 34 ms).
+ * How node runs a role of the hub; `Procfile` says the same. Requests under way survive fewer
+ * collections in a larger nursery: an eighth more awards a second and fewer long answers. One
+ * helper for V8 instead of four: on two cores four took both of them from the requests for 150 ms
+ * at every large collection (p99 at 500 awards a second: 120 ms, with one 34 ms).
  */
-export const nodeOptions = (role: string | undefined): string[] => (role === 'web' ? ['--max-semi-space-size=64', '--v8-pool-size=1'] : []);
+export const nodeOptions = (role: string | undefined): string[] =>
+  role === 'web' ? ['--max-semi-space-size=64', '--v8-pool-size=1'] : [];
 
 /** Writes a file whole or not at all, also where the machine loses its power. */
 export function writeWhole(file: string, text: string, mode = 0o644): void {
@@ -75,7 +95,9 @@ export function writeWhole(file: string, text: string, mode = 0o644): void {
   renameSync(`${file}.new`, file);
 }
 
-/** A JSON file of ours. Throws an Error that says in one line what is wrong with it, and `remedy`. */
+/**
+ * A JSON file of ours. Throws an Error that says in one line what is wrong with it, and `remedy`.
+ */
 function readOurs<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
   const text = readFileSync(file, 'utf8');
   let found: unknown;
@@ -89,21 +111,33 @@ function readOurs<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
   return data;
 }
 
-/** What `DATA_DIR/run.json` tells of the hub that runs on this folder. Throws an Error of one line when it cannot be read. */
+/**
+ * What `DATA_DIR/run.json` tells of the hub that runs on this folder. Throws an Error of one line
+ * when it cannot be read.
+ */
 export const runFileOf = (dir: string): RunFile =>
-  readOurs(join(dir, 'run.json'), RunFile, 'Stop the hub that runs there and start it again: it writes the file anew.');
+  readOurs(
+    join(dir, 'run.json'),
+    RunFile,
+    'Stop the hub that runs there and start it again: it writes the file anew.',
+  );
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64');
 
 /**
- * The secrets of a hub that was started by `npm start`: made once, kept in DATA_DIR, readable by its owner only. For who holds the lock of the
- * folder, or finds a hub running there. Throws an Error of one line when the file cannot be read: what they sealed must not be lost by a guess.
+ * The secrets of a hub that was started by `npm start`: made once, kept in DATA_DIR, readable by
+ * its owner only. For who holds the lock of the folder, or finds a hub running there. Throws an
+ * Error of one line when the file cannot be read: what they sealed must not be lost by a guess.
  */
 export function secretsOf(dir: string): Secrets {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, 'secrets.json');
   if (existsSync(file))
-    return readOurs(file, Secrets, 'Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.');
+    return readOurs(
+      file,
+      Secrets,
+      'Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.',
+    );
   const fresh: Secrets = {
     SESSION_SECRET: random(48),
     TOKEN_KEYS: `k1:${random(32)}`,
@@ -111,7 +145,10 @@ export function secretsOf(dir: string): Secrets {
     METRICS_TOKEN: random(32),
     sandboxToken: randomBytes(18).toString('base64url'),
     clients: {
-      x: { id: randomBytes(12).toString('base64url'), secret: randomBytes(24).toString('base64url') },
+      x: {
+        id: randomBytes(12).toString('base64url'),
+        secret: randomBytes(24).toString('base64url'),
+      },
       facebook: { id: '102030405060', secret: randomBytes(16).toString('hex') },
     },
   };

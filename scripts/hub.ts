@@ -1,10 +1,12 @@
-/** `npm run hub -- <command>`: for people who run a hub. Speaks to the running one, or to the stores of the settings. */
+/**
+ * `npm run hub -- <command>`: for people who run a hub. Speaks to the running one, or to the stores
+ * of the settings.
+ */
 import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { ConfigError, readConfig } from '../server/config.js';
 import { createContext, type Context } from '../server/context.js';
 import { VillageError } from '../server/errors.js';
-import { ROLES, type Role } from '../server/fans/fan.model.js';
 import type { NetworkId } from '../server/networks/network.js';
 import { seedDemo } from './demo/seed.js';
 import { demoFan } from './demo/sign-in.js';
@@ -12,6 +14,7 @@ import { dataDir, demoEnv, portsOf, runFileOf, secretsOf } from './env.js';
 import { takeFolder } from './folder.js';
 import { pause, type Service } from './services/process.js';
 import { endLeftOver, startStores } from './services/stores.js';
+import { type Role, ROLES } from '../server/platform/rights.js';
 
 class Usage extends Error {}
 const print = (line: string): void => {
@@ -29,7 +32,8 @@ interface Command {
 const COMMANDS: Record<string, Command> = {
   'import athletes': {
     usage: 'import athletes FILE',
-    about: 'Imports a directory file (CSV or CSV.gz, the format of scripts/data/README.md). May be repeated: the same file changes nothing.',
+    about:
+      'Imports a directory file (CSV or CSV.gz, the format of scripts/data/README.md). May be repeated: the same file changes nothing.',
     run: (context, args) => importAthletes(context, args),
   },
   role: {
@@ -37,29 +41,45 @@ const COMMANDS: Record<string, Command> = {
     about: `Gives a role (${ROLES.join(', ')}), or takes it. FAN: a hub id, network:handle, "name:what they are called here", or a plain handle of the demo.`,
     run: role,
   },
-  token: { usage: 'token FAN', about: 'Makes a personal API token and prints it, and nothing else. A demo person who is no fan yet becomes one.', run: token },
+  token: {
+    usage: 'token FAN',
+    about:
+      'Makes a personal API token and prints it, and nothing else. A demo person who is no fan yet becomes one.',
+    run: token,
+  },
   'ledger verify': {
     usage: 'ledger verify',
-    about: 'Checks every entry: sequence, turns, sums, hashes, standings. Names the first bad one and exits 1.',
+    about:
+      'Checks every entry: sequence, turns, sums, hashes, standings. Names the first bad one and exits 1.',
     run: ledgerVerify,
   },
-  'boards rebuild': { usage: 'boards rebuild', about: 'Builds every board anew from the scores.', run: boardsRebuild },
+  'boards rebuild': {
+    usage: 'boards rebuild',
+    about: 'Builds every board anew from the scores.',
+    run: boardsRebuild,
+  },
   'hide athlete': {
     usage: 'hide athlete SLUG [--show]',
-    about: 'Takes somebody who objects out of the directory, for ever, whatever is imported later; --show brings them back.',
+    about:
+      'Takes somebody who objects out of the directory, for ever, whatever is imported later; --show brings them back.',
     run: hideAthlete,
   },
   'seed demo': {
     usage: 'seed demo',
-    about: 'Fills an empty hub with the demo, once. Needs the sandbox networks of a running npm start.',
+    about:
+      'Fills an empty hub with the demo, once. Needs the sandbox networks of a running npm start.',
     run: async (context) => {
-      print((await seedDemo(context, note)) ? 'The demo is there now.' : 'The demo was there already.');
+      print(
+        (await seedDemo(context, note)) ? 'The demo is there now.' : 'The demo was there already.',
+      );
       return 0;
     },
   },
 };
 
-/** How often an import that was started by `npm start` waits for the lease of one that was killed. */
+/**
+ * How often an import that was started by `npm start` waits for the lease of one that was killed.
+ */
 const PATIENCE = 20;
 
 async function importAthletes(context: Context, [file]: string[], waited = 0): Promise<number> {
@@ -80,7 +100,9 @@ async function importAthletes(context: Context, [file]: string[], waited = 0): P
     const width = 30;
     const share = total > 0 ? Math.min(1, now.rows / total) : 0;
     const rate = Math.round(now.rows / Math.max(0.001, (Date.now() - begun) / 1000));
-    process.stderr.write(`\r[${'#'.repeat(Math.round(share * width)).padEnd(width, '.')}] ${now.rows} rows, ${rate} a second `);
+    process.stderr.write(
+      `\r[${'#'.repeat(Math.round(share * width)).padEnd(width, '.')}] ${now.rows} rows, ${rate} a second `,
+    );
   });
   if (!result && process.env['VILLAGE_IMPORT_MARK'] && waited < PATIENCE) {
     await pause(5000);
@@ -96,7 +118,8 @@ async function importAthletes(context: Context, [file]: string[], waited = 0): P
   print(
     `${result.rows} rows in ${seconds.toFixed(1)} s (${Math.round(result.rows / seconds)} a second): ${result.added} added, ${result.changed} changed, ${result.same} the same, ${result.badCount} bad.`,
   );
-  if (process.env['VILLAGE_IMPORT_MARK']) await context.settings.set('athletes.file', process.env['VILLAGE_IMPORT_MARK']);
+  if (process.env['VILLAGE_IMPORT_MARK'])
+    await context.settings.set('athletes.file', process.env['VILLAGE_IMPORT_MARK']);
   return 0;
 }
 
@@ -123,10 +146,16 @@ async function token(context: Context, [who]: string[]): Promise<number> {
   let fan = await context.fans.resolve(who);
   if (!fan && (await context.settings.get('demo'))) {
     const [network, handle] = who.includes(':') ? who.split(':', 2) : [null, who];
-    fan = await demoFan(context, handle ?? '', network ? [network as NetworkId] : ['x', 'facebook']).catch(() => null);
+    fan = await demoFan(
+      context,
+      handle ?? '',
+      network ? [network as NetworkId] : ['x', 'facebook'],
+    ).catch(() => null);
   }
   if (!fan) {
-    note(`Nobody here is ${who}. FAN is a hub id or network:handle (x:name); the demo's people also go by their plain handle.`);
+    note(
+      `Nobody here is ${who}. FAN is a hub id or network:handle (x:name); the demo's people also go by their plain handle.`,
+    );
     return 1;
   }
   print(await context.tokens.create(fan._id, 'command line'));
@@ -139,7 +168,9 @@ async function ledgerVerify(context: Context): Promise<number> {
     note(`Bad entry: fan ${found.bad.fan}, seq ${found.bad.seq}: ${found.bad.reason}`);
     return 1;
   }
-  print(`The ledger is right: ${found.entries} entries of ${found.fans} fans, ${found.points} points.`);
+  print(
+    `The ledger is right: ${found.entries} entries of ${found.fans} fans, ${found.points} points.`,
+  );
   return 0;
 }
 
@@ -155,7 +186,11 @@ async function hideAthlete(context: Context, args: string[]): Promise<number> {
     note(`Nobody in the directory is ${slug}. SLUG is the last part of the address of their page.`);
     return 1;
   }
-  await context.audit.add({ by: 'operator', act: hidden ? 'athlete.hidden' : 'athlete.shown', on: `athlete:${athlete._id}` });
+  await context.audit.add({
+    by: 'operator',
+    act: hidden ? 'athlete.hidden' : 'athlete.shown',
+    on: `athlete:${athlete._id}`,
+  });
   print(`${athlete.name} is ${hidden ? 'hidden' : 'shown again'}.`);
   return 0;
 }
@@ -166,36 +201,84 @@ async function boardsRebuild(context: Context): Promise<number> {
   return done ? 0 : 1;
 }
 
-/** The settings of the hub that runs on DATA_DIR; of its stores, started for this command, when none does; or of the environment. */
-async function settings(command: string, services: Service[], signal: AbortSignal): Promise<NodeJS.ProcessEnv> {
+/**
+ * The settings of the hub that runs on DATA_DIR; of its stores, started for this command, when none
+ * does; or of the environment.
+ */
+async function settings(
+  command: string,
+  services: Service[],
+  signal: AbortSignal,
+): Promise<NodeJS.ProcessEnv> {
   if (process.env['SESSION_SECRET'] && process.env['MONGODB_URI']) return process.env;
   const { port, sandboxPort } = portsOf(process.env);
   const dir = dataDir();
   mkdirSync(dir, { recursive: true });
   let waited = '';
   // The lock goes with this process: what it started has ended by then.
-  const lock = await takeFolder(dir, { pid: process.pid, what: `npm run hub -- ${command}`, stays: false, state: 'open' }, (holder) => {
-    if (holder.stays && holder.state === 'open') return 'leave';
-    const why = holder.stays ? `A hub is ${holder.state} here` : `"${holder.what}" (process ${holder.pid}) is at work here`;
-    if (why !== waited) note(`${why}; waiting for it …`);
-    waited = why;
-    return 'wait';
-  });
+  const lock = await takeFolder(
+    dir,
+    { pid: process.pid, what: `npm run hub -- ${command}`, stays: false, state: 'open' },
+    (holder) => {
+      if (holder.stays && holder.state === 'open') return 'leave';
+      const why = holder.stays
+        ? `A hub is ${holder.state} here`
+        : `"${holder.what}" (process ${holder.pid}) is at work here`;
+      if (why !== waited) note(`${why}; waiting for it …`);
+      waited = why;
+      return 'wait';
+    },
+  );
   if (!lock) {
     const { web, mongodb, redis, sandbox } = runFileOf(dir);
-    return { ...process.env, ...demoSettings(dir, port, sandbox ? Number(new URL(sandbox.url).port) : sandboxPort, web.url, mongodb.uri, redis.url) };
+    return {
+      ...process.env,
+      ...demoSettings(
+        dir,
+        port,
+        sandbox ? Number(new URL(sandbox.url).port) : sandboxPort,
+        web.url,
+        mongodb.uri,
+        redis.url,
+      ),
+    };
   }
   await endLeftOver(dir);
   // A file that cannot be read is told before stores are started for nothing.
   secretsOf(dir);
   const { mongodb, redis } = await startStores(dir, note, signal);
   services.push(mongodb, redis);
-  return { ...process.env, ...demoSettings(dir, port, sandboxPort, process.env['PUBLIC_URL'] || `http://127.0.0.1:${port}`, mongodb.url, redis.url) };
+  return {
+    ...process.env,
+    ...demoSettings(
+      dir,
+      port,
+      sandboxPort,
+      process.env['PUBLIC_URL'] || `http://127.0.0.1:${port}`,
+      mongodb.url,
+      redis.url,
+    ),
+  };
 }
 
-function demoSettings(dir: string, port: number, sandboxPort: number, publicUrl: string, mongodb: string, redis: string): NodeJS.ProcessEnv {
+function demoSettings(
+  dir: string,
+  port: number,
+  sandboxPort: number,
+  publicUrl: string,
+  mongodb: string,
+  redis: string,
+): NodeJS.ProcessEnv {
   const at = (offset: number): string => `http://127.0.0.1:${sandboxPort + offset}`;
-  return demoEnv({ dir, secrets: secretsOf(dir), port, publicUrl, mongodb, redis, networks: { x: at(1), facebook: at(2), facebookGraph: at(3) } });
+  return demoEnv({
+    dir,
+    secrets: secretsOf(dir),
+    port,
+    publicUrl,
+    mongodb,
+    redis,
+    networks: { x: at(1), facebook: at(2), facebookGraph: at(3) },
+  });
 }
 
 function help(): void {
@@ -229,7 +312,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   });
 try {
   const env = await settings(name, services, stopped.signal);
-  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'hub', { search: false });
+  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'hub', {
+    search: false,
+  });
   if (services.length > 0 || !process.env['VILLAGE_IMPORT_MARK']) await context.release();
   code = await command.run(context, args.slice(name.split(' ').length));
   await context.points.settled();
@@ -237,7 +322,10 @@ try {
 } catch (error) {
   if (error instanceof Usage) note(`usage: npm run hub -- ${error.message}`);
   else
-    for (const line of error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]) note(`village hub: ${line}`);
+    for (const line of error instanceof ConfigError
+      ? error.problems
+      : [error instanceof Error ? error.message : String(error)])
+      note(`village hub: ${line}`);
 }
 await stop();
 process.exit(code);

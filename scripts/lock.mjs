@@ -1,18 +1,26 @@
 /**
- * Locks that die with the process that holds them: sockets in the kernel's abstract space, which leave no file behind and are free again at once,
- * however their holder ended. Whoever finds one taken can hear who has it. Plain JavaScript, because the set-up uses it before there are packages.
+ * Locks that die with the process that holds them: sockets in the kernel's abstract space, which
+ * leave no file behind and are free again at once, however their holder ended. Whoever finds one
+ * taken can hear who has it. Plain JavaScript, because the set-up uses it before there are
+ * packages.
  */
 import { statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** The name of the lock of this purpose on a folder, the same by whatever path the folder is reached. */
+/**
+ * The name of the lock of this purpose on a folder, the same by whatever path the folder is
+ * reached.
+ */
 export function lockName(purpose, folder) {
   const { dev, ino } = statSync(folder);
   return `\0village-${purpose}-${dev}-${ino}`;
 }
 
-/** Takes a lock, or answers null when another process has it. `tell` says who holds it, and what has become of that, to all who ask. */
+/**
+ * Takes a lock, or answers null when another process has it. `tell` says who holds it, and what has
+ * become of that, to all who ask.
+ */
 export function takeLock(name) {
   let said = '';
   const asking = new Set();

@@ -1,7 +1,21 @@
-/** What must be there before anything of ours can run: a fit Node, a writable folder, the packages, the build. */
+/**
+ * What must be there before anything of ours can run: a fit Node, a writable folder, the packages,
+ * the build.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockAlone, lockName } from './lock.mjs';
@@ -13,7 +27,9 @@ const say = (line) => process.stderr.write(`village: ${line}\n`);
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
-    throw new Error(`Node ${process.versions.node} is too old. Install Node 20.19 or newer, then run this again.`);
+    throw new Error(
+      `Node ${process.versions.node} is too old. Install Node 20.19 or newer, then run this again.`,
+    );
   }
 }
 
@@ -23,7 +39,9 @@ function checkFolder() {
     mkdirSync(join(root, 'build'), { recursive: true });
     accessSync(join(root, 'build'), constants.W_OK);
   } catch {
-    throw new Error(`cannot write in ${root}. Make the folder writable, or clone into one that is, then run this again.`);
+    throw new Error(
+      `cannot write in ${root}. Make the folder writable, or clone into one that is, then run this again.`,
+    );
   }
 }
 
@@ -37,14 +55,20 @@ async function installPackages() {
   const wanted = digest(readFileSync(join(root, 'package-lock.json'))) + process.versions.modules;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (npm ci), about half a minute the first time …');
-  const ran = spawnTied('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    env: { ...process.env, NODE_ENV: 'development' },
-  });
+  const ran = spawnTied(
+    'npm',
+    ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      env: { ...process.env, NODE_ENV: 'development' },
+    },
+  );
   const [status] = await once(ran, 'exit').catch(() => [1]);
   if (status !== 0) {
-    throw new Error('npm ci failed (see above). If there is no network, make a package registry reachable, then run this again.');
+    throw new Error(
+      'npm ci failed (see above). If there is no network, make a package registry reachable, then run this again.',
+    );
   }
   writeFileSync(stamp, wanted);
 }
@@ -57,8 +81,15 @@ function filesBelow(folder) {
 
 /** Turns TypeScript into JavaScript under build/, and CSS and client modules into hashed assets. */
 async function build() {
-  const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter((file) => file.endsWith('.ts'));
-  const inputs = [...sources, ...filesBelow('public'), ...SHARED.map((file) => join(root, 'scripts', file)), join(root, 'package-lock.json')].sort();
+  const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const inputs = [
+    ...sources,
+    ...filesBelow('public'),
+    ...SHARED.map((file) => join(root, 'scripts', file)),
+    join(root, 'package-lock.json'),
+  ].sort();
   const stamp = join(root, 'build', '.stamp');
   const hash = createHash('sha256');
   for (const file of inputs) hash.update(file.slice(root.length)).update(readFileSync(file));
@@ -77,7 +108,8 @@ async function build() {
     sourcemap: 'linked',
     logLevel: 'warning',
   });
-  for (const file of SHARED) copyFileSync(join(root, 'scripts', file), join(aside, 'scripts', file));
+  for (const file of SHARED)
+    copyFileSync(join(root, 'scripts', file), join(aside, 'scripts', file));
   for (const part of ['server', 'scripts']) {
     rmSync(join(root, 'build', part), { recursive: true, force: true });
     renameSync(join(aside, part), join(root, 'build', part));
@@ -95,7 +127,9 @@ export async function getReady() {
   checkNode();
   checkFolder();
   // Two would write into each other's packages and build.
-  const lock = await lockAlone(lockName('setup', root), () => say('another process sets this folder up; waiting for it …'));
+  const lock = await lockAlone(lockName('setup', root), () =>
+    say('another process sets this folder up; waiting for it …'),
+  );
   try {
     await installPackages();
     await build();

@@ -1,12 +1,33 @@
-/** `npm start`: finds or starts the stores, seeds the demo once, starts sandbox, web and worker, and keeps them running. */
+/**
+ * `npm start`: finds or starts the stores, seeds the demo once, starts sandbox, web and worker, and
+ * keeps them running.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, appendFileSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, readConfig, type Config } from '../server/config.js';
 import { createContext } from '../server/context.js';
 import { seedDemo } from './demo/seed.js';
-import { dataDir, demoEnv, nodeOptions, portsOf, SANDBOX_PORTS, secretsOf, writeWhole, type RunFile } from './env.js';
+import {
+  dataDir,
+  demoEnv,
+  nodeOptions,
+  portsOf,
+  SANDBOX_PORTS,
+  secretsOf,
+  writeWhole,
+  type RunFile,
+} from './env.js';
 import { takeFolder, type Holder } from './folder.js';
 import type { Lock } from './lock.mjs';
 import { root } from './root.js';
@@ -37,7 +58,10 @@ const services: Service[] = [];
 /** Aborted once everything is being stopped. */
 const stopped = new AbortController();
 const stopping = (): boolean => stopped.signal.aborted;
-/** The lock of DATA_DIR while it is ours: a start that was refused must not touch the files of the hub that runs there. */
+/**
+ * The lock of DATA_DIR while it is ours: a start that was refused must not touch the files of the
+ * hub that runs there.
+ */
 let lock: Lock | null = null;
 const me: Holder = { pid: process.pid, what: 'npm start', stays: true, state: 'starting' };
 /** The stores while they start, and then while they are kept running. */
@@ -58,7 +82,13 @@ function writeRun(): void {
 }
 
 function writeStores(): void {
-  writeWhole(join(dir, 'stores.json'), JSON.stringify({ starter: process.pid, pids: services.map(({ pid }) => pid).filter((pid) => pid !== null) }));
+  writeWhole(
+    join(dir, 'stores.json'),
+    JSON.stringify({
+      starter: process.pid,
+      pids: services.map(({ pid }) => pid).filter((pid) => pid !== null),
+    }),
+  );
 }
 
 function replaceStore(old: Service, now: Service): void {
@@ -66,8 +96,16 @@ function replaceStore(old: Service, now: Service): void {
   writeStores();
 }
 
-/** Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it first said when ready. */
-function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
+/**
+ * Starts a program of ours and starts it again whenever it ends by itself. Resolves with what it
+ * first said when ready.
+ */
+function keep(
+  name: string,
+  file: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Record<string, unknown>> {
   const one: Kept = { name, file, args, env, child: null, ready: Promise.resolve(), wait: 250 };
   kept.push(one);
   return launch(one, true);
@@ -76,11 +114,20 @@ function keep(name: string, file: string, args: string[], env: NodeJS.ProcessEnv
 function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
   const log = join(dir, 'logs', `${one.name}.log`);
   const out = openSync(log, 'a');
-  const child = spawnTied(process.execPath, ['--enable-source-maps', ...nodeOptions(one.args[0]), join(root, 'build', one.file), ...one.args], {
-    stdio: ['ignore', out, out, 'ipc'],
-    env: one.env,
-    detached: true,
-  });
+  const child = spawnTied(
+    process.execPath,
+    [
+      '--enable-source-maps',
+      ...nodeOptions(one.args[0]),
+      join(root, 'build', one.file),
+      ...one.args,
+    ],
+    {
+      stdio: ['ignore', out, out, 'ipc'],
+      env: one.env,
+      detached: true,
+    },
+  );
   closeSync(out);
   one.child = child;
   const begun = Date.now();
@@ -101,7 +148,11 @@ function launch(one: Kept, first: boolean): Promise<Record<string, unknown>> {
       one.child = null;
       if (stopping()) return;
       if (!said && first) {
-        reject(new Plain(`${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`));
+        reject(
+          new Plain(
+            `${one.name} did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ')}`,
+          ),
+        );
         return;
       }
       // One that ran for a while is back at once; one that fails again and again is not chased.
@@ -121,29 +172,47 @@ async function takeDataDir(url: string): Promise<void> {
     mkdirSync(dir, { recursive: true });
     accessSync(dir, constants.W_OK);
   } catch {
-    throw new Plain(`cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`);
+    throw new Plain(
+      `cannot write in ${dir}. Make it writable, or set DATA_DIR to a folder that is.`,
+    );
   }
   let waited = false;
   lock = await takeFolder(dir, me, (holder) => {
     if (holder.stays && holder.state !== 'stopping') {
-      const where = [holder.url, `process ${holder.pid}`, holder.state === 'starting' ? 'still starting' : ''].filter(Boolean).join(', ');
-      throw new Plain(`a hub runs on ${dir} already (${where}). Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`);
+      const where = [
+        holder.url,
+        `process ${holder.pid}`,
+        holder.state === 'starting' ? 'still starting' : '',
+      ]
+        .filter(Boolean)
+        .join(', ');
+      throw new Plain(
+        `a hub runs on ${dir} already (${where}). Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`,
+      );
     }
-    if (!waited) say(`${holder.what} (process ${holder.pid}) has ${dir}${holder.stays ? ' and is stopping' : ''}; waiting for its end …`);
+    if (!waited)
+      say(
+        `${holder.what} (process ${holder.pid}) has ${dir}${holder.stays ? ' and is stopping' : ''}; waiting for its end …`,
+      );
     waited = true;
     return 'wait';
   });
   mkdirSync(join(dir, 'logs'), { recursive: true });
   const left = await endLeftOver(dir);
-  if (left.length > 0) say(`ended what an earlier start had left running (process ${left.join(', ')}).`);
+  if (left.length > 0)
+    say(`ended what an earlier start had left running (process ${left.join(', ')}).`);
 }
 
 async function portsAreFree(port: number, sandboxPort: number): Promise<void> {
-  const sandbox = production ? [] : Array.from({ length: SANDBOX_PORTS }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT'] as const);
+  const sandbox = production
+    ? []
+    : Array.from({ length: SANDBOX_PORTS }, (_x, n) => [sandboxPort + n, 'SANDBOX_PORT'] as const);
   for (const [at, name] of [[port, 'PORT'] as const, ...sandbox]) {
     for (let tries = 0; await listens(at); tries += 1) {
       if (tries > 20)
-        throw new Plain(`port ${at} is taken. Free it, or set ${name} to another one (${name}=${at > 64_000 ? at - 1000 : at + 1000} npm start).`);
+        throw new Plain(
+          `port ${at} is taken. Free it, or set ${name} to another one (${name}=${at > 64_000 ? at - 1000 : at + 1000} npm start).`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -158,7 +227,9 @@ async function stopAll(): Promise<void> {
   if (!lock) return;
   tell('stopping');
   say('stopping …');
-  await Promise.all([...kept].reverse().flatMap((one) => (one.child?.pid ? [end(one.child.pid, 12_000)] : [])));
+  await Promise.all(
+    [...kept].reverse().flatMap((one) => (one.child?.pid ? [end(one.child.pid, 12_000)] : [])),
+  );
   // What was being started is one of the services now, or has ended.
   await storesAtWork.catch(() => undefined);
   await Promise.all(services.map((one) => one.stop()));
@@ -178,15 +249,25 @@ async function demo(port: number, sandboxPort: number, publicUrl: string): Promi
   // What an earlier run told is over; only who has the stores open may say so.
   forget('run.json');
   writeStores();
-  storesAtWork = keepStores(dir, { mongodb, redis }, { say, signal: stopped.signal, replaced: replaceStore });
-  say(`MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  storesAtWork = keepStores(
+    dir,
+    { mongodb, redis },
+    { say, signal: stopped.signal, replaced: replaceStore },
+  );
+  say(
+    `MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`,
+  );
 
   const networks = {
     x: `http://127.0.0.1:${sandboxPort + 1}`,
     facebook: `http://127.0.0.1:${sandboxPort + 2}`,
     facebookGraph: `http://127.0.0.1:${sandboxPort + 3}`,
   };
-  const env = { ...process.env, NODE_ENV: 'development', ...demoEnv({ dir, secrets, port, publicUrl, mongodb: mongodb.url, redis: redis.url, networks }) };
+  const env = {
+    ...process.env,
+    NODE_ENV: 'development',
+    ...demoEnv({ dir, secrets, port, publicUrl, mongodb: mongodb.url, redis: redis.url, networks }),
+  };
   await keep('sandbox', 'scripts/sandbox/main.js', [], {
     ...env,
     SANDBOX_OPTIONS: JSON.stringify({
@@ -194,10 +275,15 @@ async function demo(port: number, sandboxPort: number, publicUrl: string): Promi
       file: join(dir, 'sandbox.json'),
       token: secrets.sandboxToken,
       clients: secrets.clients,
-      redirects: { x: [`${publicUrl}/auth/x/callback`], facebook: [`${publicUrl}/auth/facebook/callback`] },
+      redirects: {
+        x: [`${publicUrl}/auth/x/callback`],
+        facebook: [`${publicUrl}/auth/facebook/callback`],
+      },
     }),
   });
-  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'start', { search: false });
+  const context = await createContext(readConfig({ ...env, LOG_LEVEL: 'error' }), 'start', {
+    search: false,
+  });
   await context.release();
   await seedDemo(context, say);
   const digest = createHash('sha256').update(readFileSync(OLYMPIANS)).digest('hex');
@@ -209,9 +295,16 @@ async function demo(port: number, sandboxPort: number, publicUrl: string): Promi
     worker: { pid: 0 },
     mongodb: { uri: mongodb.url, kind: mongodb.kind },
     redis: { url: redis.url, kind: redis.kind },
-    sandbox: { url: `http://127.0.0.1:${sandboxPort}`, token: secrets.sandboxToken, networks: { x: networks.x, facebook: networks.facebook } },
+    sandbox: {
+      url: `http://127.0.0.1:${sandboxPort}`,
+      token: secrets.sandboxToken,
+      networks: { x: networks.x, facebook: networks.facebook },
+    },
   };
-  await Promise.all([keep('web', 'server/main.js', ['web'], env), keep('worker', 'server/main.js', ['worker'], env)]);
+  await Promise.all([
+    keep('web', 'server/main.js', ['web'], env),
+    keep('worker', 'server/main.js', ['worker'], env),
+  ]);
   writeRun();
   tell('open');
   process.stdout.write(`
@@ -233,17 +326,26 @@ Logs: ${join(dir, 'logs')}   Ctrl-C stops everything; the data stays in ${dir}
 
 /** The directory fills in the background; its page tells how far it is. */
 function background(env: NodeJS.ProcessEnv, digest: string): void {
-  const child = spawnTied(process.execPath, [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...env, VILLAGE_IMPORT_MARK: digest },
-    detached: true,
-  });
+  const child = spawnTied(
+    process.execPath,
+    [join(root, 'build', 'scripts', 'hub.js'), 'import', 'athletes', OLYMPIANS],
+    {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...env, VILLAGE_IMPORT_MARK: digest },
+      detached: true,
+    },
+  );
   kept.push({ name: 'import', file: '', args: [], env, child, ready: Promise.resolve(), wait: 0 });
   child.stderr?.on('data', (part: Buffer) => {
     appendFileSync(join(dir, 'logs', 'import.log'), part);
   });
   child.once('exit', (code) => {
-    if (!stopping()) say(code === 0 ? 'the directory is complete.' : 'the import of the directory stopped; it goes on at the next start.');
+    if (!stopping())
+      say(
+        code === 0
+          ? 'the directory is complete.'
+          : 'the import of the directory stopped; it goes on at the next start.',
+      );
   });
 }
 
@@ -258,7 +360,10 @@ async function live(config: Config): Promise<void> {
     redis: { url: 'given', kind: 'given' },
     sandbox: null,
   };
-  await Promise.all([keep('web', 'server/main.js', ['web'], process.env), keep('worker', 'server/main.js', ['worker'], process.env)]);
+  await Promise.all([
+    keep('web', 'server/main.js', ['web'], process.env),
+    keep('worker', 'server/main.js', ['worker'], process.env),
+  ]);
   writeRun();
   tell('open');
   say(`open: ${config.publicUrl}`);
@@ -279,9 +384,19 @@ try {
   await (config ? live(config) : demo(port, ports.sandboxPort, publicUrl));
 } catch (error) {
   // What fails because everything is being stopped is no news.
-  const lines = stopping() ? [] : error instanceof ConfigError ? error.problems : (error instanceof Error ? error.message : String(error)).split('\n');
+  const lines = stopping()
+    ? []
+    : error instanceof ConfigError
+      ? error.problems
+      : (error instanceof Error ? error.message : String(error)).split('\n');
   for (const line of lines) process.stderr.write(`village: ${line}\n`);
-  if (lines.length > 0 && !(error instanceof Plain) && !(error instanceof ConfigError) && process.env['DEBUG']) console.error(error);
+  if (
+    lines.length > 0 &&
+    !(error instanceof Plain) &&
+    !(error instanceof ConfigError) &&
+    process.env['DEBUG']
+  )
+    console.error(error);
   await stop();
   process.exit(lines.length > 0 ? 1 : 0);
 }

@@ -1,4 +1,7 @@
-/** `npm test`: starts the stores of the tests, runs mocha over them, and prints the plain closing line. */
+/**
+ * `npm test`: starts the stores of the tests, runs mocha over them, and prints the plain closing
+ * line.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,13 +33,19 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 try {
   const { mongodb, redis } = await startStores(dir, say, stopped.signal);
   services.push(mongodb, redis);
-  const carried = JSON.parse(readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8')) as { version: string };
+  const carried = JSON.parse(
+    readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8'),
+  ) as { version: string };
   // The browser as test/support/chromium.ts takes it.
-  say(`tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}, browser: ${process.env['VILLAGE_BROWSER'] || `carried ${carried.version}`}`);
+  say(
+    `tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}, browser: ${process.env['VILLAGE_BROWSER'] || `carried ${carried.version}`}`,
+  );
   const args = process.argv.slice(2);
   // Not by its bin, which would start mocha as a process of its own that nothing ties to us.
   const mocha = join(root, 'node_modules', 'mocha', 'lib', 'cli', 'cli.js');
-  const options = (JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as { 'node-option': string[] })['node-option'].map((one) => `--${one}`);
+  const options = (
+    JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as { 'node-option': string[] }
+  )['node-option'].map((one) => `--${one}`);
   const report = join(dir, 'report.json');
   const coverage = args.includes('--coverage');
   const rest = args.filter((arg) => arg !== '--coverage');
@@ -79,7 +88,11 @@ try {
       resolve(exit ?? 1);
     });
   });
-  const counts = JSON.parse(readFileSync(report, 'utf8')) as { passes: number; failures: number; pending: number };
+  const counts = JSON.parse(readFileSync(report, 'utf8')) as {
+    passes: number;
+    failures: number;
+    pending: number;
+  };
   if (counts.passes === 0) {
     say('no test ran.');
     code = 1;
@@ -92,7 +105,8 @@ try {
   await stop();
   process.stdout.write(`${counts.passes} passed, ${counts.failures} failed\n`);
 } catch (error) {
-  if (!stopped.signal.aborted) process.stderr.write(`village: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (!stopped.signal.aborted)
+    process.stderr.write(`village: ${error instanceof Error ? error.message : String(error)}\n`);
   await stop();
 }
 process.exit(code);

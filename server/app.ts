@@ -10,7 +10,8 @@ import { consoleApi, consolePages } from './pages/console.js';
 import { homePage } from './pages/home.js';
 import { meApi, mePages } from './pages/me.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
-import { root, type Context } from './context.js';
+import type { Context } from './context.js';
+import { root } from './platform/root.js';
 import { VillageError } from './errors.js';
 import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
@@ -32,18 +33,39 @@ import { chatsApi, chatsPages } from './village/routes.js';
 
 /** The language of a request: its path's, else what the browser prefers, else French. */
 const chooseLanguage = (req: Request): Language =>
-  languageOf(req.path) ?? (req.headers['accept-language'] !== undefined && req.acceptsLanguages('fr', 'en') === 'en' ? 'en' : 'fr');
+  languageOf(req.path) ??
+  (req.headers['accept-language'] !== undefined && req.acceptsLanguages('fr', 'en') === 'en'
+    ? 'en'
+    : 'fr');
 
 /** The express app: a line a room. */
 export function createApp(context: Context): Express {
-  const { config, words, limits, athletes, registry, follows, points, videos, chats, posts, fans, tokens, signIn, views, metrics } = context;
+  const {
+    config,
+    words,
+    limits,
+    athletes,
+    registry,
+    follows,
+    points,
+    videos,
+    chats,
+    posts,
+    fans,
+    tokens,
+    signIn,
+    views,
+    metrics,
+  } = context;
   const app = express();
   app.disable('x-powered-by');
-  // Pages carry a nonce and what is JSON is mostly personal: a hash of each answer would find nothing again. Files have tags of their own.
+  // Pages carry a nonce and what is JSON is mostly personal: a hash of each answer would find
+  // nothing again. Files have tags of their own.
   app.disable('etag');
   app.set('trust proxy', config.trustProxy);
   app.set('query parser', 'simple');
-  // An address has one spelling: `/EN/athletes` would be a page whose language and links are another's.
+  // An address has one spelling: `/EN/athletes` would be a page whose language and links are
+  // another's.
   app.enable('case sensitive routing');
   const forms = new FormTokens(config.sessionSecret, config.publicUrl);
   const parts: DoorParts = { limits, forms };
@@ -76,7 +98,15 @@ export function createApp(context: Context): Express {
   app.use(headers(config.publicUrl, origins));
   health(context, new PageDoors('', parts, app));
   const files = { immutable: true, maxAge: '1y', dotfiles: 'ignore', fallthrough: false } as const;
-  app.use('/assets', staticGzip(join(root, 'build', 'assets'), { enableBrotli: true, orderPreference: ['br', 'gz'], index: false, serveStatic: files }));
+  app.use(
+    '/assets',
+    staticGzip(join(root, 'build', 'assets'), {
+      enableBrotli: true,
+      orderPreference: ['br', 'gz'],
+      index: false,
+      serveStatic: files,
+    }),
+  );
   // Another host name is sent to the one that cookies and callbacks are made for.
   const { host } = new URL(config.publicUrl);
   app.use((req, res, next) => {
@@ -98,8 +128,16 @@ export function createApp(context: Context): Express {
   const known = sessionReaders(fans);
 
   const rooms = { athletes, registry, follows, videos, chats, posts, words, points, fans };
-  const people = { fans, signIn, tokens, limits, words, secure: config.publicUrl.startsWith('https:') };
-  // One router each for JSON and for pages: every router of its own that a request passes costs as much as ten routes.
+  const people = {
+    fans,
+    signIn,
+    tokens,
+    limits,
+    words,
+    secure: config.publicUrl.startsWith('https:'),
+  };
+  // One router each for JSON and for pages: every router of its own that a request passes costs as
+  // much as ten routes.
   const api = new ApiDoors('/api/v1', parts);
   followsApi(api, follows, athletes);
   brakesApi(api, follows.brakes);
@@ -132,7 +170,13 @@ export function createApp(context: Context): Express {
   registryPages(pages, registry, athletes, fans, words);
   consolePages(pages, context.jobs, words);
   aboutPages(pages, points, context.cards, words);
-  app.use(['/fr', '/en'], bySession, known, express.urlencoded({ extended: false, limit: '64kb' }), pages.router);
+  app.use(
+    ['/fr', '/en'],
+    bySession,
+    known,
+    express.urlencoded({ extended: false, limit: '64kb' }),
+    pages.router,
+  );
 
   const others = new PageDoors('', parts);
   callbacks(others, people);

@@ -54,14 +54,18 @@ const Environment = z.object({
   MAIL_URL: z.string().default(''),
 });
 
-/** A network's keys and addresses; the only thing in which live and sandbox differ (NETWORKS 0.2). */
+/**
+ * A network's keys and addresses; the only thing in which live and sandbox differ (NETWORKS 0.2).
+ */
 export interface NetworkSettings {
   clientId: string;
   clientSecret: string;
   pages: string;
   api: string;
   version: string;
-  /** The app's own key pair, where a network parts it from the login's (X); else the login's serves. */
+  /**
+   * The app's own key pair, where a network parts it from the login's (X); else the login's serves.
+   */
   appKey?: string;
   appSecret?: string;
 }
@@ -95,34 +99,45 @@ export class ConfigError extends Error {
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
-const weak = (text: string): boolean => text.length < 32 || TEMPLATE.test(text) || new Set(text).size < 10;
-const loopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)(:\d+)?$/.test(host);
+const weak = (text: string): boolean =>
+  text.length < 32 || TEMPLATE.test(text) || new Set(text).size < 10;
+const loopback = (host: string): boolean =>
+  /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)(:\d+)?$/.test(host);
 
 function productionProblems(raw: NodeJS.ProcessEnv): string[] {
   const problems: string[] = [];
   const { MONGODB_URI: mongodbUri = '', REDIS_URL: redisUrl = '' } = raw;
-  for (const name of ['PUBLIC_URL', 'MONGODB_URI', 'REDIS_URL', 'METRICS_TOKEN'] as const) if (!raw[name]) problems.push(`${name} is missing`);
+  for (const name of ['PUBLIC_URL', 'MONGODB_URI', 'REDIS_URL', 'METRICS_TOKEN'] as const)
+    if (!raw[name]) problems.push(`${name} is missing`);
   for (const name of ['SESSION_SECRET', 'METRICS_TOKEN'] as const) {
-    if (raw[name] && weak(raw[name])) problems.push(`${name} is weak (32 random characters or more)`);
+    if (raw[name] && weak(raw[name]))
+      problems.push(`${name} is weak (32 random characters or more)`);
   }
-  if (raw['PUBLIC_URL'] && !raw['PUBLIC_URL'].startsWith('https://')) problems.push('PUBLIC_URL must be https');
+  if (raw['PUBLIC_URL'] && !raw['PUBLIC_URL'].startsWith('https://'))
+    problems.push('PUBLIC_URL must be https');
   // ASVS 12.3.1: no plain traffic to a store on another host.
   const mongo = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(mongodbUri);
   if (mongo?.[1] && !/[?&](tls|ssl)=true/.test(mongodbUri) && !mongo[1].split(',').every(loopback))
     problems.push('MONGODB_URI is not encrypted (mongodb+srv:// or tls=true)');
-  if (/[?&]tls(AllowInvalid|Insecure)/i.test(mongodbUri)) problems.push('MONGODB_URI switches certificate checks off');
+  if (/[?&]tls(AllowInvalid|Insecure)/i.test(mongodbUri))
+    problems.push('MONGODB_URI switches certificate checks off');
   const redis = /^redis:\/\/(?:[^@/]*@)?([^/?]+)/.exec(redisUrl);
   if (redis?.[1] && !loopback(redis[1])) problems.push('REDIS_URL is not encrypted (rediss://)');
-  if (raw['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') problems.push('NODE_TLS_REJECT_UNAUTHORIZED switches certificate checks off');
+  if (raw['NODE_TLS_REJECT_UNAUTHORIZED'] === '0')
+    problems.push('NODE_TLS_REJECT_UNAUTHORIZED switches certificate checks off');
   return problems;
 }
 
 /**
- * Reads the settings of DESIGN 7. Throws a ConfigError that names every setting which is missing, malformed or (in production) weak.
+ * Reads the settings of DESIGN 7. Throws a ConfigError that names every setting which is missing,
+ * malformed or (in production) weak.
  */
 export function readConfig(raw: NodeJS.ProcessEnv): Config {
-  // An empty setting is none; an empty PORT is a slip that would open the hub where nobody looks for it.
-  const given = Object.fromEntries(Object.entries(raw).filter(([name, value]) => value !== '' || name === 'PORT'));
+  // An empty setting is none; an empty PORT is a slip that would open the hub where nobody looks
+  // for it.
+  const given = Object.fromEntries(
+    Object.entries(raw).filter(([name, value]) => value !== '' || name === 'PORT'),
+  );
   const parsed = Environment.safeParse(given);
   const problems = parsed.success
     ? []
@@ -137,11 +152,18 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
       const [id = '', key = ''] = pair.split(':');
       return { id, key: bytes(key) };
     });
-  if (raw['TOKEN_KEYS'] && (keys.length === 0 || keys.some(({ id, key }) => !/^[a-z0-9]{1,16}$/.test(id) || key.length !== 32))) {
-    problems.push('TOKEN_KEYS is malformed or weak (id:base64 of 32 random bytes, comma between, newest first)');
+  if (
+    raw['TOKEN_KEYS'] &&
+    (keys.length === 0 ||
+      keys.some(({ id, key }) => !/^[a-z0-9]{1,16}$/.test(id) || key.length !== 32))
+  ) {
+    problems.push(
+      'TOKEN_KEYS is malformed or weak (id:base64 of 32 random bytes, comma between, newest first)',
+    );
   }
   const signingKey = bytes(raw['SIGNING_KEY'] ?? '');
-  if (raw['SIGNING_KEY'] && signingKey.length !== 32) problems.push('SIGNING_KEY is malformed or weak (base64 of 32 random bytes)');
+  if (raw['SIGNING_KEY'] && signingKey.length !== 32)
+    problems.push('SIGNING_KEY is malformed or weak (base64 of 32 random bytes)');
   if (raw['NODE_ENV'] === 'production') problems.push(...productionProblems(raw));
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)]);
   const env = parsed.data;
@@ -158,8 +180,14 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
     tokenKeys: keys,
     signingKey,
     metricsToken: env.METRICS_TOKEN ?? null,
-    // Never `true`: whoever connects could then forge the address that limits count by (ASVS 4.1.3).
-    trustProxy: proxy === '' ? false : /^\d+$/.test(proxy) ? Number(proxy) : proxy.split(',').map((part) => part.trim()),
+    // Never `true`: whoever connects could then forge the address that limits count by (ASVS
+    // 4.1.3).
+    trustProxy:
+      proxy === ''
+        ? false
+        : /^\d+$/.test(proxy)
+          ? Number(proxy)
+          : proxy.split(',').map((part) => part.trim()),
     timezone: env.TIMEZONE,
     logLevel: env.LOG_LEVEL,
     networks: {

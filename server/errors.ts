@@ -1,4 +1,7 @@
-/** Every error a person or a program can meet: stable id → HTTP status. The words are in `views/words/errors.json`, both languages. */
+/**
+ * Every error a person or a program can meet: stable id → HTTP status. The words are in
+ * `views/words/errors.json`, both languages.
+ */
 export const ERRORS = {
   bad_input: 400,
   bad_file: 400,
@@ -47,14 +50,20 @@ export const ERRORS = {
 
 export type ErrorId = keyof typeof ERRORS;
 
-/** One wrong field of a form or body: `path` names it (`text`, `locks.0.need`), `issue` is a zod issue code or a word of ours. */
+/**
+ * One wrong field of a form or body: `path` names it (`text`, `locks.0.need`), `issue` is a zod
+ * issue code or a word of ours.
+ */
 export interface FieldIssue {
   path: string;
   issue: string;
   params?: Record<string, string | number>;
 }
 
-/** An error with a stable id. `params` fill its words; `extra` are members of the problem document (RFC 9457, 3.2). */
+/**
+ * An error with a stable id. `params` fill its words; `extra` are members of the problem document
+ * (RFC 9457, 3.2).
+ */
 export class VillageError extends Error {
   readonly status: number;
   constructor(

@@ -1,15 +1,24 @@
-/** What entries of one fan, one behind the other up to `seq`, moved; and the fan's medals by scope before them and after. */
+/**
+ * What entries of one fan, one behind the other up to `seq`, moved; and the fan's medals by scope
+ * before them and after.
+ */
 export interface Award {
   fan: string;
   seq: number;
   items: { deed: string; athlete: string; delta: number }[];
   points: number;
   medals: { before: Record<string, string>; after: Record<string, string> };
-  /** Whether other deeds, that locks ask about beside these, were held at `seq`. What is absent was not looked up. */
+  /**
+   * Whether other deeds, that locks ask about beside these, were held at `seq`. What is absent was
+   * not looked up.
+   */
   beside?: Record<string, boolean>;
 }
 
-/** Every topic of the bus: a closed list. News may be lost, so each listener also catches up from the truth (DESIGN 3). */
+/**
+ * Every topic of the bus: a closed list. News may be lost, so each listener also catches up from
+ * the truth (DESIGN 3).
+ */
 export interface News {
   /** Athletes changed up to this revision of the directory. */
   'athletes:changed': { revision: number };
@@ -22,7 +31,13 @@ export interface News {
   /** Points of these fans moved: told to their open pages. */
   'points:moved': { moves: Award[] };
   /** A long asking of a network went on. */
-  'follows:progress': { fan: string; network: string; done: number; total: number; awarded: number };
+  'follows:progress': {
+    fan: string;
+    network: string;
+    done: number;
+    total: number;
+    awarded: number;
+  };
   /** A job of this kind was added. */
   'jobs:added': { kind: string };
   /** Items were added to a chat. */

@@ -12,7 +12,8 @@ const DRAIN_MS = 10_000;
 async function web(config: Config): Promise<() => Promise<void>> {
   const context = await createContext(config, 'web');
   const missing = await context.missingIndexes();
-  if (missing.length > 0) throw new Error(`indexes are missing (run the release step): ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new Error(`indexes are missing (run the release step): ${missing.join(', ')}`);
   const { server, serve } = createAppServer();
   serve(createApp(context));
   const sockets = createSockets(context, server);
@@ -63,7 +64,8 @@ const ROLES = { web, worker, release } as const;
 const role = process.argv[2] ?? 'web';
 
 try {
-  const start = ROLES[role as keyof typeof ROLES] as ((config: Config) => Promise<() => Promise<void>>) | undefined;
+  const start = ROLES[role as keyof typeof ROLES] as
+    ((config: Config) => Promise<() => Promise<void>>) | undefined;
   if (!start) throw new Error(`no such role: ${role} (web, worker, release)`);
   const stop = await start(readConfig(process.env));
   let stopping = false;
@@ -84,7 +86,10 @@ try {
   process.once('disconnect', end);
   if (role === 'release') process.disconnect?.();
 } catch (error) {
-  const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)];
+  const lines =
+    error instanceof ConfigError
+      ? error.problems
+      : [error instanceof Error ? error.message : String(error)];
   for (const line of lines) process.stderr.write(`village ${role}: ${line}\n`);
   process.exit(1);
 }

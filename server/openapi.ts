@@ -10,7 +10,14 @@ import { Decide, LookupQuery, Owner, Queue, Revoke, Submit } from './registry/sc
 import { Messages, Say } from './village/schema.js';
 
 const Problem = z
-  .object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), id: z.string(), instance: z.string() })
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    id: z.string(),
+    instance: z.string(),
+  })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 const Verdict = z.enum(['yes', 'no', 'unknown', 'unsupported']);
 const Follow = z.object({
@@ -23,8 +30,15 @@ const Follow = z.object({
   open: z.string().optional(),
   job: z.string().optional(),
 });
-const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
-const Account = z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string(), since: z.iso.datetime() });
+const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+const Account = z.object({
+  id: z.string(),
+  network: z.string(),
+  handle: z.string(),
+  url: z.string(),
+  since: z.iso.datetime(),
+});
 const Athlete = z.object({
   slug: z.string(),
   name: z.string(),
@@ -42,33 +56,59 @@ const Item = z.object({
   at: z.string().optional(),
 });
 const Lookup = z.object({
-  result: z.enum(['listed', 'lapsed', 'revoked', 'known_fake', 'lookalike', 'unknown', 'not_an_account']),
+  result: z.enum([
+    'listed',
+    'lapsed',
+    'revoked',
+    'known_fake',
+    'lookalike',
+    'unknown',
+    'not_an_account',
+  ]),
   account: z.object({ network: z.string(), handle: z.string(), url: z.string() }).optional(),
   athlete: z.object({ slug: z.string(), name: z.string() }).optional(),
   since: z.iso.datetime().optional(),
   why: z.string().optional(),
-  of: z.object({ name: z.string(), network: z.string().optional(), handle: z.string().optional() }).optional(),
+  of: z
+    .object({ name: z.string(), network: z.string().optional(), handle: z.string().optional() })
+    .optional(),
   evidence: z.object({ decidedOn: z.iso.datetime().nullable(), by: z.number() }).optional(),
 });
 const Limits = z.object({ share: z.number(), least: z.number() });
 const Taking = z.object({
   network: z.string(),
-  stopped: z.object({ at: z.iso.datetime(), taken: z.number(), wanted: z.number(), held: z.number(), limit: z.number() }).nullable(),
-  released: z.object({ at: z.iso.datetime(), by: z.string(), reason: z.string(), deeds: z.number() }).nullable(),
+  stopped: z
+    .object({
+      at: z.iso.datetime(),
+      taken: z.number(),
+      wanted: z.number(),
+      held: z.number(),
+      limit: z.number(),
+    })
+    .nullable(),
+  released: z
+    .object({ at: z.iso.datetime(), by: z.string(), reason: z.string(), deeds: z.number() })
+    .nullable(),
   waiting: z.object({ deeds: z.number(), fans: z.number() }),
 });
 /** Where an athlete has two accounts on one network and none was named. */
 const WhichAccount = Problem.extend({
-  accounts: z.array(z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string() })).optional(),
+  accounts: z
+    .array(z.object({ id: z.string(), network: z.string(), handle: z.string(), url: z.string() }))
+    .optional(),
 }).meta({
   id: 'FollowProblem',
-  description: '`which_account` lists the accounts that may be meant; `still_following` has where to stop in `open`',
+  description:
+    '`which_account` lists the accounts that may be meant; `still_following` has where to stop in `open`',
 });
 const slug = z.object({ slug: z.string() });
 
 const media = (type: string): ZodOpenApiOperationObject['responses'] => ({
   200: { description: 'OK', content: { [type]: {} } },
-  default: { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+  default: {
+    description: 'A problem',
+    content: { 'application/problem+json': { schema: Problem } },
+  },
 });
 interface Described {
   summary: string;
@@ -79,56 +119,126 @@ interface Described {
   status?: 200 | 201 | 202;
   problem?: z.ZodType;
 }
-const operation = ({ summary, query, path, body, answer, status = 200, problem = Problem }: Described): ZodOpenApiOperationObject => ({
+const operation = ({
+  summary,
+  query,
+  path,
+  body,
+  answer,
+  status = 200,
+  problem = Problem,
+}: Described): ZodOpenApiOperationObject => ({
   summary,
   requestParams: { ...(query ? { query } : {}), ...(path ? { path } : {}) },
   ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
   responses: {
     [status]: { description: 'OK', content: { 'application/json': { schema: answer } } },
-    default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
+    default: {
+      description: 'A problem',
+      content: { 'application/problem+json': { schema: problem } },
+    },
   },
 });
 
-/** Who may use an operation, as its door says: with which of a token's scopes, with a session, or with neither. */
+/**
+ * Who may use an operation, as its door says: with which of a token's scopes, with a session, or
+ * with neither.
+ */
 function securityOf(rule: ApiRule): Record<string, string[]>[] {
   const scopes = scopesOf(rule);
   const tokens = scopes.length === 0 ? [{ bearer: [] }] : scopes.map((one) => ({ bearer: [one] }));
   return [...(rule.who === 'anyone' ? [{}] : []), ...tokens, { session: [] }];
 }
 
-/** Writes what each door demands into the operations of a document. Throws for an operation that has no door. */
+/**
+ * Writes what each door demands into the operations of a document. Throws for an operation that has
+ * no door.
+ */
 function secure(paths: Record<string, object>, { base, list }: ApiDoors): void {
-  for (const [path, operations] of Object.entries(paths) as [string, Record<string, Record<string, unknown>>][])
+  for (const [path, operations] of Object.entries(paths) as [
+    string,
+    Record<string, Record<string, unknown>>,
+  ][])
     for (const [method, operation] of Object.entries(operations)) {
-      const door = list.find((one) => one.method === method && one.path === base + path.replace(/\{(\w+)\}/g, ':$1'));
-      if (door?.kind !== 'api') throw new Error(`openapi: ${method.toUpperCase()} ${path} is described and has no door`);
+      const door = list.find(
+        (one) => one.method === method && one.path === base + path.replace(/\{(\w+)\}/g, ':$1'),
+      );
+      if (door?.kind !== 'api')
+        throw new Error(`openapi: ${method.toUpperCase()} ${path} is described and has no door`);
       operation['security'] = securityOf(door.rule);
       if (typeof door.rule.who !== 'string') operation['x-roles'] = door.rule.who;
     }
 }
 
-/** `GET /api/v1/openapi.json`, made from the very schemas that check input and the very rules that doors hold. */
+/**
+ * `GET /api/v1/openapi.json`, made from the very schemas that check input and the very rules that
+ * doors hold.
+ */
 export function openApi(router: ApiDoors, publicUrl: string): void {
   const document = createDocument({
     openapi: '3.1.0',
-    info: { title: 'Village', version: '1', description: 'Verified accounts of athletes, points for fans, videos, chats.' },
+    info: {
+      title: 'Village',
+      version: '1',
+      description: 'Verified accounts of athletes, points for fans, videos, chats.',
+    },
     servers: [{ url: `${publicUrl}/api/v1` }],
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: sessionCookie(publicUrl).name } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        session: { type: 'apiKey', in: 'cookie', name: sessionCookie(publicUrl).name },
+      },
     },
     paths: {
-      '/athletes': { get: operation({ summary: 'Search the directory', query: ApiSearch, answer: page(Athlete).extend({ total: z.number() }) }) },
-      '/athletes/{slug}': { get: operation({ summary: 'An athlete', path: slug, answer: Athlete.extend({ pointsToEarn: z.number() }) }) },
-      '/athletes/{slug}/follow': {
-        post: operation({ summary: 'I follow', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
-        delete: operation({ summary: 'I follow no more', path: slug, body: FollowBody.omit({ csrf: true }), answer: Follow, problem: WhichAccount }),
+      '/athletes': {
+        get: operation({
+          summary: 'Search the directory',
+          query: ApiSearch,
+          answer: page(Athlete).extend({ total: z.number() }),
+        }),
       },
-      '/follows/check': { post: operation({ summary: 'Ask every linked network again', answer: z.object({ job: z.string() }), status: 202 }) },
+      '/athletes/{slug}': {
+        get: operation({
+          summary: 'An athlete',
+          path: slug,
+          answer: Athlete.extend({ pointsToEarn: z.number() }),
+        }),
+      },
+      '/athletes/{slug}/follow': {
+        post: operation({
+          summary: 'I follow',
+          path: slug,
+          body: FollowBody.omit({ csrf: true }),
+          answer: Follow,
+          problem: WhichAccount,
+        }),
+        delete: operation({
+          summary: 'I follow no more',
+          path: slug,
+          body: FollowBody.omit({ csrf: true }),
+          answer: Follow,
+          problem: WhichAccount,
+        }),
+      },
+      '/follows/check': {
+        post: operation({
+          summary: 'Ask every linked network again',
+          answer: z.object({ job: z.string() }),
+          status: 202,
+        }),
+      },
       '/networks/taking': {
-        get: operation({ summary: 'Where taking back is stopped, and what waits', answer: z.object({ items: z.array(Taking), limits: Limits }) }),
+        get: operation({
+          summary: 'Where taking back is stopped, and what waits',
+          answer: z.object({ items: z.array(Taking), limits: Limits }),
+        }),
       },
       '/networks/taking/limits': {
-        post: operation({ summary: 'How much an hour may take', body: TakingLimits.omit({ csrf: true }), answer: Limits }),
+        post: operation({
+          summary: 'How much an hour may take',
+          body: TakingLimits.omit({ csrf: true }),
+          answer: Limits,
+        }),
       },
       '/networks/{network}/taking': {
         post: operation({
@@ -138,14 +248,21 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           answer: Taking,
         }),
       },
-      '/registry/lookup': { get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup }) },
+      '/registry/lookup': {
+        get: operation({ summary: 'Whose account is this?', query: LookupQuery, answer: Lookup }),
+      },
       '/registry/cases': {
         get: operation({
           summary: 'The moderators\u2019 queue',
           query: Queue,
           answer: z.object({ items: z.array(z.object({ id: z.string() })), open: z.number() }),
         }),
-        post: operation({ summary: 'Open a case', body: Submit.omit({ csrf: true }), answer: z.object({ id: z.string() }), status: 201 }),
+        post: operation({
+          summary: 'Open a case',
+          body: Submit.omit({ csrf: true }),
+          answer: z.object({ id: z.string() }),
+          status: 201,
+        }),
       },
       '/registry/cases/{id}/decision': {
         post: operation({
@@ -168,7 +285,10 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           summary: 'Record that a fan owns an account, or does not',
           path: z.object({ id: z.string() }),
           body: Owner.omit({ csrf: true }),
-          answer: z.object({ id: z.string(), owners: z.array(z.object({ fan: z.string(), by: z.string() })) }),
+          answer: z.object({
+            id: z.string(),
+            owners: z.array(z.object({ fan: z.string(), by: z.string() })),
+          }),
         }),
       },
       '/jobs': {
@@ -177,7 +297,14 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           query: EndedJobs,
           answer: z.object({
             items: z.array(
-              z.object({ id: z.string(), kind: z.string(), name: z.string(), attempts: z.number(), failedAt: z.iso.datetime(), reason: z.string() }),
+              z.object({
+                id: z.string(),
+                kind: z.string(),
+                name: z.string(),
+                attempts: z.number(),
+                failedAt: z.iso.datetime(),
+                reason: z.string(),
+              }),
             ),
             total: z.number(),
           }),
@@ -191,7 +318,16 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
           status: 202,
         }),
       },
-      '/me': { get: operation({ summary: 'Who I am here', answer: z.object({ handle: z.string(), points: z.number(), medal: z.string().nullable() }) }) },
+      '/me': {
+        get: operation({
+          summary: 'Who I am here',
+          answer: z.object({
+            handle: z.string(),
+            points: z.number(),
+            medal: z.string().nullable(),
+          }),
+        }),
+      },
       '/me/ledger': {
         get: operation({
           summary: 'My statement, newest first',
@@ -212,7 +348,11 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
       '/me/medals': {
         get: operation({
           summary: 'My medals',
-          answer: z.object({ items: z.array(z.object({ scope: z.string(), medal: z.string().nullable(), points: z.number() })) }),
+          answer: z.object({
+            items: z.array(
+              z.object({ scope: z.string(), medal: z.string().nullable(), points: z.number() }),
+            ),
+          }),
         }),
       },
       '/boards/{board}': {
@@ -226,26 +366,68 @@ export function openApi(router: ApiDoors, publicUrl: string): void {
       '/videos': {
         get: operation({
           summary: 'Videos and what opens them',
-          answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), open: z.boolean() })) }),
+          answer: z.object({
+            items: z.array(z.object({ slug: z.string(), title: z.string(), open: z.boolean() })),
+          }),
         }),
       },
-      '/videos/{slug}': { get: operation({ summary: 'A video', path: slug, answer: z.object({ slug: z.string(), open: z.boolean() }) }) },
-      '/videos/{slug}/media': {
-        get: { summary: 'The video itself, by ranges; 403 while it is locked', requestParams: { path: slug }, responses: media('video/mp4') },
+      '/videos/{slug}': {
+        get: operation({
+          summary: 'A video',
+          path: slug,
+          answer: z.object({ slug: z.string(), open: z.boolean() }),
+        }),
       },
-      '/videos/{slug}/poster': { get: { summary: 'Its picture', requestParams: { path: slug }, responses: media('image/jpeg') } },
+      '/videos/{slug}/media': {
+        get: {
+          summary: 'The video itself, by ranges; 403 while it is locked',
+          requestParams: { path: slug },
+          responses: media('video/mp4'),
+        },
+      },
+      '/videos/{slug}/poster': {
+        get: {
+          summary: 'Its picture',
+          requestParams: { path: slug },
+          responses: media('image/jpeg'),
+        },
+      },
       '/videos/{slug}/captions/{language}': {
-        get: { summary: 'Its captions', requestParams: { path: slug.extend({ language: z.string() }) }, responses: media('text/vtt') },
+        get: {
+          summary: 'Its captions',
+          requestParams: { path: slug.extend({ language: z.string() }) },
+          responses: media('text/vtt'),
+        },
       },
       '/chats': {
         get: operation({
           summary: 'Chats',
-          answer: z.object({ items: z.array(z.object({ slug: z.string(), title: z.string(), state: z.string(), startsAt: z.iso.datetime() })) }),
+          answer: z.object({
+            items: z.array(
+              z.object({
+                slug: z.string(),
+                title: z.string(),
+                state: z.string(),
+                startsAt: z.iso.datetime(),
+              }),
+            ),
+          }),
         }),
       },
-      '/chats/{slug}': { get: operation({ summary: 'A chat', path: slug, answer: z.object({ slug: z.string(), state: z.string() }) }) },
+      '/chats/{slug}': {
+        get: operation({
+          summary: 'A chat',
+          path: slug,
+          answer: z.object({ slug: z.string(), state: z.string() }),
+        }),
+      },
       '/chats/{slug}/messages': {
-        get: operation({ summary: 'Items after n', path: slug, query: Messages, answer: z.object({ items: z.array(Item), last: z.number() }) }),
+        get: operation({
+          summary: 'Items after n',
+          path: slug,
+          query: Messages,
+          answer: z.object({ items: z.array(Item), last: z.number() }),
+        }),
         post: operation({
           summary: 'Say something',
           path: slug,

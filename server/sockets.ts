@@ -28,8 +28,25 @@ const PULSE_MS = 5000;
 const connectionOf = (socket: VillageSocket): Connection => socket.conn as unknown as Connection;
 
 /** The sockets of this process: who may connect, what they may say, and what they are told. */
-export function createSockets(context: Context, http: HttpServer): { io: Server<ClientEvents, ServerEvents>; close(): Promise<void> } {
-  const { config, bus, athletes, chats, fans, tokens, sessions, limits, videos, words, log, metrics, redis } = context;
+export function createSockets(
+  context: Context,
+  http: HttpServer,
+): { io: Server<ClientEvents, ServerEvents>; close(): Promise<void> } {
+  const {
+    config,
+    bus,
+    athletes,
+    chats,
+    fans,
+    tokens,
+    sessions,
+    limits,
+    videos,
+    words,
+    log,
+    metrics,
+    redis,
+  } = context;
   const origin = new URL(config.publicUrl).origin;
   const io = new Server<ClientEvents, ServerEvents>(http, {
     path: PATH,
@@ -43,8 +60,13 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     perMessageDeflate: false,
     // `Connections` ends upgrades to elsewhere.
     destroyUpgrade: false,
-    adapter: createAdapter(redis.blocking(), { streamName: `${redis.prefix}sockets`, maxLen: 10_000, sessionKeyPrefix: `${redis.prefix}sio:` }),
-    // `cors` does not cover the websocket transport: the origin is checked here (ASVS 4.4.2). Programs send a token and no origin.
+    adapter: createAdapter(redis.blocking(), {
+      streamName: `${redis.prefix}sockets`,
+      maxLen: 10_000,
+      sessionKeyPrefix: `${redis.prefix}sio:`,
+    }),
+    // `cors` does not cover the websocket transport: the origin is checked here (ASVS 4.4.2).
+    // Programs send a token and no origin.
     allowRequest: (req, decide) => {
       const from = req.headers.origin;
       const fine = from === undefined ? req.headers.cookie === undefined : from === origin;
@@ -71,28 +93,41 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   });
   const village = io.of('/village');
   const { name: cookieName } = sessionCookie(config.publicUrl);
-  const socketsOf = (fan: string): VillageSocket[] => [...seats.of(fan)].flatMap((id) => village.sockets.get(id) ?? []);
+  const socketsOf = (fan: string): VillageSocket[] =>
+    [...seats.socketsOf(fan)].flatMap((id) => village.sockets.get(id) ?? []);
   const seats = new Seats(redis, bus, (id) => village.sockets.get(id)?.disconnect(true));
   const footing = new Footing(fans, sessions, log);
   const tell = new Tell(socketsOf, videos, athletes);
 
   const sessionOf = async (header: string | undefined): Promise<SessionClaim | null> => {
     const signed = cookie.parse(header ?? '')[cookieName];
-    const id = signed?.startsWith('s:') ? signature.unsign(signed.slice(2), config.sessionSecret) : false;
+    const id = signed?.startsWith('s:')
+      ? signature.unsign(signed.slice(2), config.sessionSecret)
+      : false;
     const data = id ? await sessions.read(id) : null;
-    return id && data?.fan ? { session: sha256(id), fan: data.fan, version: data.version ?? 0 } : null;
+    return id && data?.fan
+      ? { session: sha256(id), fan: data.fan, version: data.version ?? 0 }
+      : null;
   };
   const reader = async (socket: VillageSocket): Promise<Reader | null> => {
     const { token, fan, version, session } = claimsOf(socket);
-    return token === null ? readerOfSession(fans, { fan, version, session: session ?? '' }) : readerOfToken(fans, tokens, token);
+    return token === null
+      ? readerOfSession(fans, { fan, version, session: session ?? '' })
+      : readerOfToken(fans, tokens, token);
   };
 
-  /** Finds out who asks for entry, by token or session. Throws `bad_token`, `not_signed_in`, `rate_limited`. */
+  /**
+   * Finds out who asks for entry, by token or session. Throws `bad_token`, `not_signed_in`,
+   * `rate_limited`.
+   */
   const admit = async (socket: VillageSocket, cookies: string | undefined): Promise<void> => {
     const { token, lang } = socket.handshake.auth as { token?: unknown; lang?: unknown };
     const text = typeof token === 'string' ? token : null;
     const session = text === null ? await sessionOf(cookies) : null;
-    const who = text === null ? session && (await readerOfSession(fans, session)) : await readerOfToken(fans, tokens, text);
+    const who =
+      text === null
+        ? session && (await readerOfSession(fans, session))
+        : await readerOfToken(fans, tokens, text);
     if (!who) throw new VillageError(text === null ? 'not_signed_in' : 'bad_token');
     await limits.count('connect', who.id);
     setClaims(socket, {
@@ -118,7 +153,8 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
         const id = error instanceof VillageError ? error.id : 'unavailable';
         if (id === 'unavailable') {
           log[isStoreAway(error) ? 'debug' : 'error']({ err: error }, 'a socket was not let in');
-          // A client takes an error as final and gives up; one whose connection ends tries again by itself.
+          // A client takes an error as final and gives up; one whose connection ends tries again by
+          // itself.
           connections.left(connectionOf(socket));
         }
         next(Object.assign(new Error(id), { data: { id } }));
@@ -126,11 +162,23 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     );
   });
 
-  const refusal = (error: unknown, socket: VillageSocket): { error: { id: string; message: string } } => {
-    const known = error instanceof VillageError ? error : new VillageError(isStoreAway(error) ? 'unavailable' : 'internal', { seconds: 2 });
+  const refusal = (
+    error: unknown,
+    socket: VillageSocket,
+  ): { error: { id: string; message: string } } => {
+    const known =
+      error instanceof VillageError
+        ? error
+        : new VillageError(isStoreAway(error) ? 'unavailable' : 'internal', { seconds: 2 });
     if (known.id === 'internal') log.error({ err: error }, 'a socket event failed');
-    const params = known instanceof InputError ? { field: known.issues[0]?.path ?? '' } : known.params;
-    return { error: { id: known.id, message: words.t(claimsOf(socket).lang, `errors.${known.id}.text`, params) } };
+    const params =
+      known instanceof InputError ? { field: known.issues[0]?.path ?? '' } : known.params;
+    return {
+      error: {
+        id: known.id,
+        message: words.t(claimsOf(socket).lang, `errors.${known.id}.text`, params),
+      },
+    };
   };
 
   village.on('connection', (socket) => {
@@ -149,11 +197,18 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
     socket.use(([event, ...rest], next) => {
       const args: unknown[] = rest;
       const ack = args.at(-1);
-      if (Object.hasOwn(SENT_WITH, event) && args.length <= 2 && !args.some((arg) => Buffer.isBuffer(arg))) {
+      if (
+        Object.hasOwn(SENT_WITH, event) &&
+        args.length <= 2 &&
+        !args.some((arg) => Buffer.isBuffer(arg))
+      ) {
         next();
         return;
       }
-      if (typeof ack === 'function') (ack as (answer: unknown) => void)(refusal(new VillageError('bad_input', { field: 'event' }), socket));
+      if (typeof ack === 'function')
+        (ack as (answer: unknown) => void)(
+          refusal(new VillageError('bad_input', { field: 'event' }), socket),
+        );
     });
     chatEvents(socket, { chats, limits, reader, refusal });
   });
@@ -178,7 +233,9 @@ export function createSockets(context: Context, http: HttpServer): { io: Server<
   const off = [
     bus.on('chat:items', ({ chat, event, items }) => {
       const shown = (items as ItemRecord[]).map(presentForRoom);
-      village.local.to(chatRoom(chat)).emit(event as 'chat:said', { chat, items: shown, last: shown.at(-1)?.n ?? 0 });
+      village.local
+        .to(chatRoom(chat))
+        .emit(event as 'chat:said', { chat, items: shown, last: shown.at(-1)?.n ?? 0 });
     }),
     bus.on('points:moved', async ({ moves }) => {
       await Promise.all(moves.map((move) => tell.points(move)));

@@ -1,7 +1,10 @@
 /** Every socket event of the namespace `/village`, both directions: a closed list (DESIGN 7). */
 export type Ack<T> = (answer: { data: T } | { error: { id: string; message: string } }) => void;
 
-/** Whatever changes what a chat shows, numbered last + 1. An item that this reader may not see comes as `{n}`. */
+/**
+ * Whatever changes what a chat shows, numbered last + 1. An item that this reader may not see comes
+ * as `{n}`.
+ */
 export interface ChatItem {
   n: number;
   kind?: 'said' | 'state';
@@ -24,7 +27,10 @@ export interface ChatJoined {
 export interface ClientEvents {
   'chat:join': (input: { chat: string; after?: number }, ack: Ack<ChatJoined>) => void;
   'chat:leave': (input: { chat: string }, ack: Ack<{ chat: string }>) => void;
-  'chat:say': (input: { chat: string; text: string; clientId: string }, ack: Ack<{ item: ChatItem; last: number }>) => void;
+  'chat:say': (
+    input: { chat: string; text: string; clientId: string },
+    ack: Ack<{ item: ChatItem; last: number }>,
+  ) => void;
 }
 
 export interface ServerEvents {
@@ -39,10 +45,18 @@ export interface ServerEvents {
     unlocked: { slug: string; title: string }[];
     seq: number;
   }) => void;
-  'follows:progress': (news: { network: string; done: number; total: number; awarded: number }) => void;
+  'follows:progress': (news: {
+    network: string;
+    done: number;
+    total: number;
+    awarded: number;
+  }) => void;
 }
 
-/** Every event of a client, and the scopes of which a token must have one to send it. A room is read by whoever reads or speaks. */
+/**
+ * Every event of a client, and the scopes of which a token must have one to send it. A room is read
+ * by whoever reads or speaks.
+ */
 export const SENT_WITH = {
   'chat:join': ['read', 'chat'],
   'chat:leave': ['read', 'chat'],

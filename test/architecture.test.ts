@@ -34,9 +34,16 @@ function files(folder: string): string[] {
 }
 
 function importsOf(file: string, text: string): Import[] {
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g)].map((match) => ({
+  return [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g,
+    ),
+  ].map((match) => ({
     from: relative(server, file),
-    to: relative(server, resolve(dirname(file), (match[1] ?? match[2] ?? '').replace(/\.js$/, '.ts'))),
+    to: relative(
+      server,
+      resolve(dirname(file), (match[1] ?? match[2] ?? '').replace(/\.js$/, '.ts')),
+    ),
   }));
 }
 
@@ -57,7 +64,8 @@ function wrong({ from, to }: Import): string | null {
   if (stepOf(a) < 0 || stepOf(b) < 0) return `${from} or ${to} is in no known room`;
   if (stepOf(b) === stepOf(a)) return `${from} imports its neighbour ${to}`;
   if (stepOf(b) < stepOf(a)) return `${from} imports upwards (${to})`;
-  if (b !== 'platform' && !DOORS.test(to.split('/').slice(1).join('/'))) return `${from} enters ${to} past its doors`;
+  if (b !== 'platform' && !DOORS.test(to.split('/').slice(1).join('/')))
+    return `${from} enters ${to} past its doors`;
   return null;
 }
 
@@ -114,20 +122,37 @@ describe('the house', () => {
   });
 
   it('keeps files small and without drawers for everything', () => {
-    const scripts = files(join(root, 'scripts')).map((file) => ({ file, text: readFileSync(file, 'utf8') }));
-    expect([...all, ...scripts].filter(({ text }) => text.split('\n').length > LINES).map(({ file }) => relative(root, file))).to.deep.equal([]);
-    expect(all.map(({ file }) => relative(server, file)).filter((file) => /(^|\/)(utils?|helpers?|common|index)(\.ts|\/)/.test(file))).to.deep.equal([]);
+    const scripts = files(join(root, 'scripts')).map((file) => ({
+      file,
+      text: readFileSync(file, 'utf8'),
+    }));
+    expect(
+      [...all, ...scripts]
+        .filter(({ text }) => text.split('\n').length > LINES)
+        .map(({ file }) => relative(root, file)),
+    ).to.deep.equal([]);
+    expect(
+      all
+        .map(({ file }) => relative(server, file))
+        .filter((file) => /(^|\/)(utils?|helpers?|common|index)(\.ts|\/)/.test(file)),
+    ).to.deep.equal([]);
   });
 
   it('keeps networks free of fans and points, and points free of networks', () => {
-    expect(imports.filter(({ from, to }) => from.startsWith('networks/') && /^(fans|points)\//.test(to))).to.deep.equal([]);
-    expect(imports.filter(({ from, to }) => from.startsWith('points/') && to.startsWith('networks/'))).to.deep.equal([]);
+    expect(
+      imports.filter(({ from, to }) => from.startsWith('networks/') && /^(fans|points)\//.test(to)),
+    ).to.deep.equal([]);
+    expect(
+      imports.filter(({ from, to }) => from.startsWith('points/') && to.startsWith('networks/')),
+    ).to.deep.equal([]);
   });
 
   it('never asks anywhere whether it speaks to the sandbox', () => {
     expect(
       all
-        .filter(({ text }) => /sandbox/i.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replace(/; sandbox"/g, '')))
+        .filter(({ text }) =>
+          /sandbox/i.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replace(/; sandbox"/g, '')),
+        )
         .map(({ file }) => relative(server, file)),
     ).to.deep.equal([]);
   });
@@ -137,7 +162,11 @@ describe('the house', () => {
       .filter((entry) => entry.name.endsWith('.hbs'))
       .map((entry) => join(entry.parentPath, entry.name));
     expect(
-      views.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\{\{\{[^}]*\}\}\}/g)].map(([text]) => `${relative(root, file)} ${text}`)),
+      views.flatMap((file) =>
+        [...readFileSync(file, 'utf8').matchAll(/\{\{\{[^}]*\}\}\}/g)].map(
+          ([text]) => `${relative(root, file)} ${text}`,
+        ),
+      ),
     ).to.deep.equal(['views/layouts/main.hbs {{{body}}}']);
   });
 });

@@ -1,4 +1,7 @@
-/** Follow buttons: the network's page opens beside this one, and coming back asks. Without this module the forms do the same. */
+/**
+ * Follow buttons: the network's page opens beside this one, and coming back asks. Without this
+ * module the forms do the same.
+ */
 import { onReturn } from './return.js';
 import { csrf, say, showPoints, words } from '../live/page.js';
 
@@ -21,7 +24,10 @@ function label(part: HTMLElement, text: string, stub: string): void {
   if (end) end.textContent = stub;
 }
 
-/** Asks the hub whether the account is followed now. Answers whether that is settled; `false` is worth asking again later. */
+/**
+ * Asks the hub whether the account is followed now. Answers whether that is settled; `false` is
+ * worth asking again later.
+ */
 async function ask(part: HTMLElement): Promise<boolean> {
   if (part.getAttribute('aria-busy') === 'true') return false;
   const { slug = '', network = 'x', account, turn = '0' } = part.dataset;
@@ -33,7 +39,11 @@ async function ask(part: HTMLElement): Promise<boolean> {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const response = await fetch(`/api/v1/athletes/${slug}/follow`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-csrf-token': csrf(), 'accept-language': words?.lang ?? 'fr' },
+      headers: {
+        'content-type': 'application/json',
+        'x-csrf-token': csrf(),
+        'accept-language': words?.lang ?? 'fr',
+      },
       body: JSON.stringify({ network, account, turn: Number(turn) }),
     }).catch(() => null);
     if (!response) continue;
@@ -49,7 +59,10 @@ async function ask(part: HTMLElement): Promise<boolean> {
   part.removeAttribute('aria-busy');
   if (last && (last.awarded === 1 || last.verdict === 'yes')) {
     // The server draws the page as it is now: the account, the count, the videos that opened.
-    const fresh = new DOMParser().parseFromString(await (await fetch(location.pathname, { headers: { accept: 'text/html' } })).text(), 'text/html');
+    const fresh = new DOMParser().parseFromString(
+      await (await fetch(location.pathname, { headers: { accept: 'text/html' } })).text(),
+      'text/html',
+    );
     const [now, next] = [document.querySelector('#main'), fresh.querySelector('#main')];
     showPoints(last.points);
     const id = part.id;
@@ -57,10 +70,18 @@ async function ask(part: HTMLElement): Promise<boolean> {
       now.replaceChildren(...next.childNodes);
       wire();
     }
-    (document.getElementById(id)?.querySelector<HTMLElement>('button, a') ?? document.querySelector<HTMLElement>('#main'))?.focus();
+    (
+      document.getElementById(id)?.querySelector<HTMLElement>('button, a') ??
+      document.querySelector<HTMLElement>('#main')
+    )?.focus();
     const [video] = last.unlocked;
     if (last.waitsUntil) say(words?.waits ?? '');
-    if (last.awarded === 1) say(video ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}` : (words?.awarded ?? ''));
+    if (last.awarded === 1)
+      say(
+        video
+          ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}`
+          : (words?.awarded ?? ''),
+      );
     return true;
   }
   label(part, before, '+1');

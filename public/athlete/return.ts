@@ -1,6 +1,8 @@
 /**
- * Coming back from a page that was opened beside this one. Browsers say it in different ways: a tab becomes visible, a window gets the focus (a second
- * window, split screen, an app that does not hide the page), a page is shown again from memory or loaded anew after the device had thrown it away.
+ * Coming back from a page that was opened beside this one. Browsers say it in different ways: a tab
+ * becomes visible, a window gets the focus (a second window, split screen, an app that does not
+ * hide the page), a page is shown again from memory or loaded anew after the device had thrown it
+ * away.
  */
 const KEPT = 'village-away';
 /** Whoever has been away longer than this has come back for something else. */
@@ -31,10 +33,13 @@ function kept(): Away | null {
 }
 
 /**
- * Calls `ask` with what is expected, once a return however many events tell of it, and never while an asking is under way; until it answers true the next
- * return asks again. `expect` says what the reader leaves for.
+ * Calls `ask` with what is expected, once a return however many events tell of it, and never while
+ * an asking is under way; until it answers true the next return asks again. `expect` says what the
+ * reader leaves for.
  */
-export function onReturn(ask: (what: string) => Promise<boolean>): { expect: (what: string) => void } {
+export function onReturn(ask: (what: string) => Promise<boolean>): {
+  expect: (what: string) => void;
+} {
   let away = kept();
   /** Whether the page was left since; a page that was loaded with something expected was. */
   let left = away !== null;

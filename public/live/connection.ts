@@ -8,8 +8,9 @@ const AGAIN_MS = 2000;
 let open: VillageConnection | null = null;
 
 /**
- * The one connection of this page. Reconnects by itself, spread over a few seconds so that a restart is no stampede. The hub ends one whose
- * session was renewed, and a fan's oldest where there are very many: a page that is being looked at asks once more, and never at once.
+ * The one connection of this page. Reconnects by itself, spread over a few seconds so that a
+ * restart is no stampede. The hub ends one whose session was renewed, and a fan's oldest where
+ * there are very many: a page that is being looked at asks once more, and never at once.
  */
 export function connect(): VillageConnection {
   if (open) return open;

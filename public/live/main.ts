@@ -6,13 +6,16 @@ async function start(): Promise<void> {
   const socket = connect();
   let seen = 0;
   let before = false;
-  // What was told while this page was not listening is asked for: after a lost connection, or when listening began late.
+  // What was told while this page was not listening is asked for: after a lost connection, or when
+  // listening began late.
   socket.on('connect', () => {
     const late = before || performance.now() > 3000;
     before = true;
     if (late)
       void fetch('/api/v1/me')
-        .then(async (response) => (response.ok ? ((await response.json()) as { points: number; seq: number }) : null))
+        .then(async (response) =>
+          response.ok ? ((await response.json()) as { points: number; seq: number }) : null,
+        )
         .then(
           (me) => {
             if (me && me.seq > seen) {
@@ -30,13 +33,18 @@ async function start(): Promise<void> {
     const given = news.items.reduce((sum, one) => sum + one.delta, 0);
     if (!words || given === 0) return;
     const [video] = news.unlocked;
-    say(`${given > 0 ? `+${given}` : `−${-given}`}. ${words.points.replace('#', String(news.points))}${video ? ` ${words.unlocked} ${video.title}` : ''}`);
+    say(
+      `${given > 0 ? `+${given}` : `−${-given}`}. ${words.points.replace('#', String(news.points))}${video ? ` ${words.unlocked} ${video.title}` : ''}`,
+    );
     document.dispatchEvent(new CustomEvent('village:points'));
   });
   socket.on('follows:progress', ({ network, done, total, awarded }) => {
     const line = document.querySelector(`[data-progress="${network}"]`);
     if (!line || !words) return;
-    line.textContent = words.progress.replace('#1', String(done)).replace('#2', String(total)).replace('#3', String(awarded));
+    line.textContent = words.progress
+      .replace('#1', String(done))
+      .replace('#2', String(total))
+      .replace('#3', String(awarded));
     const bar = line.parentElement?.querySelector('progress');
     if (bar) {
       bar.max = total;

@@ -19,9 +19,13 @@ export function readJson<T>(id: string): T | null {
 }
 
 export const words = readJson<Words>('live-words');
-export const csrf = (): string => document.querySelector<HTMLMetaElement>('meta[name="csrf"]')?.content ?? '';
+export const csrf = (): string =>
+  document.querySelector<HTMLMetaElement>('meta[name="csrf"]')?.content ?? '';
 
-/** Says something to screen readers, and shows it for a while; the page itself holds the lasting copy. */
+/**
+ * Says something to screen readers, and shows it for a while; the page itself holds the lasting
+ * copy.
+ */
 export function say(text: string): void {
   const status = document.getElementById('status');
   if (status) status.textContent = text;
@@ -36,5 +40,6 @@ export function say(text: string): void {
 }
 
 export function showPoints(points: number): void {
-  for (const number of document.querySelectorAll('[data-points-number]')) number.textContent = String(points).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0');
+  for (const number of document.querySelectorAll('[data-points-number]'))
+    number.textContent = String(points).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0');
 }

@@ -1,4 +1,7 @@
-/** A live room: items arrive in order by their number, gaps are fetched, what I type is sent once whatever the connection does. */
+/**
+ * A live room: items arrive in order by their number, gaps are fetched, what I type is sent once
+ * whatever the connection does.
+ */
 import type { ChatItem } from '../../server/wire.js';
 import { connect } from '../live/connection.js';
 import { readJson, say } from '../live/page.js';
@@ -28,7 +31,8 @@ if (room && list) {
   const own = new Set<string>();
   const held = new Map<number, ChatItem>();
 
-  const atEnd = (): boolean => window.innerHeight + window.scrollY >= document.body.scrollHeight - 240;
+  const atEnd = (): boolean =>
+    window.innerHeight + window.scrollY >= document.body.scrollHeight - 240;
   const toEnd = (): void => {
     window.scrollTo({ top: document.body.scrollHeight });
     if (fresh) fresh.hidden = true;
@@ -44,7 +48,11 @@ if (room && list) {
     }
     const host = item.by?.role === 'host';
     const isMine = item.mine === true || (item.clientId !== undefined && own.has(item.clientId));
-    line.className = host ? `answer${(item.text?.length ?? 0) > 180 ? ' long' : ''}` : isMine ? 'mine' : '';
+    line.className = host
+      ? `answer${(item.text?.length ?? 0) > 180 ? ' long' : ''}`
+      : isMine
+        ? 'mine'
+        : '';
     const who = document.createElement('p');
     who.className = 'who';
     const name = document.createElement('span');
@@ -59,11 +67,14 @@ if (room && list) {
     if (item.at) {
       const time = document.createElement('time');
       time.dateTime = item.at;
-      time.textContent = new Date(item.at).toLocaleTimeString(room.lang === 'en' ? 'en-GB' : 'fr-FR', {
-        hour: '2-digit',
-        minute: '2-digit',
-        timeZone: room.timeZone,
-      });
+      time.textContent = new Date(item.at).toLocaleTimeString(
+        room.lang === 'en' ? 'en-GB' : 'fr-FR',
+        {
+          hour: '2-digit',
+          minute: '2-digit',
+          timeZone: room.timeZone,
+        },
+      );
       who.append(time);
     }
     const text = document.createElement('p');
@@ -102,7 +113,9 @@ if (room && list) {
     fetching = true;
     try {
       // While the hub cannot be reached the notice says so, and the next look asks again.
-      const response = await fetch(`/api/v1/chats/${chat}/messages?after=${last}`).catch(() => null);
+      const response = await fetch(`/api/v1/chats/${chat}/messages?after=${last}`).catch(
+        () => null,
+      );
       if (response?.ok) take(((await response.json()) as { items: ChatItem[] }).items);
     } finally {
       fetching = false;
@@ -144,7 +157,8 @@ if (room && list) {
   socket?.on('disconnect', () => {
     notice(words['away'] ?? '');
   });
-  // Where no websocket opens, the page asks from time to time; it also asks when a number it has not seen is told.
+  // Where no websocket opens, the page asks from time to time; it also asks when a number it has
+  // not seen is told.
   socket?.on('connect_error', () => {
     notice(words['away'] ?? '');
     void fill();
@@ -174,19 +188,26 @@ if (room && list) {
     };
     socket
       ?.timeout(8000)
-      .emit('chat:say', { chat, text, clientId }, (error: Error | null, answer?: { data: { item: ChatItem } } | { error: { message: string } }) => {
-        if (error || !answer) {
-          failed();
-          return;
-        }
-        if ('error' in answer) {
-          say(answer.error.message);
-          failed();
-          return;
-        }
-        take([answer.data.item]);
-        if (answer.data.item.n > last) void fill();
-      });
+      .emit(
+        'chat:say',
+        { chat, text, clientId },
+        (
+          error: Error | null,
+          answer?: { data: { item: ChatItem } } | { error: { message: string } },
+        ) => {
+          if (error || !answer) {
+            failed();
+            return;
+          }
+          if ('error' in answer) {
+            say(answer.error.message);
+            failed();
+            return;
+          }
+          take([answer.data.item]);
+          if (answer.data.item.n > last) void fill();
+        },
+      );
   };
 
   form?.addEventListener('submit', (event) => {
@@ -196,7 +217,14 @@ if (room && list) {
     if (text === '') return;
     const clientId = crypto.randomUUID();
     own.add(clientId);
-    const line = draw({ n: 0, kind: 'said', text, clientId, mine: true, at: new Date().toISOString() });
+    const line = draw({
+      n: 0,
+      kind: 'said',
+      text,
+      clientId,
+      mine: true,
+      at: new Date().toISOString(),
+    });
     line.classList.add('unsent');
     mine.set(clientId, line);
     list.append(line);

@@ -1,4 +1,7 @@
-/** The bare limits that every figure stands beside: express alone, socket.io alone. A process of its own, like the hub. */
+/**
+ * The bare limits that every figure stands beside: express alone, socket.io alone. A process of its
+ * own, like the hub.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
@@ -22,6 +25,9 @@ io.on('connection', (socket) => {
   });
 });
 server.listen(0, '127.0.0.1', () => {
-  process.send?.({ ready: true, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  process.send?.({
+    ready: true,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  });
 });
 process.once('disconnect', () => process.exit(0));

@@ -11,7 +11,10 @@ const STARS = 50;
 const BATCH = 100;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** So many fans whose identities are linked, who hold deeds under a confirmed card, and follow on the network what they hold. */
+/**
+ * So many fans whose identities are linked, who hold deeds under a confirmed card, and follow on
+ * the network what they hold.
+ */
 async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> {
   const { context, sandbox } = hub;
   const made = await bulkFans(context, IDENTITIES, 'burst');
@@ -22,29 +25,65 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
   for (let from = 0; from < made.length; from += BATCH) {
     const some = made.slice(from, from + BATCH).map(({ fan }, n) => {
       const person = sandbox.world.add({ handle: `burst${from + n}`, name: 'Burst' });
-      const { access, refresh } = sandbox.oauths.x.issue(person.handle, ['tweet.read', 'users.read', 'follows.read', 'offline.access'], fan, 86_400);
+      const { access, refresh } = sandbox.oauths.x.issue(
+        person.handle,
+        ['tweet.read', 'users.read', 'follows.read', 'offline.access'],
+        fan,
+        86_400,
+      );
       return { fan, person, link: randomBytes(9).toString('base64url'), access, refresh };
     });
     const expiresAt = new Date(now.getTime() + 86_400_000);
     await context.connection.collection('identities').insertMany(
       some.map(({ fan, person, link, access, refresh }) => ({
         _id: `burst-${person.handle}` as never,
-        ...{ fan, network: 'x', networkId: person.ids.x, handle: person.handle, name: person.name, link },
-        sealed: vault.seal(JSON.stringify({ accessToken: access, refreshToken: refresh, expiresAt, scopes: [] }), `${fan}:x`),
-        ...{ expiresAt, scopes: [], linkedAt: now, checkedAt: now, askAt: new Date(now.getTime() + 86_400_000) },
+        ...{
+          fan,
+          network: 'x',
+          networkId: person.ids.x,
+          handle: person.handle,
+          name: person.name,
+          link,
+        },
+        sealed: vault.seal(
+          JSON.stringify({ accessToken: access, refreshToken: refresh, expiresAt, scopes: [] }),
+          `${fan}:x`,
+        ),
+        ...{
+          expiresAt,
+          scopes: [],
+          linkedAt: now,
+          checkedAt: now,
+          askAt: new Date(now.getTime() + 86_400_000),
+        },
       })),
     );
     await Promise.all(
       some.map(({ fan, person, link }, n) =>
         context.points.recordMany(
           fan,
-          Array.from({ length: DEEDS }, (_x, k) => stars[(n + k) % stars.length] as (typeof stars)[number]).map((star) => {
+          Array.from(
+            { length: DEEDS },
+            (_x, k) => stars[(n + k) % stars.length] as (typeof stars)[number],
+          ).map((star) => {
             const account = sandbox.world.byX(star.accountId);
             if (account) sandbox.world.relate('x', person, account, true);
             return {
-              ...{ fan, deed: `follow:x:${star.accountId}`, want: 'give' as const, cause: 'network_yes' as const, askedAt: now, link, evidence: null },
+              ...{
+                fan,
+                deed: `follow:x:${star.accountId}`,
+                want: 'give' as const,
+                cause: 'network_yes' as const,
+                askedAt: now,
+                link,
+                evidence: null,
+              },
               card: `${card.id}:${card.mode}`,
-              facts: { account: star.accountId, athlete: star.athlete.id, disciplines: star.athlete.disciplines },
+              facts: {
+                account: star.accountId,
+                athlete: star.athlete.id,
+                disciplines: star.athlete.disciplines,
+              },
             };
           }),
         ),
@@ -56,7 +95,10 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
 }
 
 /** Asks for the fan's own check by the API, and answers after how many ms its network was asked. */
-async function check(hub: BenchHub, { fan, token }: { fan: string; token: string }): Promise<number> {
+async function check(
+  hub: BenchHub,
+  { fan, token }: { fan: string; token: string },
+): Promise<number> {
   const begun = performance.now();
   let end: () => void = () => undefined;
   const answered = new Promise<number>((resolve) => {
@@ -65,7 +107,11 @@ async function check(hub: BenchHub, { fan, token }: { fan: string; token: string
     });
   });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${hub.url}/api/v1/follows/check`, { method: 'POST', headers, body: '{}' });
+  const answer = await fetch(`${hub.url}/api/v1/follows/check`, {
+    method: 'POST',
+    headers,
+    body: '{}',
+  });
   if (answer.status !== 202) throw new Error(`the check answered ${answer.status}`);
   const ms = await Promise.race([answered, pause(30_000).then(() => Infinity)]);
   end();
@@ -73,10 +119,14 @@ async function check(hub: BenchHub, { fan, token }: { fan: string; token: string
 }
 
 /**
- * Everybody's identity comes due at once: the time until all were asked, with one worker and with two, and how long a fan's own check
- * takes meanwhile. Run by name only: `npm run bench burst -- --identities=100000`. Needs a started web process at the hub's address.
+ * Everybody's identity comes due at once: the time until all were asked, with one worker and with
+ * two, and how long a fan's own check takes meanwhile. Run by name only: `npm run bench burst --
+ * --identities=100000`. Needs a started web process at the hub's address.
  */
-export async function burst(hub: BenchHub, startWorker: () => Promise<{ pid: number; stop: () => Promise<void> }>): Promise<void> {
+export async function burst(
+  hub: BenchHub,
+  startWorker: () => Promise<{ pid: number; stop: () => Promise<void> }>,
+): Promise<void> {
   const { context } = hub;
   await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
   const made = await people(hub);
@@ -92,14 +142,19 @@ export async function burst(hub: BenchHub, startWorker: () => Promise<{ pid: num
       await pause(1000);
       checks.push(await check(hub, asker[turn % asker.length] as (typeof made)[number]));
       left = await identities.countDocuments({ checkedAt: new Date(1) });
-      if (turn % 10 === 0) say(`burst: ${left} left after ${Math.round((performance.now() - begun) / 1000)} s`);
+      if (turn % 10 === 0)
+        say(`burst: ${left} left after ${Math.round((performance.now() - begun) / 1000)} s`);
     }
     const seconds = (performance.now() - begun) / 1000;
     const used = running.reduce((sum, one) => sum + cpu(one.pid), 0);
     await Promise.all(running.map((one) => one.stop()));
     checks.sort((a, b) => a - b);
-    // The network keeps no list so long: each yes is in the doubts, with the round of the asking that heard it.
-    const heard = (await context.connection.collection('doubts').countDocuments({ state: 'held', yesRound: { $gte: workers } })) / DEEDS;
+    // The network keeps no list so long: each yes is in the doubts, with the round of the asking
+    // that heard it.
+    const heard =
+      (await context.connection
+        .collection('doubts')
+        .countDocuments({ state: 'held', yesRound: { $gte: workers } })) / DEEDS;
     row(
       `${IDENTITIES} identities due, ${workers} worker${workers > 1 ? 's' : ''}`,
       `all asked in ${seconds.toFixed(1)} s, ${Math.round(IDENTITIES / seconds)} a second, ${heard} heard, ${((used / IDENTITIES) * 1000).toFixed(2)} ms of a worker’s processor each; a fan’s own check meanwhile p50 ${Math.round(checks[Math.floor(checks.length / 2)] ?? 0)} ms, slowest ${Math.round(checks.at(-1) ?? 0)} ms of ${checks.length}`,

@@ -16,7 +16,10 @@ interface Room {
   hear(socket: Socket, told: (text: string) => void): void;
 }
 
-/** So many sockets in one room, so many messages a second: how long until the last one has it, and whether each has each once. `connected` is awaited before the first word; `pid` is the server. */
+/**
+ * So many sockets in one room, so many messages a second: how long until the last one has it, and
+ * whether each has each once. `connected` is awaited before the first word; `pid` is the server.
+ */
 export async function chat(
   room: Room,
   sockets: number,
@@ -27,7 +30,9 @@ export async function chat(
 ): Promise<ChatFigures> {
   const all: Socket[] = [];
   for (let from = 0; from < sockets; from += 50) {
-    const part = Array.from({ length: Math.min(50, sockets - from) }, (_x, n) => room.connect(from + n));
+    const part = Array.from({ length: Math.min(50, sockets - from) }, (_x, n) =>
+      room.connect(from + n),
+    );
     await Promise.all(
       part.map(async (socket) => {
         if (!socket.connected)
@@ -57,15 +62,23 @@ export async function chat(
   let said = 0;
   while (said < perSecond * seconds) {
     const due = Math.floor(((performance.now() - begun) / 1000) * perSecond);
-    for (; said < due && said < perSecond * seconds; said += 1) room.say(all[said % all.length] as Socket, `bench|${performance.now().toFixed(3)}|${said}`);
+    for (; said < due && said < perSecond * seconds; said += 1)
+      room.say(all[said % all.length] as Socket, `bench|${performance.now().toFixed(3)}|${said}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  for (let wait = 0; wait < 100 && times.length < said * sockets; wait += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let wait = 0; wait < 100 && times.length < said * sockets; wait += 1)
+    await new Promise((resolve) => setTimeout(resolve, 100));
   const took = (performance.now() - begun) / 1000;
   const used = Math.max(0.01, cpu(pid) - before);
   for (const socket of all) socket.disconnect();
   const doubled = [...seen.values()].filter((count) => count > 1).length;
-  return { ...figures(times, 0, took), deliveries: times.length, lost: said * sockets - seen.size, doubled, used };
+  return {
+    ...figures(times, 0, took),
+    deliveries: times.length,
+    lost: said * sockets - seen.size,
+    doubled,
+    used,
+  };
 }
 
 export const bareRoom = (url: string): Room => ({
@@ -80,12 +93,22 @@ export const bareRoom = (url: string): Room => ({
 });
 
 export const villageRoom = (url: string, slug: string, tokens: string[]): Room => ({
-  connect: (n) => io(`${url}/village`, { transports: ['websocket'], forceNew: true, reconnection: false, auth: { token: tokens[n % tokens.length] } }),
+  connect: (n) =>
+    io(`${url}/village`, {
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+      auth: { token: tokens[n % tokens.length] },
+    }),
   enter: async (socket) => {
     await socket.timeout(20_000).emitWithAck('chat:join', { chat: slug });
   },
   say: (socket, text) => {
-    socket.emit('chat:say', { chat: slug, text, clientId: `bench-${Math.random().toString(36).slice(2)}-${Date.now()}` }, () => undefined);
+    socket.emit(
+      'chat:say',
+      { chat: slug, text, clientId: `bench-${Math.random().toString(36).slice(2)}-${Date.now()}` },
+      () => undefined,
+    );
   },
   hear: (socket, told) => {
     socket.on('chat:said', ({ items }: { items: { text: string }[] }) => {

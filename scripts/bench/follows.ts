@@ -8,13 +8,18 @@ const AWARDS = setting('awards', 20_000);
 /** How many verified accounts the hub of a bench has. */
 export const STARS = setting('stars', 1000);
 
-/** Follow to points, acknowledged, settled and at a steady rate; the ledger is verified after it. */
+/**
+ * Follow to points, acknowledged, settled and at a steady rate; the ledger is verified after it.
+ */
 export async function awards(hub: BenchHub, bare: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const limit = await closed(
     bare,
     64,
-    ((left) => (): Shot | null => ((left -= 1) >= 0 ? { method: 'POST', path: '/', headers, body: '{"network":"x"}' } : null))(20_000),
+    ((left) => (): Shot | null =>
+      (left -= 1) >= 0 ? { method: 'POST', path: '/', headers, body: '{"network":"x"}' } : null)(
+      20_000,
+    ),
   );
   const people = await bulkFans(hub.context, AWARDS + 6000, 'award');
   let at = 0;
@@ -34,15 +39,28 @@ export async function awards(hub: BenchHub, bare: string): Promise<void> {
   const entries = hub.context.connection.collection('entries');
   const before = await entries.countDocuments();
   const begun = performance.now();
-  const acknowledged = await closed(hub.url, 128, ((left) => () => ((left -= 1) >= 0 ? shot() : null))(AWARDS));
+  const acknowledged = await closed(
+    hub.url,
+    128,
+    ((left) => () => ((left -= 1) >= 0 ? shot() : null))(AWARDS),
+  );
   // Settled: the scores know every entry. Boards are written in the same pass.
   for (;;) {
-    if ((await hub.context.connection.collection('scores').countDocuments()) >= (await entries.countDocuments())) break;
+    if (
+      (await hub.context.connection.collection('scores').countDocuments()) >=
+      (await entries.countDocuments())
+    )
+      break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const settled = (performance.now() - begun) / 1000;
   const wrote = (await entries.countDocuments()) - before;
-  row('follow to points, acknowledged', `${text(acknowledged)}; ${wrote} entries`, `express POST ${limit.perSecond}/s`, '1500 / 4000 a second');
+  row(
+    'follow to points, acknowledged',
+    `${text(acknowledged)}; ${wrote} entries`,
+    `express POST ${limit.perSecond}/s`,
+    '1500 / 4000 a second',
+  );
   row('follow to points, settled', `${Math.round(wrote / settled)}/s`, '', '1500 / 4000 a second');
   const steady = await open(hub.url, 500, 8, shot);
   row('follow to points at 500 a second', text(steady), '', 'p99 60 / 30 ms');
@@ -51,7 +69,10 @@ export async function awards(hub: BenchHub, bare: string): Promise<void> {
   if (bad) throw new Error(`the ledger is wrong after the run: ${JSON.stringify(bad)}`);
 }
 
-/** The same under a `confirmed` card: each follow is one call to a network, here the sandbox on the same two cores. */
+/**
+ * The same under a `confirmed` card: each follow is one call to a network, here the sandbox on the
+ * same two cores.
+ */
 async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
   await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
   const people: { token: string; star: number }[] = [];
@@ -66,10 +87,25 @@ async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
   const shot = (): Shot | null => {
     const one = people[at];
     at += 1;
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${one?.token ?? ''}` };
-    return one ? { method: 'POST', path: `/api/v1/athletes/star${one.star}/follow`, headers, body: '{"network":"x"}' } : null;
+    const headers = {
+      'content-type': 'application/json',
+      authorization: `Bearer ${one?.token ?? ''}`,
+    };
+    return one
+      ? {
+          method: 'POST',
+          path: `/api/v1/athletes/star${one.star}/follow`,
+          headers,
+          body: '{"network":"x"}',
+        }
+      : null;
   };
-  row('follow to points under a confirmed card', text(await closed(url, 32, shot)), 'the network answers on the same cores', 'no goal');
+  row(
+    'follow to points under a confirmed card',
+    text(await closed(url, 32, shot)),
+    'the network answers on the same cores',
+    'no goal',
+  );
   await context.cards.sign('x', { mode: 'hub', deeds: ['follow'] }, 'bench');
 }
 
@@ -77,8 +113,9 @@ async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
 export async function firstLink(hub: BenchHub): Promise<void> {
   const { context, sandbox } = hub;
   await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
-  const calls = (): number => sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
-  const plan = context.networks.of('x').planCheck(STARS);
+  const calls = (): number =>
+    sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
+  const plan = context.networks.adapter('x').planCheck(STARS);
   const rounds: { ms: number; network: number; calls: number; points: number }[] = [];
   // The first round also compiles and fills what a running hub has long had: it is told apart.
   for (let round = 0; round < 8; round += 1) {
@@ -96,11 +133,21 @@ export async function firstLink(hub: BenchHub): Promise<void> {
     const asked = performance.now();
     const usable = await context.fans.identities.usable(fan._id, 'x');
     const accounts = (await context.registry.verified('x')).map((one) => one.accountId);
-    if (usable?.tokens) await context.networks.of('x').check({ tokens: usable.tokens, person: usable.identity.networkId, accounts });
-    rounds.push({ ms, network: performance.now() - asked, calls: made, points: (await context.points.head(fan._id)).after.points });
+    if (usable?.tokens)
+      await context.networks
+        .adapter('x')
+        .check({ tokens: usable.tokens, person: usable.identity.networkId, accounts });
+    rounds.push({
+      ms,
+      network: performance.now() - asked,
+      calls: made,
+      points: (await context.points.head(fan._id)).after.points,
+    });
   }
   const [first, ...warm] = rounds as [(typeof rounds)[number], ...typeof rounds];
-  const middle = warm.sort((a, b) => a.ms - a.network - (b.ms - b.network))[3] as (typeof rounds)[number];
+  const middle = warm.sort(
+    (a, b) => a.ms - a.network - (b.ms - b.network),
+  )[3] as (typeof rounds)[number];
   const store = (one: (typeof rounds)[number]): number => Math.round(one.ms - one.network);
   row(
     `first link, ${STARS} athletes`,

@@ -15,8 +15,17 @@ export interface BenchHub {
 }
 
 /** A hub for measuring: its own database, a hub card, so many verified stars, nothing else. */
-export async function prepare(mongodb: string, redis: string, port: number, dataDir: string, stars: number): Promise<BenchHub> {
-  const clients = { x: { id: 'bench', secret: 'bench-secret' }, facebook: { id: '1', secret: 'bench-secret' } };
+export async function prepare(
+  mongodb: string,
+  redis: string,
+  port: number,
+  dataDir: string,
+  stars: number,
+): Promise<BenchHub> {
+  const clients = {
+    x: { id: 'bench', secret: 'bench-secret' },
+    facebook: { id: '1', secret: 'bench-secret' },
+  };
   const url = `http://127.0.0.1:${port}`;
   const sandbox = await startSandbox({
     port: 0,
@@ -49,9 +58,15 @@ export async function prepare(mongodb: string, redis: string, port: number, data
     FACEBOOK_ORIGIN_PAGES: sandbox.networks.facebook,
     FACEBOOK_ORIGIN_GRAPH: sandbox.networks.facebookGraph,
   };
-  const context = await createContext(readConfig(env), 'bench', { search: false, log: pino({ level: 'error' }) });
+  const context = await createContext(readConfig(env), 'bench', {
+    search: false,
+    log: pino({ level: 'error' }),
+  });
   await context.release();
-  const people = Array.from({ length: stars }, (_x, n) => ({ handle: `star${n}`, name: `Star Number ${n}` }));
+  const people = Array.from({ length: stars }, (_x, n) => ({
+    handle: `star${n}`,
+    name: `Star Number ${n}`,
+  }));
   for (const one of people) sandbox.world.add(one);
   await context.athletes.put(
     people.map((one) => ({
@@ -69,7 +84,8 @@ export async function prepare(mongodb: string, redis: string, port: number, data
     })),
   );
   const now = new Date();
-  // Thousands of decisions one by one would measure the registry, which is not asked here: they are written as they would be.
+  // Thousands of decisions one by one would measure the registry, which is not asked here: they are
+  // written as they would be.
   await context.connection.collection('accounts').insertMany(
     people.map((one, n) => ({
       _id: `acc${n}` as never,
@@ -90,12 +106,26 @@ export async function prepare(mongodb: string, redis: string, port: number, data
       reason: 'bench',
       warning: null,
       owners: [],
-      profile: { name: one.name, about: '', createdAt: null, followers: null, badge: null, fetchedAt: now },
+      profile: {
+        name: one.name,
+        about: '',
+        createdAt: null,
+        followers: null,
+        badge: null,
+        fetchedAt: now,
+      },
       submittedBy: 'bench',
       submittedAt: now,
     })),
   );
-  const organiser = (await context.fans.setRole((await demoFan(context, 'organiser1', ['x']))._id, 'organiser', true, 'bench'))._id;
+  const organiser = (
+    await context.fans.setRole(
+      (await demoFan(context, 'organiser1', ['x']))._id,
+      'organiser',
+      true,
+      'bench',
+    )
+  )._id;
   return { context, sandbox, env, url, organiser };
 }
 
@@ -110,8 +140,18 @@ export async function openRoom({ context, organiser }: BenchHub, slug: string): 
 }
 
 /** Fans with a token each, written in bulk; the names of those who are given, else new ones. */
-export async function bulkFans(context: Context, who: number | string[], tag: string): Promise<{ fan: string; token: string }[]> {
-  const names = typeof who === 'number' ? Array.from({ length: who }, (_x, n) => `${tag}-${n}-${randomBytes(8).toString('base64url')}`) : who;
+export async function bulkFans(
+  context: Context,
+  who: number | string[],
+  tag: string,
+): Promise<{ fan: string; token: string }[]> {
+  const names =
+    typeof who === 'number'
+      ? Array.from(
+          { length: who },
+          (_x, n) => `${tag}-${n}-${randomBytes(8).toString('base64url')}`,
+        )
+      : who;
   const made = names.map((fan) => ({ fan, token: `vlg_${randomBytes(24).toString('base64url')}` }));
   const now = new Date();
   for (let from = 0; from < made.length; from += 5000) {
@@ -128,7 +168,14 @@ export async function bulkFans(context: Context, who: number | string[], tag: st
         state: 'active',
         consent: { version: 'b', at: now },
         demo: false,
-        tokens: [{ hash: createHash('sha256').update(token).digest('hex'), name: 'bench', scopes: ['read', 'follow', 'chat'], createdAt: now }],
+        tokens: [
+          {
+            hash: createHash('sha256').update(token).digest('hex'),
+            name: 'bench',
+            scopes: ['read', 'follow', 'chat'],
+            createdAt: now,
+          },
+        ],
         createdAt: now,
       })),
     );
@@ -149,7 +196,14 @@ export async function bulkScores(context: Context, count: number): Promise<strin
         return {
           _id: id as never,
           seq: points,
-          after: { points, reachedAt, disciplines: { fencing: [points, reachedAt] }, windows: {}, likesToday: ['', 0], medals: {} },
+          after: {
+            points,
+            reachedAt,
+            disciplines: { fencing: [points, reachedAt] },
+            windows: {},
+            likesToday: ['', 0],
+            medals: {},
+          },
           standing: { rankable: true, name: id, country: 'FR', revision: 1 },
         };
       }),

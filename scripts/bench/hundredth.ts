@@ -10,7 +10,10 @@ const FANS = setting('hundred', 800);
 /** Follows that each of them has made before, and how many are measured after it. */
 const BEFORE = 99;
 const EACH = 5;
-/** The stars who are followed while it is measured: the locks of all videos speak of them and of no others. */
+/**
+ * The stars who are followed while it is measured: the locks of all videos speak of them and of no
+ * others.
+ */
 const FIRST = 100;
 const STARS = 50;
 const VIDEOS = 60;
@@ -38,7 +41,10 @@ function lockOf(n: number): Lock {
 /** Writes statements as so many follows would have, and the scores behind them. */
 async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise<void> {
   const rules = await context.points.rules.read();
-  const [entries, scores] = [context.connection.collection('entries'), context.connection.collection('scores')];
+  const [entries, scores] = [
+    context.connection.collection('entries'),
+    context.connection.collection('scores'),
+  ];
   for (let from = 0; from < fans.length; from += 50) {
     const made: Entry[] = [];
     const heads = new Map<string, Head>();
@@ -47,9 +53,27 @@ async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise
       for (let n = 0; n < BEFORE; n += 1) {
         const at = new Date(Date.now() - 86_400_000 + n * 1000);
         const account = sandbox.world.person(`star${n}`)?.ids.x ?? '';
-        const facts = { account, athlete: `star${n}`, disciplines: ['fencing'], season: '2026', earnedAt: at };
-        const how = { cause: 'hub_click' as const, card: 'x@1:hub', link: null, evidence: null, askedAt: at };
-        const time = { at, floor: 0, zone: context.config.timezone, rule: rules.now, rules: rules.all };
+        const facts = {
+          account,
+          athlete: `star${n}`,
+          disciplines: ['fencing'],
+          season: '2026',
+          earnedAt: at,
+        };
+        const how = {
+          cause: 'hub_click' as const,
+          card: 'x@1:hub',
+          link: null,
+          evidence: null,
+          askedAt: at,
+        };
+        const time = {
+          at,
+          floor: 0,
+          zone: context.config.timezone,
+          rule: rules.now,
+          rules: rules.all,
+        };
         const entry = chain(head, fan, `follow:x:${account}`, 1, facts, how, time);
         made.push(entry);
         head = headOf(entry);
@@ -58,15 +82,21 @@ async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise
     }
     await entries.insertMany(made, { ordered: false });
     await scores.insertMany(
-      [...heads].map(([fan, { seq, after }]) => ({ _id: fan as never, seq, after, standing: { rankable: true, name: fan, country: 'FR', revision: 1 } })),
+      [...heads].map(([fan, { seq, after }]) => ({
+        _id: fan as never,
+        seq,
+        after,
+        standing: { rankable: true, name: fan, country: 'FR', revision: 1 },
+      })),
       { ordered: false },
     );
   }
 }
 
 /**
- * What a follow costs a fan who has made ninety-nine in a hub that holds sixty videos with locks of every kind, beside the same fans
- * before there were any videos and a first follow in the same hub: it must not be felt.
+ * What a follow costs a fan who has made ninety-nine in a hub that holds sixty videos with locks of
+ * every kind, beside the same fans before there were any videos and a first follow in the same hub:
+ * it must not be felt.
  */
 export async function hundredth(hub: BenchHub): Promise<void> {
   const headers = { 'content-type': 'application/json' };
@@ -99,7 +129,16 @@ export async function hundredth(hub: BenchHub): Promise<void> {
   const both = { fr: 'Clip', en: 'Clip' };
   const captions = { fr: 'WEBVTT\n', en: 'WEBVTT\n' };
   for (let n = 0; n < VIDEOS; n += 1) {
-    const facts = { slug: `clip-${n}`, title: both, about: both, athlete: star(n), lock: lockOf(n), seconds: 8, captions, transcript: both };
+    const facts = {
+      slug: `clip-${n}`,
+      title: both,
+      about: both,
+      athlete: star(n),
+      lock: lockOf(n),
+      seconds: 8,
+      captions,
+      transcript: both,
+    };
     await hub.context.videos.publish({ id: hub.organiser, roles: ['organiser'] }, facts, {
       media: clip('tenir-la-distance.mp4'),
       poster: clip('tenir-la-distance.jpg'),

@@ -28,7 +28,10 @@ function fire(base: URL, shot: Shot): Promise<{ status: number; ms: number }> {
         agent,
         method: shot.method ?? 'GET',
         path: shot.path,
-        headers: { ...shot.headers, ...(shot.body ? { 'content-length': Buffer.byteLength(shot.body) } : {}) },
+        headers: {
+          ...shot.headers,
+          ...(shot.body ? { 'content-length': Buffer.byteLength(shot.body) } : {}),
+        },
       },
       (response) => {
         response.resume();
@@ -44,12 +47,27 @@ function fire(base: URL, shot: Shot): Promise<{ status: number; ms: number }> {
 
 export function figures(times: number[], failed: number, seconds: number): Figures {
   const sorted = Float64Array.from(times).sort();
-  const at = (share: number): number => Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 100) / 100;
-  return { count: times.length, failed, seconds: Math.round(seconds * 100) / 100, perSecond: Math.round(times.length / seconds), p50: at(0.5), p99: at(0.99) };
+  const at = (share: number): number =>
+    Math.round(
+      (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 100,
+    ) / 100;
+  return {
+    count: times.length,
+    failed,
+    seconds: Math.round(seconds * 100) / 100,
+    perSecond: Math.round(times.length / seconds),
+    p50: at(0.5),
+    p99: at(0.99),
+  };
 }
 
 /** As many as it can take: so many at a time, until the shots are used up or the time is over. */
-export async function closed(url: string, width: number, next: () => Shot | null, most = Infinity): Promise<Figures> {
+export async function closed(
+  url: string,
+  width: number,
+  next: () => Shot | null,
+  most = Infinity,
+): Promise<Figures> {
   const base = new URL(url);
   const times: number[] = [];
   let failed = 0;
@@ -68,14 +86,22 @@ export async function closed(url: string, width: number, next: () => Shot | null
 }
 
 /** At a steady rate, whatever the server does: what users feel. */
-export async function open(url: string, perSecond: number, seconds: number, next: () => Shot | null): Promise<Figures> {
+export async function open(
+  url: string,
+  perSecond: number,
+  seconds: number,
+  next: () => Shot | null,
+): Promise<Figures> {
   const base = new URL(url);
   const times: number[] = [];
   let failed = 0;
   const flying: Promise<void>[] = [];
   const begun = performance.now();
   for (let sent = 0; sent < perSecond * seconds;) {
-    const due = Math.min(perSecond * seconds, Math.floor(((performance.now() - begun) / 1000) * perSecond));
+    const due = Math.min(
+      perSecond * seconds,
+      Math.floor(((performance.now() - begun) / 1000) * perSecond),
+    );
     for (; sent < due; sent += 1) {
       const shot = next();
       if (!shot) {

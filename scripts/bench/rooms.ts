@@ -5,7 +5,12 @@ import { row } from './table.js';
 import { weigh } from './weight.js';
 
 /** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
-export async function chats(hub: BenchHub, bare: string, barePid: number, web: ChildProcess): Promise<void> {
+export async function chats(
+  hub: BenchHub,
+  bare: string,
+  barePid: number,
+  web: ChildProcess,
+): Promise<void> {
   const pid = web.pid ?? 0;
   const people = await bulkFans(hub.context, 5000, 'chat');
   await openRoom(hub, 'bench');
@@ -33,6 +38,11 @@ export async function chats(hub: BenchHub, bare: string, barePid: number, web: C
       `p50 ${alone.p50} ms, p99 ${alone.p99} ms, ${aloneEach} deliveries a CPU second`,
       goal,
     );
-    row(`idle socket, of ${sockets}`, `${idle.toFixed(1)} KB of heap and buffers`, '', '35 / 25 KB');
+    row(
+      `idle socket, of ${sockets}`,
+      `${idle.toFixed(1)} KB of heap and buffers`,
+      '',
+      '35 / 25 KB',
+    );
   }
 }

@@ -1,7 +1,13 @@
 import { io, type Socket } from 'socket.io-client';
 
 /** As the pages connect (public/live/connection.ts): spread over some seconds. */
-export const MANNERS = { transports: ['websocket'], forceNew: true, reconnectionDelay: 500, reconnectionDelayMax: 5000, randomizationFactor: 0.8 };
+export const MANNERS = {
+  transports: ['websocket'],
+  forceNew: true,
+  reconnectionDelay: 500,
+  reconnectionDelayMax: 5000,
+  randomizationFactor: 0.8,
+};
 
 interface Item {
   n: number;
@@ -17,7 +23,10 @@ export interface Seat {
 }
 type Joined = { data: { items: Item[]; last: number } } | { error: unknown };
 
-/** A reader whose client behaves like the page (public/village/main.ts): joins behind the last item it has, shows in order, fetches gaps. */
+/**
+ * A reader whose client behaves like the page (public/village/main.ts): joins behind the last item
+ * it has, shows in order, fetches gaps.
+ */
 export function seat(url: string, slug: string, token: string): Seat {
   const socket = io(`${url}/village`, { ...MANNERS, auth: { token } });
   const one: Seat = { socket, last: 0, shown: [], joined: false };
@@ -26,7 +35,9 @@ export function seat(url: string, slug: string, token: string): Seat {
   const fill = async (): Promise<void> => {
     if (fetching) return;
     fetching = true;
-    const answer = await fetch(`${url}/api/v1/chats/${slug}/messages?after=${one.last}`).catch(() => null);
+    const answer = await fetch(`${url}/api/v1/chats/${slug}/messages?after=${one.last}`).catch(
+      () => null,
+    );
     fetching = false;
     if (answer?.ok) take(((await answer.json()) as { items: Item[] }).items);
   };

@@ -10,7 +10,10 @@ import { MANNERS } from './seat.js';
 
 const MINUTES = setting('minutes', 60);
 const FANS = setting('soakers', 3000);
-/** Requests and newly opened sockets a second: about half of what two cores can do, so that an hour shows memory and not a queue. */
+/**
+ * Requests and newly opened sockets a second: about half of what two cores can do, so that an hour
+ * shows memory and not a queue.
+ */
 const REQUESTS = setting('rate', 80);
 const CONNECTS = setting('connects', 10);
 /** The share of minutes in which a process still fills its caches: not counted in the slope. */
@@ -29,7 +32,10 @@ interface Minute {
 
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
-/** MB an hour by which a figure grows: the slope of the straight line through its minutes (least squares). */
+/**
+ * MB an hour by which a figure grows: the slope of the straight line through its minutes (least
+ * squares).
+ */
 export function slope(figures: readonly number[]): number {
   const middle = (figures.length - 1) / 2;
   const mean = figures.reduce((sum, one) => sum + one, 0) / figures.length;
@@ -44,8 +50,19 @@ export function slope(figures: readonly number[]): number {
 /** Videos of every kind of lock, so that a page and a range cost what they cost. */
 async function publish({ context, organiser }: BenchHub): Promise<void> {
   for (const [at, video] of VIDEOS.entries()) {
-    const clip = (kind: string): string => join(root, 'scripts', 'demo', 'clips', `${video.slug}.${kind}`);
-    const lock = at === 2 ? video.lock : [{ kind: 'follow' as const, athletes: [`star${at}`, `star${at + 2}`], need: 1, network: null }];
+    const clip = (kind: string): string =>
+      join(root, 'scripts', 'demo', 'clips', `${video.slug}.${kind}`);
+    const lock =
+      at === 2
+        ? video.lock
+        : [
+            {
+              kind: 'follow' as const,
+              athletes: [`star${at}`, `star${at + 2}`],
+              need: 1,
+              network: null,
+            },
+          ];
     await context.videos.publish(
       { id: organiser, roles: ['organiser'] },
       { ...video, athlete: `star${at}`, lock },
@@ -55,16 +72,26 @@ async function publish({ context, organiser }: BenchHub): Promise<void> {
 }
 
 /**
- * An hour of everything at once, and what the processes weigh meanwhile (RELIABILITY F20): pages, JSON, follows and their undoing, ranges
- * of videos, fans who come to a chat, say a word and leave. Writes every minute to build/soak.json. `heap` is the least heap seen in a
- * minute, so what is left after collections.
+ * An hour of everything at once, and what the processes weigh meanwhile (RELIABILITY F20): pages,
+ * JSON, follows and their undoing, ranges of videos, fans who come to a chat, say a word and leave.
+ * Writes every minute to build/soak.json. `heap` is the least heap seen in a minute, so what is
+ * left after collections.
  */
 export async function soak(hub: BenchHub, web: number, worker: number): Promise<void> {
   await publish(hub);
   await openRoom(hub, 'soak');
   const people = await bulkFans(hub.context, FANS, 'soak');
   const as = (): { authorization: string } => ({ authorization: `Bearer ${pick(people).token}` });
-  const pages = ['/fr', '/en', '/en/athletes', '/fr/boards/hub', '/en/videos', '/en/chats', '/en/sign-in', '/fr/about/points'];
+  const pages = [
+    '/fr',
+    '/en',
+    '/en/athletes',
+    '/fr/boards/hub',
+    '/en/videos',
+    '/en/chats',
+    '/en/sign-in',
+    '/fr/about/points',
+  ];
   const json = [
     '/me',
     '/me/ledger',
@@ -80,18 +107,36 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
     const star = `star${Math.floor(Math.random() * 100)}`;
     if (what < 0.3) return { path: Math.random() < 0.5 ? pick(pages) : `/en/athletes/${star}` };
     if (what < 0.6) return { path: `/api/v1${pick(json)}`, headers: as() };
-    if (what < 0.65) return { path: `/api/v1/videos/${pick(VIDEOS).slug}/poster`, headers: { range: 'bytes=0-9999' } };
+    if (what < 0.65)
+      return {
+        path: `/api/v1/videos/${pick(VIDEOS).slug}/poster`,
+        headers: { range: 'bytes=0-9999' },
+      };
     const body = '{"network":"x"}';
-    return { method: what < 0.88 ? 'POST' : 'DELETE', path: `/api/v1/athletes/${star}/follow`, headers: { 'content-type': 'application/json', ...as() }, body };
+    return {
+      method: what < 0.88 ? 'POST' : 'DELETE',
+      path: `/api/v1/athletes/${star}/follow`,
+      headers: { 'content-type': 'application/json', ...as() },
+      body,
+    };
   };
   let said = 0;
   const visit = (): void => {
-    const socket = io(`${hub.url}/village`, { ...MANNERS, reconnection: false, auth: { token: pick(people).token } });
+    const socket = io(`${hub.url}/village`, {
+      ...MANNERS,
+      reconnection: false,
+      auth: { token: pick(people).token },
+    });
     const leave = setTimeout(() => socket.disconnect(), 20_000);
     socket.on('connect', () => {
       socket.emit('chat:join', { chat: 'soak' }, () => {
         said += 1;
-        if (Math.random() < 0.2) socket.emit('chat:say', { chat: 'soak', text: `word ${said}`, clientId: `soak-${said}-word` }, () => undefined);
+        if (Math.random() < 0.2)
+          socket.emit(
+            'chat:say',
+            { chat: 'soak', text: `word ${said}`, clientId: `soak-${said}-word` },
+            () => undefined,
+          );
         setTimeout(() => {
           socket.emit('chat:leave', { chat: 'soak' }, () => {
             clearTimeout(leave);
@@ -102,8 +147,12 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
     });
   };
   const figure = async (name: string): Promise<number> => {
-    const answer = await fetch(`${hub.url}/metrics`, { headers: { authorization: `Bearer ${hub.env['METRICS_TOKEN'] ?? ''}` } });
-    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)`, 'm').exec(await answer.text())?.[1] ?? 0);
+    const answer = await fetch(`${hub.url}/metrics`, {
+      headers: { authorization: `Bearer ${hub.env['METRICS_TOKEN'] ?? ''}` },
+    });
+    return Number(
+      new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)`, 'm').exec(await answer.text())?.[1] ?? 0,
+    );
   };
   const minutes: Minute[] = [];
   let heap = Infinity;

@@ -10,14 +10,25 @@ const SLUG = 'storm';
 async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number): Promise<number> {
   const begun = performance.now();
   while (!seats.every(ready)) {
-    if (performance.now() - begun > seconds * 1000) throw new Error(`${seats.filter((one) => !ready(one)).length} of ${seats.length} never came back`);
+    if (performance.now() - begun > seconds * 1000)
+      throw new Error(
+        `${seats.filter((one) => !ready(one)).length} of ${seats.length} never came back`,
+      );
     await pause(20);
   }
   return (performance.now() - begun) / 1000;
 }
 
-/** The web process is restarted under so many sockets in one room, and things are said meanwhile: how long until all are back and have heard them. */
-export async function storm(hub: BenchHub, sockets: number, bare: string, restart: () => Promise<void>): Promise<void> {
+/**
+ * The web process is restarted under so many sockets in one room, and things are said meanwhile:
+ * how long until all are back and have heard them.
+ */
+export async function storm(
+  hub: BenchHub,
+  sockets: number,
+  bare: string,
+  restart: () => Promise<void>,
+): Promise<void> {
   const people = await bulkFans(hub.context, sockets, 'storm');
   const speaker = { id: hub.organiser, name: 'o', roles: ['organiser'] as const };
   await openRoom(hub, SLUG);

@@ -10,10 +10,12 @@ export const row = (scenario: string, figure: string, bare: string, goal: string
   rows.push({ scenario, figure, bare, goal });
   say(`${scenario}: ${figure} (bare: ${bare}; floor / target: ${goal})`);
 };
-export const text = (one: Figures): string => `${one.perSecond}/s, p50 ${one.p50} ms, p99 ${one.p99} ms${one.failed ? `, ${one.failed} failed` : ''}`;
+export const text = (one: Figures): string =>
+  `${one.perSecond}/s, p50 ${one.p50} ms, p99 ${one.p99} ms${one.failed ? `, ${one.failed} failed` : ''}`;
 
 /** A number of the command line, `--name=5`. */
-export const setting = (name: string, normal: number): number => Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? normal);
+export const setting = (name: string, normal: number): number =>
+  Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? normal);
 
 /** Seconds of processor time a process has had. */
 export const cpu = (pid: number): number => {
@@ -22,4 +24,5 @@ export const cpu = (pid: number): number => {
 };
 
 /** Memory of a process that is resident, in KB. */
-export const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+export const memory = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);

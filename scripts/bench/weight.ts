@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 
 /**
- * Loaded into a measured process: on request it collects all garbage and tells what is then in use. What the kernel calls resident is no measure
- * of a socket: it moves with the nursery and with what the collector has not given back yet, and was seen to shrink while sockets came.
+ * Loaded into a measured process: on request it collects all garbage and tells what is then in use.
+ * What the kernel calls resident is no measure of a socket: it moves with the nursery and with what
+ * the collector has not given back yet, and was seen to shrink while sockets came.
  */
 const SCALE = `process.on('message', (message) => {
   if (message !== 'weigh') return;
@@ -12,7 +13,11 @@ const SCALE = `process.on('message', (message) => {
 });`;
 
 /** What node is started with so that a process can be weighed. */
-export const weighable = ['--expose-gc', '--import', `data:text/javascript,${encodeURIComponent(SCALE)}`];
+export const weighable = [
+  '--expose-gc',
+  '--import',
+  `data:text/javascript,${encodeURIComponent(SCALE)}`,
+];
 
 /** Bytes of heap and buffers that a process holds once all its garbage is collected. */
 export function weigh(child: ChildProcess): Promise<number> {

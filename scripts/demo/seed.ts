@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../../server/context.js';
-import type { FanRecord, Role } from '../../server/fans/service.js';
+import type { FanRecord } from '../../server/fans/service.js';
 import { IMPOSTOR, PEOPLE } from '../sandbox/people.js';
 import { root } from '../root.js';
 import { demoFan } from './sign-in.js';
 import { ATHLETE_FACTS, CHATS, VIDEOS } from './content.js';
+import type { Role } from '../../server/platform/rights.js';
 
 const STAFF: [string, Role][] = [
   ['moderator1', 'moderator'],
@@ -17,7 +18,17 @@ const STAFF: [string, Role][] = [
   ['athlete2', 'athlete'],
   ['athlete3', 'athlete'],
 ];
-const VERIFIED_X = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6', 'athlete7', 'athlete8', 'athlete9'];
+const VERIFIED_X = [
+  'athlete1',
+  'athlete2',
+  'athlete3',
+  'athlete4',
+  'athlete5',
+  'athlete6',
+  'athlete7',
+  'athlete8',
+  'athlete9',
+];
 const VERIFIED_FACEBOOK = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6'];
 const TO_DECIDE: { account: string; athlete: string }[] = [
   { account: 'x:athlete10', athlete: 'athlete10' },
@@ -27,10 +38,16 @@ const TO_DECIDE: { account: string; athlete: string }[] = [
   { account: `x:${IMPOSTOR.handle}`, athlete: 'athlete1' },
 ];
 
-/** Staff and athletes go by their (invented) names: a handle such as `moderator1` would be a role. */
-const nameOf = (handle: string): string => PEOPLE.find((one) => one.handle === handle)?.name ?? handle;
+/**
+ * Staff and athletes go by their (invented) names: a handle such as `moderator1` would be a role.
+ */
+const nameOf = (handle: string): string =>
+  PEOPLE.find((one) => one.handle === handle)?.name ?? handle;
 
-/** Fills an empty hub with the demo, once, through the doors that people use. Answers false when it is there already. */
+/**
+ * Fills an empty hub with the demo, once, through the doors that people use. Answers false when it
+ * is there already.
+ */
 export async function seedDemo(context: Context, say: (line: string) => void): Promise<boolean> {
   const { settings, athletes, cards, points, registry, fans, videos, chats } = context;
   if (await settings.get('demo.seeded')) return false;
@@ -38,13 +55,28 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
   await settings.set('demo', true);
   await athletes.put(ATHLETE_FACTS);
   const rules = await points.rules.read();
-  if (rules.now.hub.join() !== '1,3,5') await points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
+  if (rules.now.hub.join() !== '1,3,5')
+    await points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
   for (const network of ['x', 'facebook'] as const)
-    if ((await cards.of(network))?.mode !== 'confirmed') await cards.sign(network, { mode: 'confirmed', deeds: [network === 'x' ? 'follow' : 'like'] }, 'demo');
+    if ((await cards.cached(network))?.mode !== 'confirmed')
+      await cards.sign(
+        network,
+        { mode: 'confirmed', deeds: [network === 'x' ? 'follow' : 'like'] },
+        'demo',
+      );
 
   const people = new Map<string, FanRecord>();
   people.set('fan1', await demoFan(context, 'fan1', ['x', 'facebook']));
-  for (const [handle, role] of STAFF) people.set(handle, await fans.setRole((await demoFan(context, handle, ['x'], nameOf(handle)))._id, role, true, 'demo'));
+  for (const [handle, role] of STAFF)
+    people.set(
+      handle,
+      await fans.setRole(
+        (await demoFan(context, handle, ['x'], nameOf(handle)))._id,
+        role,
+        true,
+        'demo',
+      ),
+    );
   const actor = (handle: string) => {
     const fan = people.get(handle) as FanRecord;
     return { id: fan._id, name: fan.handle, roles: fan.roles };
@@ -58,21 +90,36 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
       if ((await registry.lookup(`${network}:${handle}`)).result === 'listed') continue;
       const opened = await registry.submit(actor('moderator1'), `${network}:${handle}`, handle);
       if (opened.state === 'candidate')
-        await registry.decide(actor('moderator2'), opened._id, { grant: true, reason: 'Démonstration : vu en personne / Demo: met in person' });
+        await registry.decide(actor('moderator2'), opened._id, {
+          grant: true,
+          reason: 'Démonstration : vu en personne / Demo: met in person',
+        });
     }
   }
-  for (const one of TO_DECIDE) await registry.submit(actor('moderator1'), one.account, one.athlete).catch(() => undefined);
+  for (const one of TO_DECIDE)
+    await registry.submit(actor('moderator1'), one.account, one.athlete).catch(() => undefined);
 
   for (const video of VIDEOS) {
     const media = join(root, 'scripts', 'demo', 'clips', `${video.slug}.mp4`);
-    if (existsSync(media)) await videos.publish(actor('organiser1'), video, { media, poster: join(root, 'scripts', 'demo', 'clips', `${video.slug}.jpg`) });
+    if (existsSync(media))
+      await videos.publish(actor('organiser1'), video, {
+        media,
+        poster: join(root, 'scripts', 'demo', 'clips', `${video.slug}.jpg`),
+      });
   }
   for (const chat of CHATS(context.clock.now())) {
     const { opening, ...record } = chat;
     await chats.open(actor('organiser1'), record);
-    for (const [at, text] of opening.entries()) await chats.say(actor(record.host), record._id, text, `demo-seed-${at}-${record._id}`.slice(0, 60));
+    for (const [at, text] of opening.entries())
+      await chats.say(
+        actor(record.host),
+        record._id,
+        text,
+        `demo-seed-${at}-${record._id}`.slice(0, 60),
+      );
   }
-  for (let after: string | null = ''; after !== null;) after = await context.posts.fetch(after, 100);
+  for (let after: string | null = ''; after !== null;)
+    after = await context.posts.fetch(after, 100);
   await points.settled();
   await settings.set('demo.seeded', true);
   return true;

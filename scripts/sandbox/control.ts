@@ -22,9 +22,17 @@ const FaultInput = z.object({
   latencyMs: z.number().int().min(0).max(60_000).default(0),
   body: z.string().nullable().default(null),
 });
-const RateInput = z.object({ network, route: z.string(), limit: z.number().int().min(0), windowS: z.number().int().min(1).default(900) });
+const RateInput = z.object({
+  network,
+  route: z.string(),
+  limit: z.number().int().min(0),
+  windowS: z.number().int().min(1).default(900),
+});
 
-/** The control plane: what demo people do, faults, limits, the clock. Behind a token, on a port of its own. */
+/**
+ * The control plane: what demo people do, faults, limits, the clock. Behind a token, on a port of
+ * its own.
+ */
 export function control(world: World, oauths: OAuth[], token: string): Express {
   const app = express();
   app.use(express.json({ limit: '10mb' }));
@@ -56,7 +64,10 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
     }
     if (act === 'rename') {
       if (to && world.rename(on, person, to)) res.json({ ok: true });
-      else res.status(to ? 409 : 400).json({ error: to ? `somebody is called ${to} there` : 'rename needs `to`, the new handle' });
+      else
+        res.status(to ? 409 : 400).json({
+          error: to ? `somebody is called ${to} there` : 'rename needs `to`, the new handle',
+        });
       return;
     }
     if (post && (act === 'like' || act === 'unlike')) {
@@ -64,7 +75,9 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
       res.json({ ok: true });
       return;
     }
-    const target = account ? (world.person(account) ?? world.byPage(account) ?? world.byX(account)) : null;
+    const target = account
+      ? (world.person(account) ?? world.byPage(account) ?? world.byX(account))
+      : null;
     if (!target || !['follow', 'unfollow', 'like', 'unlike'].includes(act)) {
       res.status(400).json({ error: 'follow, unfollow, like, unlike need an account that exists' });
       return;
@@ -76,7 +89,9 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
     res.json({ changed: world.relate(on, person, target, act === 'follow' || act === 'like') });
   });
   app.post('/__sandbox/seed', (req, res) => {
-    for (const one of (req.body as { people?: { handle: string; name: string; page?: boolean }[] }).people ?? []) world.add(one);
+    for (const one of (req.body as { people?: { handle: string; name: string; page?: boolean }[] })
+      .people ?? [])
+      world.add(one);
     res.json({ people: world.all().map(({ handle, ids, page }) => ({ handle, ids, page })) });
   });
   app.post('/__sandbox/clients', (req, res) => {
@@ -99,7 +114,9 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
       res.status(400).json({ error: z.prettifyError(given.error) });
       return;
     }
-    world.rates = world.rates.filter((one) => one.network !== given.data.network || one.route !== given.data.route);
+    world.rates = world.rates.filter(
+      (one) => one.network !== given.data.network || one.route !== given.data.route,
+    );
     world.rates.push(given.data);
     res.json({ ok: true });
   });
@@ -116,7 +133,9 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
     res.json({ items: world.log });
   });
   app.get('/', (_req, res) => {
-    res.type('text').send('The control plane of the SANDBOX networks. See scripts/sandbox/control.ts.\n');
+    res
+      .type('text')
+      .send('The control plane of the SANDBOX networks. See scripts/sandbox/control.ts.\n');
   });
   return app;
 }

@@ -27,7 +27,10 @@ export class OAuthFault extends Error {
   }
 }
 
-/** Codes are single use for a minute, refresh tokens rotate, and one that is used twice ends its whole family (RFC 9700, 4.14.2). */
+/**
+ * Codes are single use for a minute, refresh tokens rotate, and one that is used twice ends its
+ * whole family (RFC 9700, 4.14.2).
+ */
 export class OAuth {
   private readonly codes = new Map<string, Code>();
   /** Tokens, kept with the world: a network does not forget them because it was restarted. */
@@ -46,35 +49,65 @@ export class OAuth {
     return this.redirects.has(uri);
   }
 
-  code(person: Person, input: { redirectUri: string; scopes: string[]; challenge: string | null }): string {
+  code(
+    person: Person,
+    input: { redirectUri: string; scopes: string[]; challenge: string | null },
+  ): string {
     const code = secret();
-    this.codes.set(code, { person: person.handle, ...input, expires: this.world.now().getTime() + 60_000, used: false, family: secret(8) });
+    this.codes.set(code, {
+      person: person.handle,
+      ...input,
+      expires: this.world.now().getTime() + 60_000,
+      used: false,
+      family: secret(8),
+    });
     return code;
   }
 
-  exchange(code: string, redirectUri: string, verifier: string | null): { grant: Grant; access: string; refresh: string } {
+  exchange(
+    code: string,
+    redirectUri: string,
+    verifier: string | null,
+  ): { grant: Grant; access: string; refresh: string } {
     const found = this.codes.get(code);
-    if (!found || found.expires < this.world.now().getTime()) throw new OAuthFault('invalid_grant', 'Value passed for the authorization code was invalid.');
+    if (!found || found.expires < this.world.now().getTime())
+      throw new OAuthFault('invalid_grant', 'Value passed for the authorization code was invalid.');
     if (found.used) {
       this.end(found.family);
       throw new OAuthFault('invalid_grant', 'The code was used already.');
     }
-    if (found.redirectUri !== redirectUri) throw new OAuthFault('invalid_request', 'Value passed for the redirect uri did not match.');
+    if (found.redirectUri !== redirectUri)
+      throw new OAuthFault('invalid_request', 'Value passed for the redirect uri did not match.');
     if (
       found.challenge !== null &&
       createHash('sha256')
         .update(verifier ?? '')
         .digest('base64url') !== found.challenge
     )
-      throw new OAuthFault('invalid_request', 'Value passed for the code verifier did not match the code challenge.');
+      throw new OAuthFault(
+        'invalid_request',
+        'Value passed for the code verifier did not match the code challenge.',
+      );
     found.used = true;
     return this.issue(found.person, found.scopes, found.family, 7200);
   }
 
-  issue(person: string, scopes: string[], family: string, seconds: number): { grant: Grant; access: string; refresh: string } {
+  issue(
+    person: string,
+    scopes: string[],
+    family: string,
+    seconds: number,
+  ): { grant: Grant; access: string; refresh: string } {
     const access = secret();
     const refresh = secret();
-    const grant: Grant = { person, scopes, family, kind: 'access', expires: this.world.now().getTime() + seconds * 1000, live: true };
+    const grant: Grant = {
+      person,
+      scopes,
+      family,
+      kind: 'access',
+      expires: this.world.now().getTime() + seconds * 1000,
+      live: true,
+    };
     this.grants.set(access, grant);
     this.grants.set(refresh, { ...grant, kind: 'refresh', expires: Number.MAX_SAFE_INTEGER });
     this.world.save();
@@ -83,7 +116,8 @@ export class OAuth {
 
   refresh(token: string): { grant: Grant; access: string; refresh: string } {
     const found = this.grants.get(token);
-    if (!found || found.kind !== 'refresh') throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
+    if (!found || found.kind !== 'refresh')
+      throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
     if (!found.live) {
       this.end(found.family);
       throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
@@ -94,7 +128,14 @@ export class OAuth {
 
   app(): string {
     const token = secret();
-    this.grants.set(token, { person: '', scopes: [], family: token, kind: 'app', expires: Number.MAX_SAFE_INTEGER, live: true });
+    this.grants.set(token, {
+      person: '',
+      scopes: [],
+      family: token,
+      kind: 'app',
+      expires: Number.MAX_SAFE_INTEGER,
+      live: true,
+    });
     return token;
   }
 
@@ -102,7 +143,9 @@ export class OAuth {
   find(token: string): { grant: Grant | null; expired: boolean } {
     const grant = this.grants.get(token);
     if (!grant || !grant.live || grant.kind === 'refresh') return { grant: null, expired: false };
-    return grant.expires < this.world.now().getTime() ? { grant: null, expired: true } : { grant, expired: false };
+    return grant.expires < this.world.now().getTime()
+      ? { grant: null, expired: true }
+      : { grant, expired: false };
   }
 
   end(family: string): void {

@@ -1,7 +1,8 @@
 import type { Request } from 'express';
 import { handleOn, type Network, type Person, type Post, type World } from './world.js';
 
-const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const escape = (text: string): string =>
+  text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const TITLES: Record<Network, string> = { x: 'X', facebook: 'Facebook' };
 
 const shell = (
@@ -23,12 +24,20 @@ const options = (world: World, chosen: Person | null): string =>
     .all()
     .slice(0, 60)
     .map(
-      (one) => `<option value="${escape(one.handle)}"${one.handle === chosen?.handle ? ' selected' : ''}>${escape(one.name)} (@${escape(one.handle)})</option>`,
+      (one) =>
+        `<option value="${escape(one.handle)}"${one.handle === chosen?.handle ? ' selected' : ''}>${escape(one.name)} (@${escape(one.handle)})</option>`,
     )
     .join('');
 
 /** Allow, deny, and which demo person I am. */
-export function consentPage(network: Network, world: World, me: Person | null, app: string, scopes: string[], hidden: Record<string, string>): string {
+export function consentPage(
+  network: Network,
+  world: World,
+  me: Person | null,
+  app: string,
+  scopes: string[],
+  hidden: Record<string, string>,
+): string {
   const fields = Object.entries(hidden)
     .map(([name, value]) => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`)
     .join('');
@@ -51,7 +60,14 @@ export function accountPage(
   posts: (Post & { liked: boolean; likes: number })[],
 ): string {
   const handle = handleOn(network, account);
-  const verb = network === 'x' ? (follows ? 'Unfollow' : 'Follow') : follows ? 'Unlike this Page' : 'Like this Page';
+  const verb =
+    network === 'x'
+      ? follows
+        ? 'Unfollow'
+        : 'Follow'
+      : follows
+        ? 'Unlike this Page'
+        : 'Like this Page';
   const act = (what: string, value: string, label: string): string =>
     `<form method="post" action="/sandbox/act"><input type="hidden" name="what" value="${what}"><input type="hidden" name="value" value="${escape(value)}"><input type="hidden" name="back" value="/${escape(handle)}"><button>${label}</button></form>`;
   return shell(
@@ -64,4 +80,5 @@ ${posts.map((post) => `<article><p>${escape(post.text)}</p><p>${post.likes} like
   );
 }
 
-export const notFoundPage = (network: Network): string => shell(network, 'Not found', '<h1>This page does not exist</h1>');
+export const notFoundPage = (network: Network): string =>
+  shell(network, 'Not found', '<h1>This page does not exist</h1>');

@@ -49,20 +49,31 @@ export function people(app: Express, network: Network, world: World): void {
   });
   app.post('/sandbox/act', (req: Request, res: Response) => {
     const me = signedIn(req, network, world);
-    const { what = '', value = '', back = '/' } = req.body as { what?: string; value?: string; back?: string };
+    const {
+      what = '',
+      value = '',
+      back = '/',
+    } = req.body as { what?: string; value?: string; back?: string };
     const account = world.byHandle(network, value);
-    if (me && account && (what === 'follow' || what === 'unfollow')) world.relate(network, me, account, what === 'follow');
-    if (me && (what === 'like' || what === 'unlike')) world.likePost(network, me.ids[network], value, what === 'like');
+    if (me && account && (what === 'follow' || what === 'unfollow'))
+      world.relate(network, me, account, what === 'follow');
+    if (me && (what === 'like' || what === 'unlike'))
+      world.likePost(network, me.ids[network], value, what === 'like');
     res.redirect(303, back.startsWith('/') ? back : '/');
   });
   // An account by its number is shown under the handle it has now.
   app.get(network === 'x' ? '/i/user/:id' : '/profile.php', (req: Request, res: Response) => {
-    const account = network === 'x' ? world.byX(String(req.params['id'])) : world.byPage(typeof req.query['id'] === 'string' ? req.query['id'] : '');
+    const account =
+      network === 'x'
+        ? world.byX(String(req.params['id']))
+        : world.byPage(typeof req.query['id'] === 'string' ? req.query['id'] : '');
     if (account) res.redirect(302, `/${handleOn(network, account)}`);
     else res.status(404).send(notFoundPage(network));
   });
   app.get('/:handle', (req: Request, res: Response) => {
-    const account = world.byHandle(network, String(req.params['handle']).replace(/^@/, '')) ?? world.byPage(String(req.params['handle']));
+    const account =
+      world.byHandle(network, String(req.params['handle']).replace(/^@/, '')) ??
+      world.byPage(String(req.params['handle']));
     const id = account && idOf(account);
     if (!account || !id) {
       res.status(404).send(notFoundPage(network));
@@ -78,7 +89,17 @@ export function people(app: Express, network: Network, world: World): void {
         liked: me !== null && world.likedPosts(network, me.ids[network]).includes(post.id),
         likes: world.likers(network, post.id).length,
       }));
-    res.send(accountPage(network, world, me, account, me !== null && world.related(network, me.ids[network], id), world.followers(network, id).length, posts));
+    res.send(
+      accountPage(
+        network,
+        world,
+        me,
+        account,
+        me !== null && world.related(network, me.ids[network], id),
+        world.followers(network, id).length,
+        posts,
+      ),
+    );
   });
 }
 

@@ -34,15 +34,25 @@ const listen = (app: Express, port: number): Promise<Server> =>
       resolve(server);
     });
   });
-const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const urlOf = (server: Server): string =>
+  `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-/** Starts the sandbox networks: control plane on `port`, X on +1, Facebook's pages and Graph on +2 and +3 (0: any free ports). */
+/**
+ * Starts the sandbox networks: control plane on `port`, X on +1, Facebook's pages and Graph on +2
+ * and +3 (0: any free ports).
+ */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  if (process.env['NODE_ENV'] === 'production') throw new Error('the sandbox networks do not run in production');
+  if (process.env['NODE_ENV'] === 'production')
+    throw new Error('the sandbox networks do not run in production');
   const world = new World(options.file);
   const oauths = {
     x: new OAuth('x', world, options.clients.x, new Set(options.redirects.x)),
-    facebook: new OAuth('facebook', world, options.clients.facebook, new Set(options.redirects.facebook)),
+    facebook: new OAuth(
+      'facebook',
+      world,
+      options.clients.facebook,
+      new Set(options.redirects.facebook),
+    ),
   };
   const place = (offset: number): number => (options.port === 0 ? 0 : options.port + offset);
   let pages = '';

@@ -39,7 +39,8 @@ export interface Rate {
 }
 /** What a push tells: `about` is the account it concerns. */
 export type WorldNews = { network: Network; about: string } & (
-  { kind: 'post'; post: Post; author: Person } | { kind: 'follow' | 'unfollow' | 'like'; person: Person; target: string }
+  | { kind: 'post'; post: Post; author: Person }
+  | { kind: 'follow' | 'unfollow' | 'like'; person: Person; target: string }
 );
 interface State {
   people: Person[];
@@ -51,12 +52,16 @@ interface State {
 }
 
 /** What a person is called on a network now. */
-export const handleOn = (network: Network, person: Person): string => person.renamed?.[network] ?? person.handle;
+export const handleOn = (network: Network, person: Person): string =>
+  person.renamed?.[network] ?? person.handle;
 /** Handles are the same in any case, and on Facebook with any full stops. */
 const named = (network: Network, handle: string): string =>
   `${network}@${network === 'facebook' ? handle.toLowerCase().replace(/\./g, '') : handle.toLowerCase()}`;
 
-/** Everything the invented people did, on all sandbox networks; kept in a file so that it outlasts a restart. */
+/**
+ * Everything the invented people did, on all sandbox networks; kept in a file so that it outlasts a
+ * restart.
+ */
 export class World {
   private people: Person[] = [];
   private readonly byKey = new Map<string, Person>();
@@ -67,7 +72,8 @@ export class World {
   readonly grants: Record<Network, Map<string, Grant>> = { x: new Map(), facebook: new Map() };
   faults: Fault[] = [];
   rates: Rate[] = [];
-  readonly log: { at: string; network: Network; method: string; path: string; status: number }[] = [];
+  readonly log: { at: string; network: Network; method: string; path: string; status: number }[] =
+    [];
   private offset = 0;
   private postNumber = 1000;
   private timer: NodeJS.Timeout | null = null;
@@ -106,8 +112,16 @@ export class World {
     this.counters.clear();
     for (const one of PEOPLE) this.add(one);
     for (const one of this.people.filter((person) => person.page)) {
-      this.post('x', one.ids.x, `Entraînement du matin fini. / Morning session done. (${one.name})`);
-      this.post('facebook', one.page as string, `Merci pour vos messages ! / Thank you for your messages! (${one.name})`);
+      this.post(
+        'x',
+        one.ids.x,
+        `Entraînement du matin fini. / Morning session done. (${one.name})`,
+      );
+      this.post(
+        'facebook',
+        one.page as string,
+        `Merci pour vos messages ! / Thank you for your messages! (${one.name})`,
+      );
     }
     this.save();
   }
@@ -118,20 +132,29 @@ export class World {
     this.likes = new Set(state.likes);
     this.posts = state.posts;
     this.postNumber = state.postNumber;
-    for (const network of ['x', 'facebook'] as const) for (const [token, grant] of state.grants?.[network] ?? []) this.grants[network].set(token, grant);
+    for (const network of ['x', 'facebook'] as const)
+      for (const [token, grant] of state.grants?.[network] ?? [])
+        this.grants[network].set(token, grant);
   }
 
   private index(person: Person): void {
     this.people.push(person);
     this.byKey.set(`handle:${person.handle.toLowerCase()}`, person);
     for (const network of ['x', 'facebook'] as const)
-      if (!this.byHandle(network, handleOn(network, person))) this.byKey.set(named(network, handleOn(network, person)), person);
+      if (!this.byHandle(network, handleOn(network, person)))
+        this.byKey.set(named(network, handleOn(network, person)), person);
     this.byKey.set(`x:${person.ids.x}`, person);
     this.byKey.set(`facebook:${person.ids.facebook}`, person);
     if (person.page) this.byKey.set(`page:${person.page}`, person);
   }
 
-  add(one: { handle: string; name: string; about?: string; page?: boolean; since?: string }): Person {
+  add(one: {
+    handle: string;
+    name: string;
+    about?: string;
+    page?: boolean;
+    since?: string;
+  }): Person {
     const known = this.person(one.handle);
     if (known) return known;
     const number = this.people.length + 1;
@@ -157,7 +180,10 @@ export class World {
   byHandle(network: Network, handle: string): Person | null {
     return this.byKey.get(named(network, handle)) ?? null;
   }
-  /** Takes another handle on a network, freeing the old one for whoever wants it; false when somebody bears it. */
+  /**
+   * Takes another handle on a network, freeing the old one for whoever wants it; false when
+   * somebody bears it.
+   */
   rename(network: Network, person: Person, handle: string): boolean {
     const bearer = this.byHandle(network, handle);
     if (bearer && bearer !== person) return false;
@@ -180,13 +206,17 @@ export class World {
 
   /** A follow on X, a Page like on Facebook; answers whether anything changed. */
   relate(network: Network, person: Person, account: Person, on: boolean): boolean {
-    const key = network === 'x' ? `x|${person.ids.x}|${account.ids.x}` : `facebook|${person.ids.facebook}|${account.page ?? ''}`;
+    const key =
+      network === 'x'
+        ? `x|${person.ids.x}|${account.ids.x}`
+        : `facebook|${person.ids.facebook}|${account.page ?? ''}`;
     const had = this.follows.has(key);
     if (on) this.follows.add(key);
     else this.follows.delete(key);
     this.save();
     const target = network === 'x' ? account.ids.x : (account.page ?? '');
-    if (had !== on) this.tell({ network, about: target, kind: on ? 'follow' : 'unfollow', person, target });
+    if (had !== on)
+      this.tell({ network, about: target, kind: on ? 'follow' : 'unfollow', person, target });
     return had !== on;
   }
   related(network: Network, personId: string, accountId: string): boolean {
@@ -194,10 +224,14 @@ export class World {
   }
   relations(network: Network, personId: string): string[] {
     const from = `${network}|${personId}|`;
-    return [...this.follows].filter((key) => key.startsWith(from)).map((key) => key.slice(from.length));
+    return [...this.follows]
+      .filter((key) => key.startsWith(from))
+      .map((key) => key.slice(from.length));
   }
   followers(network: Network, accountId: string): string[] {
-    return [...this.follows].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${accountId}`)).map((key) => key.split('|')[1] ?? '');
+    return [...this.follows]
+      .filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${accountId}`))
+      .map((key) => key.split('|')[1] ?? '');
   }
 
   likePost(network: Network, personId: string, post: string, on: boolean): void {
@@ -216,12 +250,20 @@ export class World {
       .reverse();
   }
   likers(network: Network, post: string): string[] {
-    return [...this.likes].filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${post}`)).map((key) => key.split('|')[1] ?? '');
+    return [...this.likes]
+      .filter((key) => key.startsWith(`${network}|`) && key.endsWith(`|${post}`))
+      .map((key) => key.split('|')[1] ?? '');
   }
 
   post(network: Network, author: string, text: string): Post {
     this.postNumber += 1;
-    const post: Post = { id: network === 'x' ? `19${this.postNumber}` : `${author}_${this.postNumber}`, network, author, text, at: this.now().toISOString() };
+    const post: Post = {
+      id: network === 'x' ? `19${this.postNumber}` : `${author}_${this.postNumber}`,
+      network,
+      author,
+      text,
+      at: this.now().toISOString(),
+    };
     this.posts.push(post);
     this.save();
     const by = network === 'x' ? this.byX(author) : this.byPage(author);
@@ -231,23 +273,41 @@ export class World {
 
   /** The planted fault for this request, used up by one. */
   fault(network: Network, path: string): Fault | null {
-    const found = this.faults.find((one) => one.network === network && path.startsWith(one.path) && one.times !== 0);
+    const found = this.faults.find(
+      (one) => one.network === network && path.startsWith(one.path) && one.times !== 0,
+    );
     if (found && found.times > 0) found.times -= 1;
     return found ?? null;
   }
 
-  /** Counts a request of a token on a route; the limit and what is left of it, as rate-limit headers tell. */
-  rate(network: Network, route: string, token: string, normal: number): { limit: number; remaining: number; reset: number; refused: boolean } {
-    const set = this.rates.find((one) => one.network === network && (one.route === route || one.route === '*'));
+  /**
+   * Counts a request of a token on a route; the limit and what is left of it, as rate-limit headers
+   * tell.
+   */
+  rate(
+    network: Network,
+    route: string,
+    token: string,
+    normal: number,
+  ): { limit: number; remaining: number; reset: number; refused: boolean } {
+    const set = this.rates.find(
+      (one) => one.network === network && (one.route === route || one.route === '*'),
+    );
     const limit = set?.limit ?? normal;
     const window = (set?.windowS ?? 900) * 1000;
     const key = `${network}|${route}|${token}`;
     const now = this.now().getTime();
     let counter = this.counters.get(key);
-    if (!counter || now - counter.from >= window) this.counters.set(key, (counter = { from: now, used: 0 }));
+    if (!counter || now - counter.from >= window)
+      this.counters.set(key, (counter = { from: now, used: 0 }));
     const refused = counter.used >= limit;
     if (!refused) counter.used += 1;
-    return { limit, remaining: Math.max(0, limit - counter.used), reset: Math.ceil((counter.from + window) / 1000), refused };
+    return {
+      limit,
+      remaining: Math.max(0, limit - counter.used),
+      reset: Math.ceil((counter.from + window) / 1000),
+      refused,
+    };
   }
 
   note(network: Network, method: string, path: string, status: number): void {
@@ -255,7 +315,10 @@ export class World {
       at: this.now().toISOString(),
       network,
       method,
-      path: path.replace(/((?:access_token|code|client_secret|appsecret_proof|fb_exchange_token|refresh_token)=)[^&]+/g, '$1[cut]'),
+      path: path.replace(
+        /((?:access_token|code|client_secret|appsecret_proof|fb_exchange_token|refresh_token)=)[^&]+/g,
+        '$1[cut]',
+      ),
       status,
     });
     if (this.log.length > 20_000) this.log.splice(0, 10_000);

@@ -2,7 +2,15 @@ import { connect } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
-import { freePort, givenService, onPath, startedService, startServer, type Service, type StartOptions } from './process.js';
+import {
+  freePort,
+  givenService,
+  onPath,
+  startedService,
+  startServer,
+  type Service,
+  type StartOptions,
+} from './process.js';
 import { havePythonStores, pythonStores } from './python.js';
 
 type Kind = 'mongod' | 'mongod-fetched' | 'secantusdb';
@@ -32,7 +40,9 @@ function reachable(host: string, ms: number): Promise<boolean> {
 
 function keptMongod(): string | null {
   if (!existsSync(kept)) return null;
-  const name = readdirSync(kept).find((file) => file.startsWith('mongod') && !file.endsWith('.lock'));
+  const name = readdirSync(kept).find(
+    (file) => file.startsWith('mongod') && !file.endsWith('.lock'),
+  );
   return name ? join(kept, name) : null;
 }
 
@@ -48,7 +58,10 @@ async function fetchMongod(say: (line: string) => void): Promise<string | null> 
   }
 }
 
-async function choose(dir: string, say: (line: string) => void): Promise<{ kind: Kind; program: string | null }> {
+async function choose(
+  dir: string,
+  say: (line: string) => void,
+): Promise<{ kind: Kind; program: string | null }> {
   // The files of one kind cannot be opened by another: data that is there decides first.
   const mark = join(dir, 'kind');
   const before = existsSync(mark) ? readFileSync(mark, 'utf8') : null;
@@ -61,7 +74,10 @@ async function choose(dir: string, say: (line: string) => void): Promise<{ kind:
       const fetched = await fetchMongod(say);
       if (fetched) return { kind: 'mongod-fetched', program: fetched };
     }
-    if (before) throw new Error(`the data in ${dir} was written by mongod, and there is none now. Put mongod on PATH, or choose another DATA_DIR.`);
+    if (before)
+      throw new Error(
+        `the data in ${dir} was written by mongod, and there is none now. Put mongod on PATH, or choose another DATA_DIR.`,
+      );
   }
   return { kind: 'secantusdb', program: null };
 }
@@ -70,9 +86,14 @@ async function choose(dir: string, say: (line: string) => void): Promise<{ kind:
 export const filesOf = (dir: string): string => join(dir, 'files');
 
 /**
- * Finds or starts MongoDB in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install.
+ * Finds or starts MongoDB in the order of DESIGN 4, its files in `dir`. Throws an Error that says
+ * what to install.
  */
-export async function startMongodb(dir: string, say: (line: string) => void, options: StartOptions = {}): Promise<Service> {
+export async function startMongodb(
+  dir: string,
+  say: (line: string) => void,
+  options: StartOptions = {},
+): Promise<Service> {
   const { given, signal } = options;
   if (given) return givenService(given);
   const files = filesOf(dir);
@@ -84,7 +105,16 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
   if (program) {
     child = await startServer({
       command: program,
-      args: ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', files, '--replSet', 'village'],
+      args: [
+        '--port',
+        String(port),
+        '--bind_ip',
+        '127.0.0.1',
+        '--dbpath',
+        files,
+        '--replSet',
+        'village',
+      ],
       port,
       log,
       signal,
@@ -107,7 +137,19 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
       log,
       signal,
       patience: 60_000,
-      args: ['-c', code, '--host', '127.0.0.1', '--port', String(port), '--storage-path', files, '--sync-on-commit', '--log-level', 'WARNING'],
+      args: [
+        '-c',
+        code,
+        '--host',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--storage-path',
+        files,
+        '--sync-on-commit',
+        '--log-level',
+        'WARNING',
+      ],
     });
   }
   writeFileSync(join(dir, 'kind'), kind === 'secantusdb' ? kind : 'mongod');
@@ -117,13 +159,19 @@ export async function startMongodb(dir: string, say: (line: string) => void, opt
 /** A mongod of ours is a replica set of one, because transactions and majority reads need a set. */
 async function initiate(port: number): Promise<void> {
   const { default: mongoose } = await import('mongoose');
-  const connection = await mongoose.createConnection(`mongodb://127.0.0.1:${port}/?directConnection=true`).asPromise();
+  const connection = await mongoose
+    .createConnection(`mongodb://127.0.0.1:${port}/?directConnection=true`)
+    .asPromise();
   const admin = connection.getClient().db('admin');
   try {
-    await admin.command({ replSetInitiate: { _id: 'village', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } });
+    await admin.command({
+      replSetInitiate: { _id: 'village', members: [{ _id: 0, host: `127.0.0.1:${port}` }] },
+    });
   } catch {
     // A set that was initiated before keeps its old port: tell it the new one.
-    const { config } = (await admin.command({ replSetGetConfig: 1 }).catch(() => ({ config: null }))) as {
+    const { config } = (await admin
+      .command({ replSetGetConfig: 1 })
+      .catch(() => ({ config: null }))) as {
       config: { version: number; members: { host: string }[] } | null;
     };
     if (config?.members[0] && config.members[0].host !== `127.0.0.1:${port}`) {

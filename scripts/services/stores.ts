@@ -6,33 +6,47 @@ import { startRedis } from './redis.js';
 import { hasRoom, refuses } from './refusal.js';
 
 /**
- * Finds or starts both stores side by side, their files below `dir`. When one cannot be had, the other is stopped again and the Error says
- * a line for each that is missing. A `signal` ends what is still starting.
+ * Finds or starts both stores side by side, their files below `dir`. When one cannot be had, the
+ * other is stopped again and the Error says a line for each that is missing. A `signal` ends what
+ * is still starting.
  */
-export async function startStores(dir: string, say: (line: string) => void, signal?: AbortSignal): Promise<{ mongodb: Service; redis: Service }> {
+export async function startStores(
+  dir: string,
+  say: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<{ mongodb: Service; redis: Service }> {
   const [mongodb, redis] = await Promise.allSettled([
     startMongodb(join(dir, 'mongodb'), say, { given: process.env['MONGODB_URI'], signal }),
     startRedis(join(dir, 'redis'), say, { given: process.env['REDIS_URL'], signal }),
   ]);
-  if (mongodb.status === 'fulfilled' && redis.status === 'fulfilled') return { mongodb: mongodb.value, redis: redis.value };
+  if (mongodb.status === 'fulfilled' && redis.status === 'fulfilled')
+    return { mongodb: mongodb.value, redis: redis.value };
   const both = [mongodb, redis];
   for (const one of both) if (one.status === 'fulfilled') await one.value.stop();
-  const reasons = both.flatMap((one) => (one.status === 'rejected' ? [one.reason instanceof Error ? one.reason.message : String(one.reason)] : []));
+  const reasons = both.flatMap((one) =>
+    one.status === 'rejected'
+      ? [one.reason instanceof Error ? one.reason.message : String(one.reason)]
+      : [],
+  );
   throw new Error(reasons.join('\n'));
 }
 
 /**
- * Ends the stores that still have the files of `dir` open, and answers their ids. Only for who holds the lock of the folder: then they are what a
- * start left running on a machine that could not tie them (scripts/tie.mjs). They are known by their arguments, which nothing can lose or falsify.
+ * Ends the stores that still have the files of `dir` open, and answers their ids. Only for who
+ * holds the lock of the folder: then they are what a start left running on a machine that could not
+ * tie them (scripts/tie.mjs). They are known by their arguments, which nothing can lose or falsify.
  */
 export async function endLeftOver(dir: string): Promise<number[]> {
   const left = readdirSync('/proc').filter((name) => {
     if (!/^\d+$/.test(name)) return false;
     try {
       const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      const follows = (option: string, value: string): boolean => args.some((arg, at) => arg === option && args[at + 1] === value);
+      const follows = (option: string, value: string): boolean =>
+        args.some((arg, at) => arg === option && args[at + 1] === value);
       return (
-        follows('--storage-path', filesOf(join(dir, 'mongodb'))) || follows('--dbpath', filesOf(join(dir, 'mongodb'))) || follows('--dir', join(dir, 'redis'))
+        follows('--storage-path', filesOf(join(dir, 'mongodb'))) ||
+        follows('--dbpath', filesOf(join(dir, 'mongodb'))) ||
+        follows('--dir', join(dir, 'redis'))
       );
     } catch {
       return false;
@@ -45,7 +59,10 @@ export async function endLeftOver(dir: string): Promise<number[]> {
 /** What keeps a store running. */
 export interface StoreKeeper {
   say: (line: string) => void;
-  /** Aborted when everything is being stopped: then nothing is started again, and what is starting ends. */
+  /**
+   * Aborted when everything is being stopped: then nothing is started again, and what is starting
+   * ends.
+   */
   signal: AbortSignal;
   /** Hears of every store that was started in the place of another. */
   replaced: (old: Service, now: Service) => void;
@@ -59,17 +76,28 @@ export interface StoreKeeper {
 const REFUSALS = 3;
 
 /**
- * Starts our stores again, on their ports and with their files, whenever one ends by itself: the hub finds it where it was. One that fails again
- * and again is tried at most every ten seconds. A MongoDB that lives and writes nothing more though its disk has room (WiredTiger never recovers
- * from a disk that was full) is ended for that. Resolves when `signal` was aborted and nothing is being started any more.
+ * Starts our stores again, on their ports and with their files, whenever one ends by itself: the
+ * hub finds it where it was. One that fails again and again is tried at most every ten seconds. A
+ * MongoDB that lives and writes nothing more though its disk has room (WiredTiger never recovers
+ * from a disk that was full) is ended for that. Resolves when `signal` was aborted and nothing is
+ * being started any more.
  */
-export async function keepStores(dir: string, stores: { mongodb: Service; redis: Service }, keeper: StoreKeeper): Promise<void> {
+export async function keepStores(
+  dir: string,
+  stores: { mongodb: Service; redis: Service },
+  keeper: StoreKeeper,
+): Promise<void> {
   const { signal, say } = keeper;
   const stopped = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const keep = async (name: string, first: Service, start: (port: number) => Promise<Service>, watch: (now: Service) => Promise<void>): Promise<void> => {
+  const keep = async (
+    name: string,
+    first: Service,
+    start: (port: number) => Promise<Service>,
+    watch: (now: Service) => Promise<void>,
+  ): Promise<void> => {
     if (!first.ended) return;
     const port = Number(new URL(first.url).port);
     let [current, begun, wait] = [first, Date.now(), 0];
@@ -103,7 +131,12 @@ export async function keepStores(dir: string, stores: { mongodb: Service; redis:
   };
   const silent = (): undefined => undefined;
   await Promise.all([
-    keep('MongoDB', stores.mongodb, (port) => startMongodb(join(dir, 'mongodb'), silent, { port, signal }), beat),
+    keep(
+      'MongoDB',
+      stores.mongodb,
+      (port) => startMongodb(join(dir, 'mongodb'), silent, { port, signal }),
+      beat,
+    ),
     keep(
       'Redis',
       stores.redis,

@@ -1,19 +1,23 @@
 import type { Request } from 'express';
 import type { Context } from '../context.js';
-import { mayModerate, mayOrganise } from '../fans/service.js';
 import { NETWORKS } from '../networks/network.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import type { FormTokens } from '../platform/guard.js';
 import type { PageFacts } from '../platform/http.js';
 import { LANGUAGES, type Language } from '../platform/i18n.js';
 import type { Frame } from '../platform/views.js';
+import { may } from '../platform/rights.js';
 
 /** The few words that modules of a signed-in fan's page say by themselves. */
 function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
-  const t = (key: string, params: Record<string, unknown> = {}): string => words.t(lang, key, params);
-  const each = (key: string): Record<string, string> => Object.fromEntries(NETWORKS.map((network) => [network, t(`${key}.${network}`)]));
+  const t = (key: string, params: Record<string, unknown> = {}): string =>
+    words.t(lang, key, params);
+  const each = (key: string): Record<string, string> =>
+    Object.fromEntries(NETWORKS.map((network) => [network, t(`${key}.${network}`)]));
   const named = (key: string): Record<string, string> =>
-    Object.fromEntries(NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]));
+    Object.fromEntries(
+      NETWORKS.map((network) => [network, t(key, { network: t(`networks.${network}`) })]),
+    );
   return {
     lang,
     awarded: '+1.',
@@ -29,32 +33,46 @@ function clientWords(words: Context['words'], lang: Language): Record<string, un
 }
 
 /**
- * The addresses of a page: whole, of a query only the number of the page, no slash behind the home pages. Search engines want each language to name itself,
- * the other, and one for all the rest: for home the address that chooses, else the French page, as for a browser that prefers neither.
+ * The addresses of a page: whole, of a query only the number of the page, no slash behind the home
+ * pages. Search engines want each language to name itself, the other, and one for all the rest: for
+ * home the address that chooses, else the French page, as for a browser that prefers neither.
  */
-function addresses(publicUrl: string, rest: string, lang: Language): Pick<Frame, 'canonical' | 'alternates'> {
+function addresses(
+  publicUrl: string,
+  rest: string,
+  lang: Language,
+): Pick<Frame, 'canonical' | 'alternates'> {
   const [path = '', query = ''] = rest.split('?', 2);
   const page = /(?:^|&)page=([1-9]\d{0,5})(?:&|$)/.exec(query)?.[1] ?? '1';
   const same = `${path.replace(/\/+$/, '')}${page === '1' ? '' : `?page=${page}`}`;
   const alternates = LANGUAGES.map((one) => ({ lang: one, href: `${publicUrl}/${one}${same}` }));
   return {
     canonical: `${publicUrl}/${lang}${same}`,
-    alternates: [...alternates, { lang: 'x-default', href: same === '' ? `${publicUrl}/` : `${publicUrl}/fr${same}` }],
+    alternates: [
+      ...alternates,
+      { lang: 'x-default', href: same === '' ? `${publicUrl}/` : `${publicUrl}/fr${same}` },
+    ],
   };
 }
 
 /** Makes the frame of a page: language, reader with points, form token. */
-export function frames(context: Context, forms: FormTokens): (req: Request, facts: PageFacts) => Promise<Frame> {
+export function frames(
+  context: Context,
+  forms: FormTokens,
+): (req: Request, facts: PageFacts) => Promise<Frame> {
   const { points, settings, config } = context;
-  const demo = new Fresh<boolean>(30_000);
+  const demo = new SwrCache<boolean>(30_000);
   return async (req, facts) => {
-    const theme = /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
+    const theme =
+      /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
     const other = req.lang === 'fr' ? 'en' : 'fr';
     const { lang, reader } = req;
     let csrf: string | null = null;
     const robots = facts.robots ?? true;
-    const standing = facts.standing ?? (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
+    const standing =
+      facts.standing ??
+      (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
     return {
       lang,
       other,
@@ -62,16 +80,20 @@ export function frames(context: Context, forms: FormTokens): (req: Request, fact
       otherPath: rest === req.originalUrl ? `/${other}` : `/${other}${rest}`,
       nonce: (req.res?.locals['nonce'] ?? '') as string,
       theme,
-      demo: await demo.get('demo', async () => (await settings.get<boolean>('demo')) ?? false).catch(() => false),
+      demo: await demo
+        .get('demo', async () => (await settings.get<boolean>('demo')) ?? false)
+        .catch(() => false),
       reader: reader
         ? {
             id: reader.id,
             name: reader.name,
             points: standing?.points ?? 0,
             medal: standing?.medals['hub']?.[0] ?? null,
-            moderator: mayModerate(reader.roles),
-            organiser: mayOrganise(reader.roles),
-            stopped: mayOrganise(reader.roles) ? await context.follows.brakes.waiting().catch(() => 0) : 0,
+            moderator: may(reader.roles, 'moderate'),
+            organiser: may(reader.roles, 'organise'),
+            stopped: may(reader.roles, 'organise')
+              ? await context.follows.brakes.waiting().catch(() => 0)
+              : 0,
           }
         : null,
       get csrf() {

@@ -23,12 +23,20 @@ export function health(context: Context, doors: PageDoors): void {
       answers(connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'))),
       answers(redis.commands.ping()),
     ]);
-    if (mongodb && !indexed) indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
+    if (mongodb && !indexed)
+      indexed = (await context.missingIndexes().catch(() => ['unknown'])).length === 0;
     const ok = mongodb && cache && indexed;
-    res.status(ok ? 200 : 503).json({ ok, mongodb, redis: cache, indexes: indexed, ...(search ? { search: search.state() } : {}) });
+    res.status(ok ? 200 : 503).json({
+      ok,
+      mongodb,
+      redis: cache,
+      indexes: indexed,
+      ...(search ? { search: search.state() } : {}),
+    });
   });
   doors.get('/metrics', { who: 'anyone', personal: true }, async (req, res) => {
-    if (!config.metricsToken || bearer(req) !== config.metricsToken) throw new VillageError('not_found');
+    if (!config.metricsToken || bearer(req) !== config.metricsToken)
+      throw new VillageError('not_found');
     res.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
 }

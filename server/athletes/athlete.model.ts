@@ -3,7 +3,10 @@ import { model } from '../platform/mongo.js';
 
 export type AthleteStatus = 'active' | 'former' | 'qualified';
 
-/** A person of the directory. Public facts only. Kept whole (a few hundred thousand at most), not sharded. */
+/**
+ * A person of the directory. Public facts only. Kept whole (a few hundred thousand at most), not
+ * sharded.
+ */
 export interface AthleteRecord {
   /** The first slug the person had: an id that never changes. */
   _id: string;
@@ -65,4 +68,5 @@ schema.index({ networks: 1 });
 schema.index({ revision: 1 });
 schema.index({ hidden: 1 }, { partialFilterExpression: { hidden: true } });
 
-export const athleteModel = (connection: Connection): Model<AthleteRecord> => model(connection, 'Athlete', schema, 'athletes');
+export const athleteModel = (connection: Connection): Model<AthleteRecord> =>
+  model(connection, 'Athlete', schema, 'athletes');

@@ -1,4 +1,7 @@
-/** The disciplines of the directory, by the slug of their English name: 69 of the Games so far, and the Paralympic one of the look. */
+/**
+ * The disciplines of the directory, by the slug of their English name: 69 of the Games so far, and
+ * the Paralympic one of the look.
+ */
 export const DISCIPLINES = [
   'aeronautics',
   'alpine-skiing',
@@ -75,7 +78,16 @@ export const DISCIPLINES = [
 const known = new Set<string>(DISCIPLINES);
 
 /** Those that have an ink, a pictogram and a pattern of their own (LOOK 3). */
-export const INKED = new Set(['fencing', 'athletics', 'swimming', 'judo', 'rowing', 'cycling', 'gymnastics', 'para-athletics']);
+export const INKED = new Set([
+  'fencing',
+  'athletics',
+  'swimming',
+  'judo',
+  'rowing',
+  'cycling',
+  'gymnastics',
+  'para-athletics',
+]);
 
 /** The slug of a discipline as a directory file writes it, or null when there is none such. */
 export function disciplineOf(name: string): string | null {

@@ -99,13 +99,27 @@ const toFacts = (row: RowFacts): AthleteFacts => ({
   lastYear: row.last_year,
 });
 
-const digestOf = (facts: AthleteFacts): string => createHash('sha1').update(JSON.stringify(facts)).digest('base64url');
+const digestOf = (facts: AthleteFacts): string =>
+  createHash('sha1').update(JSON.stringify(facts)).digest('base64url');
 
 function fields(
   facts: AthleteFacts,
 ): Pick<
   AthleteRecord,
-  'source' | 'sourceId' | 'name' | 'words' | 'sex' | 'noc' | 'country' | 'disciplines' | 'games' | 'medals' | 'lastYear' | 'status' | 'demo' | 'digest'
+  | 'source'
+  | 'sourceId'
+  | 'name'
+  | 'words'
+  | 'sex'
+  | 'noc'
+  | 'country'
+  | 'disciplines'
+  | 'games'
+  | 'medals'
+  | 'lastYear'
+  | 'status'
+  | 'demo'
+  | 'digest'
 > {
   return {
     source: facts.source,
@@ -126,7 +140,10 @@ function fields(
 }
 
 /** The next free slugs of these bases: `name`, `name-2`, `name-3` … */
-async function slugAllocator(records: Model<AthleteRecord>, bases: string[]): Promise<(base: string) => string> {
+async function slugAllocator(
+  records: Model<AthleteRecord>,
+  bases: string[],
+): Promise<(base: string) => string> {
   const taken = new Set<string>();
   for await (const one of records
     .find({ bases: { $in: bases } }, { slugs: 1 })
@@ -141,21 +158,35 @@ async function slugAllocator(records: Model<AthleteRecord>, bases: string[]): Pr
   };
 }
 
-/** Writes a batch: new people in one insert, changed ones in one bulk write, the same ones not at all. */
+/**
+ * Writes a batch: new people in one insert, changed ones in one bulk write, the same ones not at
+ * all.
+ */
 export async function writeBatch(
   records: Model<AthleteRecord>,
   batch: AthleteFacts[],
   revision: number,
 ): Promise<{ added: number; changed: number; same: number }> {
-  const before = new Map<string, Pick<AthleteRecord, '_id' | 'slugs' | 'bases' | 'digest' | 'name'>>();
+  const before = new Map<
+    string,
+    Pick<AthleteRecord, '_id' | 'slugs' | 'bases' | 'digest' | 'name'>
+  >();
   for (const source of new Set(batch.map((facts) => facts.source))) {
     const ids = batch.filter((facts) => facts.source === source).map((facts) => facts.sourceId);
-    const found = await records.find({ source, sourceId: { $in: ids } }, { sourceId: 1, slugs: 1, bases: 1, digest: 1, name: 1 }).lean();
+    const found = await records
+      .find(
+        { source, sourceId: { $in: ids } },
+        { sourceId: 1, slugs: 1, bases: 1, digest: 1, name: 1 },
+      )
+      .lean();
     for (const one of found) before.set(`${source}\0${one.sourceId}`, one);
   }
   const seen = new Set<string>();
   const fresh: AthleteFacts[] = [];
-  const changed: { old: Pick<AthleteRecord, '_id' | 'slugs' | 'bases' | 'digest' | 'name'>; facts: AthleteFacts }[] = [];
+  const changed: {
+    old: Pick<AthleteRecord, '_id' | 'slugs' | 'bases' | 'digest' | 'name'>;
+    facts: AthleteFacts;
+  }[] = [];
   let same = 0;
   for (const facts of batch) {
     const key = `${facts.source}\0${facts.sourceId}`;
@@ -165,17 +196,29 @@ export async function writeBatch(
     else fresh.push(facts);
     seen.add(key);
   }
-  const renamed = changed.filter(({ old, facts }) => slugBase(old.name) !== slugBase(facts.name) && !facts.slug);
+  const renamed = changed.filter(
+    ({ old, facts }) => slugBase(old.name) !== slugBase(facts.name) && !facts.slug,
+  );
   const allocate = await slugAllocator(
     records,
-    [...fresh, ...renamed.map(({ facts }) => facts)].map((facts) => facts.slug ?? slugBase(facts.name)),
+    [...fresh, ...renamed.map(({ facts }) => facts)].map(
+      (facts) => facts.slug ?? slugBase(facts.name),
+    ),
   );
   if (fresh.length > 0) {
     await records.collection.insertMany(
       fresh.map((facts) => {
         const base = facts.slug ?? slugBase(facts.name);
         const slug = allocate(base);
-        return { _id: slug, slugs: [slug], bases: [base], ...fields(facts), networks: [], hidden: false, revision };
+        return {
+          _id: slug,
+          slugs: [slug],
+          bases: [base],
+          ...fields(facts),
+          networks: [],
+          hidden: false,
+          revision,
+        };
       }) as never[],
       { ordered: false },
     );
@@ -185,8 +228,15 @@ export async function writeBatch(
       changed.map(({ old, facts }): AnyBulkWriteOperation<AthleteRecord> => {
         const base = slugBase(facts.name);
         const rename = renamed.some((one) => one.old._id === old._id);
-        const slugs = rename ? { slugs: [allocate(base), ...old.slugs], bases: [...new Set([base, ...old.bases])] } : {};
-        return { updateOne: { filter: { _id: old._id }, update: { $set: { ...fields(facts), ...slugs, revision } } } };
+        const slugs = rename
+          ? { slugs: [allocate(base), ...old.slugs], bases: [...new Set([base, ...old.bases])] }
+          : {};
+        return {
+          updateOne: {
+            filter: { _id: old._id },
+            update: { $set: { ...fields(facts), ...slugs, revision } },
+          },
+        };
       }),
     );
   }
@@ -194,8 +244,8 @@ export async function writeBatch(
 }
 
 /**
- * Imports a whole file, streaming, a batch at a time. Idempotent: a second run of the same file changes nothing.
- * `next` gives the revision of each batch; `progress` hears after each.
+ * Imports a whole file, streaming, a batch at a time. Idempotent: a second run of the same file
+ * changes nothing. `next` gives the revision of each batch; `progress` hears after each.
  */
 export async function importRows(
   records: Model<AthleteRecord>,
@@ -229,7 +279,11 @@ export async function importRows(
     const parsed = Row.safeParse(record);
     return parsed.success
       ? { row: toFacts(parsed.data) }
-      : { reason: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ') };
+      : {
+          reason: parsed.error.issues
+            .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+            .join('; '),
+        };
   };
   for await (const facts of readRows(source, judge, bad)) {
     batch.push(facts);

@@ -8,7 +8,9 @@ export interface ListedAccount {
   since: Date;
 }
 
-/** What the directory needs from the registry: the verified accounts of these athletes, from memory. */
+/**
+ * What the directory needs from the registry: the verified accounts of these athletes, from memory.
+ */
 export interface Accounts {
   listed(athletes: string[]): Promise<Map<string, ListedAccount[]>>;
 }

@@ -16,7 +16,12 @@ export function initials(name: string): string {
 }
 
 /** The country of a team in the reader's language; historic teams keep the name they bore. */
-export function countryName(words: Words, language: Language, noc: string, country: string): string {
+export function countryName(
+  words: Words,
+  language: Language,
+  noc: string,
+  country: string,
+): string {
   const iso = isoOf(noc);
   return iso ? words.country(language, iso) : country;
 }
@@ -28,7 +33,13 @@ export const presentItem = (one: SearchDocument, accounts: ListedAccount[]) => (
   noc: one.noc || null,
   disciplines: one.disciplines,
   status: one.status,
-  accounts: accounts.map(({ id, network, handle, url, since }) => ({ id, network, handle, url, since })),
+  accounts: accounts.map(({ id, network, handle, url, since }) => ({
+    id,
+    network,
+    handle,
+    url,
+    since,
+  })),
 });
 
 export interface AthleteCard {
@@ -49,7 +60,10 @@ export interface AthleteCard {
 export function presentCard(
   words: Words,
   language: Language,
-  one: Pick<SearchDocument, 'slug' | 'name' | 'noc' | 'country' | 'disciplines' | 'status' | 'demo' | 'networks'>,
+  one: Pick<
+    SearchDocument,
+    'slug' | 'name' | 'noc' | 'country' | 'disciplines' | 'status' | 'demo' | 'networks'
+  >,
 ): AthleteCard {
   const discipline = one.disciplines.find((slug) => INKED.has(slug)) ?? one.disciplines[0] ?? '';
   return {

@@ -40,7 +40,10 @@ async function* linesOf(source: Readable): AsyncGenerator<Line> {
   if (rest !== '' && !cut) yield { no: no + 1, text: rest.replace(/\r$/, '') };
 }
 
-/** The records of a text, or what is wrong with it. `relaxed` bears quotes inside a field (`Bo "The Rocket" Li`). */
+/**
+ * The records of a text, or what is wrong with it. `relaxed` bears quotes inside a field (`Bo "The
+ * Rocket" Li`).
+ */
 function records(text: string, relaxed = false): string[][] | CsvError {
   try {
     return parse(text, { relax_column_count: true, relax_quotes: relaxed, skip_empty_lines: true });
@@ -51,14 +54,24 @@ function records(text: string, relaxed = false): string[][] | CsvError {
 }
 
 /**
- * Reads rows under a header line as they stream in. A record that is no row is told to `bad` with its line and why, and stops nothing: whatever it is, a quote
- * that nobody closed included, the next line that is a row by itself is one. Quoted line breaks inside a row are part of it.
+ * Reads rows under a header line as they stream in. A record that is no row is told to `bad` with
+ * its line and why, and stops nothing: whatever it is, a quote that nobody closed included, the
+ * next line that is a row by itself is one. Quoted line breaks inside a row are part of it.
  */
-export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row: { line: number; reason: string }) => void): AsyncGenerator<T> {
+export async function* readRows<T>(
+  source: Readable,
+  judge: Judge<T>,
+  bad: (row: { line: number; reason: string }) => void,
+): AsyncGenerator<T> {
   let names: string[] | null = null;
   /** Up to this line all is told already as part of a record that is no row. */
   let told = 0;
-  const judged = (record: string[]): Judged<T> => judge(Object.fromEntries((names ?? []).slice(0, record.length).map((name, at) => [name, record[at] ?? ''])));
+  const judged = (record: string[]): Judged<T> =>
+    judge(
+      Object.fromEntries(
+        (names ?? []).slice(0, record.length).map((name, at) => [name, record[at] ?? '']),
+      ),
+    );
   const alone = (line: Line): Judged<T> | null => {
     if (line.text.length > LONGEST) return { reason: `a line of more than ${LONGEST} signs` };
     for (const relaxed of [false, true]) {
@@ -68,7 +81,10 @@ export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row:
     return null;
   };
 
-  /** Reads the first record of these lines, of which there are always enough; answers how many it took. */
+  /**
+   * Reads the first record of these lines, of which there are always enough; answers how many it
+   * took.
+   */
   function* take(lines: Line[]): Generator<T, number> {
     const [first] = lines as [Line];
     if (first.text.trim() === '') return 1;
@@ -79,7 +95,11 @@ export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row:
     }
     let reason = one?.reason ?? 'a quote that is never closed, or stands in the middle of a field';
     let text = first.text;
-    for (let at = 1; one === null && at < lines.length && at < MOST_LINES && text.length < LONGEST; at += 1) {
+    for (
+      let at = 1;
+      one === null && at < lines.length && at < MOST_LINES && text.length < LONGEST;
+      at += 1
+    ) {
       const next = lines[at] as Line;
       const itself = alone(next);
       // A whole row by itself is no continuation of one before.
@@ -92,7 +112,8 @@ export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row:
         yield whole.row;
         return at + 1;
       }
-      // As many fields as it should have: one bad row of several lines, which are told once and tried all the same.
+      // As many fields as it should have: one bad row of several lines, which are told once and
+      // tried all the same.
       if (found[0]?.length === names?.length) {
         reason = whole.reason;
         if (first.no > told) bad({ line: first.no, reason });
@@ -110,7 +131,11 @@ export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row:
     if (waiting.length > MOST_LINES) {
       const full = waiting.filter((line) => line.text.trim() !== '');
       const found = records(full.map((line) => line.text).join('\n'));
-      if (!(found instanceof CsvError) && found.length === full.length && full.every((line) => line.text.length <= LONGEST)) {
+      if (
+        !(found instanceof CsvError) &&
+        found.length === full.length &&
+        full.every((line) => line.text.length <= LONGEST)
+      ) {
         const all = found.map(judged);
         if (all.every((one) => 'row' in one)) {
           for (const one of all) yield one.row;
@@ -120,7 +145,8 @@ export async function* readRows<T>(source: Readable, judge: Judge<T>, bad: (row:
       }
     }
     let from = 0;
-    while (waiting.length - from > most) from += yield* take(waiting.slice(from, from + MOST_LINES));
+    while (waiting.length - from > most)
+      from += yield* take(waiting.slice(from, from + MOST_LINES));
     waiting = waiting.slice(from);
   };
   for await (const line of linesOf(source)) {

@@ -2,7 +2,9 @@ import MiniSearch from 'minisearch';
 import type { AthleteRecord } from './athlete.model.js';
 import { wordsOf } from './fold.js';
 
-/** What search keeps of a person, enough to show a line of the directory without asking the store. */
+/**
+ * What search keeps of a person, enough to show a line of the directory without asking the store.
+ */
 export interface SearchDocument {
   id: string;
   slug: string;
@@ -60,8 +62,19 @@ export interface SearchAnswer {
 const ANSWERED = 2000;
 const ANSWERED_KEYS = 4_000_000;
 
-/** Place in the answer: typos, prefixes, then the directory's own order (active, verified, medals, name). */
-type Place = [typos: number, prefixes: number, former: number, unverified: number, medals: number, name: string, id: string];
+/**
+ * Place in the answer: typos, prefixes, then the directory's own order (active, verified, medals,
+ * name).
+ */
+type Place = [
+  typos: number,
+  prefixes: number,
+  former: number,
+  unverified: number,
+  medals: number,
+  name: string,
+  id: string,
+];
 
 const options = {
   fields: ['w'],
@@ -83,9 +96,10 @@ function compare(a: Place, b: Place): number {
 }
 
 /**
- * All names in memory. MiniSearch finds words of three letters and more (whole, prefix, typo); shorter ones, whose prefixes match
- * tens of thousands, are found by a sorted list of words. The order is a total one that does not depend on the rest of the corpus,
- * so a cursor stays right while people are added.
+ * All names in memory. MiniSearch finds words of three letters and more (whole, prefix, typo);
+ * shorter ones, whose prefixes match tens of thousands, are found by a sorted list of words. The
+ * order is a total one that does not depend on the rest of the corpus, so a cursor stays right
+ * while people are added.
  */
 export class SearchIndex {
   private mini = new MiniSearch<{ n: number; w: string }>(options);
@@ -104,7 +118,15 @@ export class SearchIndex {
 
   private place(number: number, typos: number, prefixes: number): Place {
     const one = this.documents[number] as SearchDocument;
-    return [typos, prefixes, one.active ? 0 : 1, one.networks.length > 0 ? 0 : 1, -one.medals, one.words.join(' '), one.id];
+    return [
+      typos,
+      prefixes,
+      one.active ? 0 : 1,
+      one.networks.length > 0 ? 0 : 1,
+      -one.medals,
+      one.words.join(' '),
+      one.id,
+    ];
   }
 
   /** Adds or replaces people; hidden ones are taken out. */
@@ -137,7 +159,9 @@ export class SearchIndex {
   private sort(): void {
     const places = new Map<number, Place>();
     for (const number of this.numbers.values()) places.set(number, this.place(number, 0, 0));
-    this.order = [...places.keys()].sort((a, b) => compare(places.get(a) as Place, places.get(b) as Place));
+    this.order = [...places.keys()].sort((a, b) =>
+      compare(places.get(a) as Place, places.get(b) as Place),
+    );
     this.rank = new Int32Array(this.documents.length);
     this.order.forEach((number, at) => {
       this.rank[number] = at;
@@ -150,7 +174,12 @@ export class SearchIndex {
     if (!this.short) {
       this.short = new Map();
       for (const number of this.order) {
-        for (const key of new Set((this.documents[number] as SearchDocument).words.flatMap((word) => [word.slice(0, 1), word.slice(0, 2)]))) {
+        for (const key of new Set(
+          (this.documents[number] as SearchDocument).words.flatMap((word) => [
+            word.slice(0, 1),
+            word.slice(0, 2),
+          ]),
+        )) {
           const list = this.short.get(key);
           if (list) list.push(number);
           else this.short.set(key, [number]);
@@ -163,8 +192,12 @@ export class SearchIndex {
   private candidates(terms: string[]): Iterable<number> {
     const long = terms.filter((term) => term.length > 2);
     if (terms.length === 0) return this.order;
-    if (long.length === 0) return this.beginning(terms.reduce((a, b) => (b.length > a.length ? b : a)));
-    const found = this.mini.search({ combineWith: 'AND', queries: long }, { prefix: true, fuzzy: typosAllowed });
+    if (long.length === 0)
+      return this.beginning(terms.reduce((a, b) => (b.length > a.length ? b : a)));
+    const found = this.mini.search(
+      { combineWith: 'AND', queries: long },
+      { prefix: true, fuzzy: typosAllowed },
+    );
     return found.map((one) => one.id as number);
   }
 
@@ -179,7 +212,10 @@ export class SearchIndex {
     );
   }
 
-  /** How a person matches: typos and prefixes among the terms; null when a short term is no beginning of a word of theirs. */
+  /**
+   * How a person matches: typos and prefixes among the terms; null when a short term is no
+   * beginning of a word of theirs.
+   */
   private match(one: SearchDocument, terms: string[]): [number, number] | null {
     let typos = 0;
     let prefixes = 0;
@@ -192,9 +228,20 @@ export class SearchIndex {
     return [typos, prefixes];
   }
 
-  /** Everybody who fits, as sorted keys (how they match, then the directory's order). The same question again is answered from memory until somebody changes. */
+  /**
+   * Everybody who fits, as sorted keys (how they match, then the directory's order). The same
+   * question again is answered from memory until somebody changes.
+   */
   private keysOf(terms: string[], query: SearchQuery, span: number): Float64Array {
-    const question = JSON.stringify([terms, query.discipline, query.noc, query.games, query.status, query.network, query.verified]);
+    const question = JSON.stringify([
+      terms,
+      query.discipline,
+      query.noc,
+      query.games,
+      query.status,
+      query.network,
+      query.verified,
+    ]);
     const known = this.answered.get(question);
     if (known) return known;
     const keys: number[] = [];
@@ -240,18 +287,33 @@ export class SearchIndex {
     return {
       items: shown.map((key) => this.documents[this.order[key % span] as number] as SearchDocument),
       total: keys.length,
-      next: last !== undefined && from + shown.length < keys.length ? Buffer.from(JSON.stringify(placeOf(last))).toString('base64url') : null,
+      next:
+        last !== undefined && from + shown.length < keys.length
+          ? Buffer.from(JSON.stringify(placeOf(last))).toString('base64url')
+          : null,
     };
   }
 
   /** The whole index as text, to be kept in a file. */
   save(revision: number): string {
-    return JSON.stringify({ format: 2, revision, documents: this.documents, order: this.order, index: JSON.stringify(this.mini) });
+    return JSON.stringify({
+      format: 2,
+      revision,
+      documents: this.documents,
+      order: this.order,
+      index: JSON.stringify(this.mini),
+    });
   }
 
   /** An index from its file; throws when the file is of another format or broken. */
   static load(text: string): { index: SearchIndex; revision: number } {
-    const kept = JSON.parse(text) as { format: number; revision: number; documents: (SearchDocument | null)[]; order: number[]; index: string };
+    const kept = JSON.parse(text) as {
+      format: number;
+      revision: number;
+      documents: (SearchDocument | null)[];
+      order: number[];
+      index: string;
+    };
     if (kept.format !== 2) throw new Error('another format');
     const index = new SearchIndex();
     index.mini = MiniSearch.loadJSON(kept.index, options);

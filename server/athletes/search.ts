@@ -17,13 +17,22 @@ interface Reply {
   error?: string;
 }
 
-/** An index that has not asked the store for so long is asked only when the store itself does not answer. */
+/**
+ * An index that has not asked the store for so long is asked only when the store itself does not
+ * answer.
+ */
 const STALE_MS = 30_000;
 
-/** The door to the search thread; a thread that dies is started again, and until it is ready the caller asks MongoDB. */
+/**
+ * The door to the search thread; a thread that dies is started again, and until it is ready the
+ * caller asks MongoDB.
+ */
 export class Search {
   private worker: Worker | null = null;
-  private readonly waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { resolve: (reply: Reply) => void; reject: (error: Error) => void }
+  >();
   private number = 0;
   private stopped = false;
   private whenReady: (() => void)[] = [];
@@ -40,8 +49,16 @@ export class Search {
 
   start(): void {
     // Loaders of TypeScript do not reach into threads: from sources the built thread is used.
-    const file = new URL(import.meta.url.endsWith('.ts') ? '../../build/server/athletes/search.worker.js' : './search.worker.js', import.meta.url);
-    const worker = new Worker(file, { workerData: this.where, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
+    const file = new URL(
+      import.meta.url.endsWith('.ts')
+        ? '../../build/server/athletes/search.worker.js'
+        : './search.worker.js',
+      import.meta.url,
+    );
+    const worker = new Worker(file, {
+      workerData: this.where,
+      resourceLimits: { maxOldGenerationSizeMb: 1024 },
+    });
     this.worker = worker;
     worker.on('message', (reply: Reply) => {
       if (reply.failed !== undefined) {
@@ -86,7 +103,10 @@ export class Search {
     for (const tell of this.whenReady.splice(0)) tell();
   }
 
-  /** How the thread is: `ageMs` since the store was last asked what has changed, null when that has not been yet; `failures` in a row since. */
+  /**
+   * How the thread is: `ageMs` since the store was last asked what has changed, null when that has
+   * not been yet; `failures` in a row since.
+   */
   state(): { ready: boolean; ageMs: number | null; failures: number; athletes: number } {
     return {
       ready: this.ready,
@@ -96,7 +116,10 @@ export class Search {
     };
   }
 
-  /** Whether the index answers, and as the store was at most half a minute ago (since its file was read, where it has not asked yet). */
+  /**
+   * Whether the index answers, and as the store was at most half a minute ago (since its file was
+   * read, where it has not asked yet).
+   */
   get fresh(): boolean {
     return this.ready && performance.now() - (this.lookedAt ?? this.loadedAt) <= STALE_MS;
   }

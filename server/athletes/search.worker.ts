@@ -1,4 +1,7 @@
-/** The thread that holds the search index: built from MongoDB, kept in a file by revision, fed by news and by a slow look of its own. */
+/**
+ * The thread that holds the search index: built from MongoDB, kept in a file by revision, fed by
+ * news and by a slow look of its own.
+ */
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -9,9 +12,14 @@ import { documentOf, SearchIndex, type SearchDocument, type SearchQuery } from '
 
 const { uri, name, folder } = workerData as { uri: string; name: string; folder: string };
 const LOOK_MS = 5000;
-/** How soon a look that failed is tried again; doubled each time, up to the wait between two looks. */
+/**
+ * How soon a look that failed is tried again; doubled each time, up to the wait between two looks.
+ */
 const SOON_MS = 250;
-/** A batch written under an older number may become visible after a newer one: look back a little each time. */
+/**
+ * A batch written under an older number may become visible after a newer one: look back a little
+ * each time.
+ */
 const OVERLAP = 5;
 const STILL = 6;
 /** Keep a new file when this many people have changed since the last. */
@@ -48,7 +56,8 @@ function save(): void {
   const file = `search-${revision}.json`;
   writeFileSync(join(folder, `${file}.new`), index.save(revision));
   renameSync(join(folder, `${file}.new`), join(folder, file));
-  for (const old of readdirSync(folder)) if (/^search-\d+\.json$/.test(old) && old !== file) rmSync(join(folder, old), { force: true });
+  for (const old of readdirSync(folder))
+    if (/^search-\d+\.json$/.test(old) && old !== file) rmSync(join(folder, old), { force: true });
   unsaved = 0;
 }
 
@@ -58,8 +67,9 @@ interface Store {
 }
 let opening: Promise<Store> | null = null;
 /**
- * The store. Opened by the first look, not before: the file takes longer to read than a store may take to answer, and an answer that nobody
- * heard in time was once the end of all looking. One that could not be opened is opened anew by the next look.
+ * The store. Opened by the first look, not before: the file takes longer to read than a store may
+ * take to answer, and an answer that nobody heard in time was once the end of all looking. One that
+ * could not be opened is opened anew by the next look.
  */
 function store(): Promise<Store> {
   opening ??= connectMongo(uri, name).then(
@@ -72,13 +82,15 @@ function store(): Promise<Store> {
   return opening;
 }
 
-/** People of the window that is read again who were not put in as they are now: looked for by their numbers, which are few bytes each. */
+/**
+ * People of the window that is read again who were not put in as they are now: looked for by their
+ * numbers, which are few bytes each.
+ */
 async function late(from: number): Promise<string[]> {
   const found: string[] = [];
-  for await (const { _id, revision: at } of (await store()).records.collection.find<Pick<AthleteRecord, '_id' | 'revision'>>(
-    { revision: { $gt: from, $lte: revision } },
-    { projection: { revision: 1 }, batchSize: 5000 },
-  ))
+  for await (const { _id, revision: at } of (await store()).records.collection.find<
+    Pick<AthleteRecord, '_id' | 'revision'>
+  >({ revision: { $gt: from, $lte: revision } }, { projection: { revision: 1 }, batchSize: 5000 }))
     if (applied.get(_id) !== at) found.push(_id);
   return found;
 }
@@ -98,9 +110,15 @@ async function catchUp(): Promise<void> {
     .cursor({ batchSize: 2000 }))
     take(one);
   for (let from = 0; from < missed.length; from += 1000)
-    for (const one of await (await store()).records.find({ _id: { $in: missed.slice(from, from + 1000) } }).lean<AthleteRecord[]>()) take(one);
+    for (const one of await (
+      await store()
+    ).records
+      .find({ _id: { $in: missed.slice(from, from + 1000) } })
+      .lean<AthleteRecord[]>())
+      take(one);
   if (changed.length === 0) return;
-  // Nothing counts as known before it is in the index: a store that went away meanwhile is asked again from where we were.
+  // Nothing counts as known before it is in the index: a store that went away meanwhile is asked
+  // again from where we were.
   index.put(changed);
   let top = revision;
   for (const [id, at] of revisions) {
@@ -119,7 +137,12 @@ async function look(): Promise<void> {
       again = false;
       const begun = performance.now();
       await catchUp();
-      port?.postMessage({ looked: true, took: performance.now() - begun, revision, size: index.size });
+      port?.postMessage({
+        looked: true,
+        took: performance.now() - begun,
+        revision,
+        size: index.size,
+      });
     }
   })().finally(() => {
     busy = null;
@@ -127,33 +150,36 @@ async function look(): Promise<void> {
   await busy;
 }
 
-port.on('message', (message: { id: number; kind: 'search' | 'look' | 'close'; query?: SearchQuery }) => {
-  if (message.kind === 'close') {
-    void (opening ?? Promise.resolve(null))
-      .then((open) => open?.connection.close())
-      .catch(() => undefined)
-      .finally(() => {
-        process.exit(0);
-      });
-    return;
-  }
-  if (message.kind === 'look') {
-    void look().then(
-      () => {
-        port.postMessage({ id: message.id, done: true, revision });
-      },
-      () => {
-        port.postMessage({ id: message.id, error: 'away' });
-      },
-    );
-    return;
-  }
-  try {
-    port.postMessage({ id: message.id, answer: index.search(message.query as SearchQuery) });
-  } catch (error) {
-    port.postMessage({ id: message.id, error: String(error) });
-  }
-});
+port.on(
+  'message',
+  (message: { id: number; kind: 'search' | 'look' | 'close'; query?: SearchQuery }) => {
+    if (message.kind === 'close') {
+      void (opening ?? Promise.resolve(null))
+        .then((open) => open?.connection.close())
+        .catch(() => undefined)
+        .finally(() => {
+          process.exit(0);
+        });
+      return;
+    }
+    if (message.kind === 'look') {
+      void look().then(
+        () => {
+          port.postMessage({ id: message.id, done: true, revision });
+        },
+        () => {
+          port.postMessage({ id: message.id, error: 'away' });
+        },
+      );
+      return;
+    }
+    try {
+      port.postMessage({ id: message.id, answer: index.search(message.query as SearchQuery) });
+    } catch (error) {
+      port.postMessage({ id: message.id, error: String(error) });
+    }
+  },
+);
 
 load();
 // An index from its file answers at once; what has changed since is read right after.
@@ -165,14 +191,18 @@ async function forever(): Promise<void> {
       await look();
       failures = 0;
       quiet = revision === before ? quiet + 1 : 0;
-      // Once the directory has been still for a look, so that an import under way is not written out again and again.
+      // Once the directory has been still for a look, so that an import under way is not written
+      // out again and again.
       if (unsaved >= KEEP_AFTER && quiet >= 1) save();
     } catch {
       // The store is away: looked at again soon, and for ever.
       failures += 1;
       port?.postMessage({ failed: failures });
     }
-    const wait = failures === 0 ? LOOK_MS : Math.min(LOOK_MS, SOON_MS * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
+    const wait =
+      failures === 0
+        ? LOOK_MS
+        : Math.min(LOOK_MS, SOON_MS * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

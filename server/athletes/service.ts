@@ -1,10 +1,10 @@
 import type { Connection, Model } from 'mongoose';
 import type { Readable } from 'node:stream';
 import { VillageError } from '../errors.js';
-import { Batcher } from '../platform/batcher.js';
+import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Changes } from '../platform/changes.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import type { Leases } from '../platform/leases.js';
 import { isDuplicate } from '../platform/mongo.js';
 import type { Settings } from '../platform/settings.js';
@@ -12,7 +12,13 @@ import { athleteModel, type AthleteRecord } from './athlete.model.js';
 import { wordsOf } from './fold.js';
 import { importRows, writeBatch, type AthleteFacts, type ImportResult } from './import.js';
 import type { Search } from './search.js';
-import { documentOf, readCursor, SearchIndex, type SearchAnswer, type SearchQuery } from './search-index.js';
+import {
+  documentOf,
+  readCursor,
+  SearchIndex,
+  type SearchAnswer,
+  type SearchQuery,
+} from './search-index.js';
 
 export type { AthleteFacts, ImportResult } from './import.js';
 export type { AthleteRecord } from './athlete.model.js';
@@ -33,11 +39,11 @@ const KEPT_MS = 60_000;
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
-  private readonly bySlugs = new Fresh<AthleteRecord | null>(KEPT_MS, 5000);
-  private readonly people = new Fresh<AthleteRecord | null>(KEPT_MS, 20_000);
-  private readonly reader: Batcher<AthleteRecord>;
-  private readonly counted = new Fresh<number>(COUNT_MS);
-  private readonly objected = new Fresh<ReadonlySet<string>>(KEPT_MS);
+  private readonly bySlugs = new SwrCache<AthleteRecord | null>(KEPT_MS, 5000);
+  private readonly people = new SwrCache<AthleteRecord | null>(KEPT_MS, 20_000);
+  private readonly reader: BatchLoader<AthleteRecord>;
+  private readonly counted = new SwrCache<number>(COUNT_MS);
+  private readonly objected = new SwrCache<ReadonlySet<string>>(KEPT_MS);
 
   constructor(
     connection: Connection,
@@ -48,7 +54,15 @@ export class Athletes {
     private readonly changes: Changes,
   ) {
     this.records = athleteModel(connection);
-    this.reader = new Batcher(async (ids) => new Map((await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>()).map((one) => [one._id, one])));
+    this.reader = new BatchLoader(
+      async (ids) =>
+        new Map(
+          (await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>()).map((one) => [
+            one._id,
+            one,
+          ]),
+        ),
+    );
     bus.on('athletes:changed', () => {
       this.forget();
       return this.index?.look().catch(() => undefined);
@@ -59,9 +73,9 @@ export class Athletes {
   }
 
   private forget(): void {
-    this.bySlugs.forget();
-    this.people.forget();
-    this.objected.forget();
+    this.bySlugs.invalidate();
+    this.people.invalidate();
+    this.objected.invalidate();
   }
 
   /** People were changed, and that is stored. */
@@ -76,10 +90,15 @@ export class Athletes {
   }
 
   /**
-   * Imports a file of the documented format. One import at a time over all processes; answers null when another runs.
+   * Imports a file of the documented format. One import at a time over all processes; answers null
+   * when another runs.
    * @param total rows expected, for the progress that the directory page shows (0 when unknown)
    */
-  async importFile(source: Readable, total: number, progress?: (result: ImportResult) => void): Promise<ImportResult | null> {
+  async importFile(
+    source: Readable,
+    total: number,
+    progress?: (result: ImportResult) => void,
+  ): Promise<ImportResult | null> {
     const lease = await this.leases.take('athletes.import', IMPORT_LEASE_MS);
     if (!lease) return null;
     try {
@@ -93,11 +112,21 @@ export class Athletes {
           if (now.rows - told < 5000) return;
           told = now.rows;
           await lease.renew();
-          await this.settings.set('athletes.import', { running: true, rows: now.rows, total, at: new Date().toISOString() } satisfies ImportState);
+          await this.settings.set('athletes.import', {
+            running: true,
+            rows: now.rows,
+            total,
+            at: new Date().toISOString(),
+          } satisfies ImportState);
           await this.changed(0);
         },
       );
-      await this.settings.set('athletes.import', { running: false, rows: result.rows, total: result.rows, at: new Date().toISOString() } satisfies ImportState);
+      await this.settings.set('athletes.import', {
+        running: false,
+        rows: result.rows,
+        total: result.rows,
+        at: new Date().toISOString(),
+      } satisfies ImportState);
       await this.changed(0);
       return result;
     } finally {
@@ -140,10 +169,15 @@ export class Athletes {
     return found;
   }
 
-  /** Several by id, in one read; as fresh as `Changes`. Whoever is hidden is not among them: no page, door or packet shows them. */
+  /**
+   * Several by id, in one read; as fresh as `Changes`. Whoever is hidden is not among them: no
+   * page, door or packet shows them.
+   */
   async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
     await this.changes.look();
-    const found = await Promise.all([...new Set(ids)].map((id) => this.people.get(id, () => this.reader.get(id))));
+    const found = await Promise.all(
+      [...new Set(ids)].map((id) => this.people.get(id, () => this.reader.load(id))),
+    );
     return new Map(
       found
         .filter((one) => one !== null)
@@ -152,23 +186,43 @@ export class Athletes {
     );
   }
 
-  /** The ids of everybody who is hidden; as fresh as `Changes`. An id is made of a name: what names one of these says nothing of who it is. */
+  /**
+   * The ids of everybody who is hidden; as fresh as `Changes`. An id is made of a name: what names
+   * one of these says nothing of who it is.
+   */
   async hidden(): Promise<ReadonlySet<string>> {
     await this.changes.look();
-    return this.objected.get('', async () => new Set((await this.records.find({ hidden: true }, { _id: 1 }).lean()).map((one) => one._id)));
+    return this.objected.get(
+      '',
+      async () =>
+        new Set(
+          (await this.records.find({ hidden: true }, { _id: 1 }).lean()).map((one) => one._id),
+        ),
+    );
   }
 
   /** The registry says on which networks an athlete has verified accounts now. */
   async setNetworks(id: string, networks: string[]): Promise<void> {
     const revision = await this.next();
-    await this.records.updateOne({ _id: id }, { $set: { networks: [...networks].sort(), revision } });
+    await this.records.updateOne(
+      { _id: id },
+      { $set: { networks: [...networks].sort(), revision } },
+    );
     await this.changed(revision);
   }
 
-  /** Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again. */
+  /**
+   * Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again.
+   */
   async hide(slug: string, hidden: boolean): Promise<AthleteRecord> {
     const revision = await this.next();
-    const athlete = await this.records.findOneAndUpdate({ slugs: slug }, { $set: { hidden, revision } }, { returnDocument: 'after' }).lean<AthleteRecord>();
+    const athlete = await this.records
+      .findOneAndUpdate(
+        { slugs: slug },
+        { $set: { hidden, revision } },
+        { returnDocument: 'after' },
+      )
+      .lean<AthleteRecord>();
     if (!athlete) throw new VillageError('athlete_not_found', { slug });
     await this.changed(revision);
     return athlete;
@@ -180,8 +234,9 @@ export class Athletes {
   }
 
   /**
-   * Finds people by any words of their name, best first. `partial` says that the index is not up (or has not heard of the store for long) and MongoDB answered, which
-   * knows exact words and prefixes only. Throws `bad_cursor`.
+   * Finds people by any words of their name, best first. `partial` says that the index is not up
+   * (or has not heard of the store for long) and MongoDB answered, which knows exact words and
+   * prefixes only. Throws `bad_cursor`.
    */
   async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
     if (query.cursor) {
@@ -203,12 +258,17 @@ export class Athletes {
     }
   }
 
-  private async searchIndex(query: SearchQuery): Promise<(SearchAnswer & { partial: boolean }) | null> {
+  private async searchIndex(
+    query: SearchQuery,
+  ): Promise<(SearchAnswer & { partial: boolean }) | null> {
     const answer = (await this.index?.search(query).catch(() => null)) ?? null;
     return answer && { ...(await this.shown(answer)), partial: false };
   }
 
-  /** The index hears of people a little later than the store: whoever was hidden meanwhile is left out. While the store is away it answers as it is. */
+  /**
+   * The index hears of people a little later than the store: whoever was hidden meanwhile is left
+   * out. While the store is away it answers as it is.
+   */
   private async shown(answer: SearchAnswer): Promise<SearchAnswer> {
     const hidden = await this.hidden().catch(() => new Set<string>());
     const items = answer.items.filter((one) => !hidden.has(one.id));
@@ -216,14 +276,17 @@ export class Athletes {
   }
 
   /**
-   * Exact words and prefixes by the index on `words`; without any word, whoever has verified accounts. A range, not a regular
-   * expression: every store answers it from the index. What is found is ordered as the index would.
+   * Exact words and prefixes by the index on `words`; without any word, whoever has verified
+   * accounts. A range, not a regular expression: every store answers it from the index. What is
+   * found is ordered as the index would.
    */
   private async searchStore(query: SearchQuery): Promise<SearchAnswer> {
     const terms = wordsOf(query.q)
       .slice(0, 8)
       .sort((a, b) => b.length - a.length);
-    const filter = terms[0] ? { words: { $gte: terms[0], $lt: `${terms[0]}\uffff` } } : { networks: { $in: ['x', 'facebook'] } };
+    const filter = terms[0]
+      ? { words: { $gte: terms[0], $lt: `${terms[0]}\uffff` } }
+      : { networks: { $in: ['x', 'facebook'] } };
     const found = await this.records.find(filter).limit(PARTIAL).lean<AthleteRecord[]>();
     const small = new SearchIndex();
     small.put(found.map(documentOf));

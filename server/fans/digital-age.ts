@@ -1,4 +1,7 @@
-/** Age from which a person may consent alone (GDPR art. 8 and national law; COPPA). Sixteen, the regulation's own, where none is listed. */
+/**
+ * Age from which a person may consent alone (GDPR art. 8 and national law; COPPA). Sixteen, the
+ * regulation's own, where none is listed.
+ */
 const AGES: Record<string, number> = {
   AT: 14,
   BE: 13,
@@ -46,7 +49,8 @@ const AGES: Record<string, number> = {
 export const digitalAge = (country: string): number => AGES[country] ?? 16;
 
 /**
- * Whether somebody born in this year is surely of the country's digital age. Only the year is asked, so whoever may still be below
- * it this year is "not yet": minors are protected by default.
+ * Whether somebody born in this year is surely of the country's digital age. Only the year is
+ * asked, so whoever may still be below it this year is "not yet": minors are protected by default.
  */
-export const isOfAge = (birthYear: number, country: string, now: Date): boolean => now.getUTCFullYear() - birthYear > digitalAge(country);
+export const isOfAge = (birthYear: number, country: string, now: Date): boolean =>
+  now.getUTCFullYear() - birthYear > digitalAge(country);

@@ -1,8 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { model } from '../platform/mongo.js';
-
-export const ROLES = ['athlete', 'volunteer', 'moderator', 'organiser', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role } from '../platform/rights.js';
 
 /** A personal API token, by the hash of its text. */
 export interface TokenRecord {
@@ -12,12 +10,18 @@ export interface TokenRecord {
   createdAt: Date;
 }
 
-/** Anyone with an account on the hub. Shard key: `_id`, a random id that means nothing after erasure. */
+/**
+ * Anyone with an account on the hub. Shard key: `_id`, a random id that means nothing after
+ * erasure.
+ */
 export interface FanRecord {
   _id: string;
   /** What the fan is called here, and all that anybody else sees of them. */
   handle: string;
-  /** What `handle` looks like (`nameKey`): only one fan may be called so. Absent on records that an earlier hub wrote, until they are read through. */
+  /**
+   * What `handle` looks like (`nameKey`): only one fan may be called so. Absent on records that an
+   * earlier hub wrote, until they are read through.
+   */
   nameKey?: string;
   /** The hub chose `handle`, because the one before could not stay. */
   named?: 'given' | 'chosen';
@@ -29,13 +33,18 @@ export interface FanRecord {
   version: number;
   /** Grows with whatever boards show of the fan. */
   revision: number;
-  /** The number of the last change in the count of all fans' changes; absent until the first one. */
+  /**
+   * The number of the last change in the count of all fans' changes; absent until the first one.
+   */
   changed?: number;
   state: 'active' | 'banned';
   consent: { version: string; at: Date };
   demo: boolean;
   tokens: TokenRecord[];
-  /** Hashes of this fan's sessions that were ended by themselves, the last ones: nothing that still holds a copy may answer for them. */
+  /**
+   * Hashes of this fan's sessions that were ended by themselves, the last ones: nothing that still
+   * holds a copy may answer for them.
+   */
   ended?: string[];
   createdAt: Date;
 }
@@ -59,9 +68,16 @@ const fan = new Schema<FanRecord>({
   createdAt: Date,
 });
 fan.index({ changed: 1 }, { sparse: true });
-fan.index({ 'tokens.hash': 1 }, { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } });
-fan.index({ nameKey: 1 }, { unique: true, partialFilterExpression: { nameKey: { $exists: true } } });
-export const fanModel = (connection: Connection): Model<FanRecord> => model(connection, 'Fan', fan, 'fans');
+fan.index(
+  { 'tokens.hash': 1 },
+  { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } },
+);
+fan.index(
+  { nameKey: 1 },
+  { unique: true, partialFilterExpression: { nameKey: { $exists: true } } },
+);
+export const fanModel = (connection: Connection): Model<FanRecord> =>
+  model(connection, 'Fan', fan, 'fans');
 
 /** A fan's own account on a network: one a network, belongs to one fan only. Kept whole. */
 export interface IdentityRecord {
@@ -75,18 +91,28 @@ export interface IdentityRecord {
   sealed: string | null;
   expiresAt: Date | null;
   scopes: string[];
-  /** Ids of further accounts there that this person speaks for, as the network said at their last sign-in. */
+  /**
+   * Ids of further accounts there that this person speaks for, as the network said at their last
+   * sign-in.
+   */
   manages: string[];
   /** Random id of this link: entries that it backed name it. */
   link: string;
   linkedAt: Date;
-  /** When the network was last asked about all this fan's deeds; null until the first link was asked about. */
+  /**
+   * When the network was last asked about all this fan's deeds; null until the first link was asked
+   * about.
+   */
   checkedAt: Date | null;
   /** When the network is to be asked next about all this fan's deeds. */
   askAt: Date;
 }
-/** Whether the network has dropped the permission this fan gave: only signing in there again brings it back. */
-export const isLost = (identity: Pick<IdentityRecord, 'sealed'>): boolean => identity.sealed === null;
+/**
+ * Whether the network has dropped the permission this fan gave: only signing in there again brings
+ * it back.
+ */
+export const isLost = (identity: Pick<IdentityRecord, 'sealed'>): boolean =>
+  identity.sealed === null;
 const identity = new Schema<IdentityRecord>({
   _id: String,
   fan: String,
@@ -106,4 +132,5 @@ identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
 identity.index({ askAt: 1 });
 identity.index({ network: 1, manages: 1 });
-export const identityModel = (connection: Connection): Model<IdentityRecord> => model(connection, 'Identity', identity, 'identities');
+export const identityModel = (connection: Connection): Model<IdentityRecord> =>
+  model(connection, 'Identity', identity, 'identities');

@@ -22,11 +22,17 @@ export interface Answers {
 }
 
 const CONSENT = '2026-11';
-/** How often, and how many ms apart, is looked whether another process is making the same fan: it links the account right behind. */
+/**
+ * How often, and how many ms apart, is looked whether another process is making the same fan: it
+ * links the account right behind.
+ */
 const OTHERS_LOOKS = 20;
 const OTHERS_LOOK_MS = 50;
 
-/** From a proved account and the answers of the first page to a fan, once an account, whatever is sent twice. */
+/**
+ * From a proved account and the answers of the first page to a fan, once an account, whatever is
+ * sent twice.
+ */
 export class Newcomers {
   /** Fans being made here, by the account that was proved. */
   private readonly making = new Map<string, Promise<FanRecord>>();
@@ -45,25 +51,30 @@ export class Newcomers {
   ) {}
 
   /**
-   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`, and nothing is kept then, and InputError for a
-   * name that cannot be had; a second answer at the same time finds the fan that the first made.
+   * Makes a fan of somebody who proved an account and answered the first page. Throws `too_young`,
+   * and nothing is kept then, and InputError for a name that cannot be had; a second answer at the
+   * same time finds the fan that the first made.
    */
   create(linked: LinkedAccount, answers: Answers, demo = false): Promise<FanRecord> {
     const account = `${linked.account.network}:${linked.account.id}`;
-    const made = this.making.get(account) ?? this.make(linked, answers, demo).finally(() => this.making.delete(account));
+    const made =
+      this.making.get(account) ??
+      this.make(linked, answers, demo).finally(() => this.making.delete(account));
     this.making.set(account, made);
     return made;
   }
 
   private async make(linked: LinkedAccount, answers: Answers, demo: boolean): Promise<FanRecord> {
     const now = this.clock.now();
-    if (!isOfAge(answers.birthYear, answers.country, now)) throw new VillageError('too_young', { country: answers.country });
+    if (!isOfAge(answers.birthYear, answers.country, now))
+      throw new VillageError('too_young', { country: answers.country });
     const known = await this.found(linked);
     if (known) return known;
     try {
       return await this.makeNew(linked, answers, demo, now);
     } catch (error) {
-      // The name may be taken by this very person: another process is making them of the same answers.
+      // The name may be taken by this very person: another process is making them of the same
+      // answers.
       const taken = error instanceof InputError && error.issues[0]?.issue === 'name_taken';
       for (let left = taken ? OTHERS_LOOKS : 0; left > 0; left -= 1) {
         const made = await this.found(linked);
@@ -82,8 +93,16 @@ export class Newcomers {
     return this.hears.require(known.fan);
   }
 
-  private async makeNew(linked: LinkedAccount, answers: Answers, demo: boolean, now: Date): Promise<FanRecord> {
-    const name = answers.name === undefined ? await this.names.suggest(languageFor(answers.language), linked.account) : asName(answers.name);
+  private async makeNew(
+    linked: LinkedAccount,
+    answers: Answers,
+    demo: boolean,
+    now: Date,
+  ): Promise<FanRecord> {
+    const name =
+      answers.name === undefined
+        ? await this.names.suggest(languageFor(answers.language), linked.account)
+        : asName(answers.name);
     refuse(await this.names.fault(name, [linked.account], null));
     const fan: FanRecord = {
       _id: randomId(),
@@ -106,17 +125,24 @@ export class Newcomers {
     try {
       await this.identities.link(fan._id, linked);
     } catch (error) {
-      // Linked though no answer came, the fan is whole. While the store does not say, the fan stays: an account of nobody would be shut for ever.
+      // Linked though no answer came, the fan is whole. While the store does not say, the fan
+      // stays: an account of nobody would be shut for ever.
       const owner = await this.identities.find(linked.account.network, linked.account.id);
       if (owner?.fan !== fan._id) {
-        // Somebody else took the account meanwhile, or it cannot be linked: the half-made fan goes, unless the link may still come.
+        // Somebody else took the account meanwhile, or it cannot be linked: the half-made fan goes,
+        // unless the link may still come.
         if (!isStoreAway(error)) await this.records.deleteOne({ _id: fan._id });
         if (owner) return this.hears.require(owner.fan);
         throw error;
       }
     }
     await this.hears.proved(fan._id, linked);
-    await this.audit.add({ by: fan._id, act: 'fan.created', on: `fan:${fan._id}`, after: { network: linked.account.network } });
+    await this.audit.add({
+      by: fan._id,
+      act: 'fan.created',
+      on: `fan:${fan._id}`,
+      after: { network: linked.account.network },
+    });
     await this.hears.linked(fan._id, linked.account.network);
     return fan;
   }

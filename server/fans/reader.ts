@@ -5,10 +5,20 @@ import type { Reader } from '../platform/http.js';
 import type { FanRecord, Fans } from './service.js';
 import type { ApiTokens } from './tokens.js';
 
-const asReader = (fan: FanRecord, scopes: string[] | null): Reader => ({ id: fan._id, name: fan.handle, roles: fan.roles, country: fan.country, scopes });
+const asReader = (fan: FanRecord, scopes: string[] | null): Reader => ({
+  id: fan._id,
+  name: fan.handle,
+  roles: fan.roles,
+  country: fan.country,
+  scopes,
+});
 
 /** The fan behind a token's text, or null. Banned fans have none. */
-export async function readerOfToken(fans: Fans, tokens: ApiTokens, text: string): Promise<Reader | null> {
+export async function readerOfToken(
+  fans: Fans,
+  tokens: ApiTokens,
+  text: string,
+): Promise<Reader | null> {
   const token = await tokens.find(text);
   const fan = token && (await fans.get(token.fan));
   return fan && fan.state === 'active' ? asReader(fan, token.scopes) : null;
@@ -21,8 +31,14 @@ export interface SessionClaim {
   session: string;
 }
 
-/** The fan behind a session, or null when it stands no more (signed out here or everywhere, banned, other roles). */
-export async function readerOfSession(fans: Fans, { fan: id, version, session }: SessionClaim): Promise<Reader | null> {
+/**
+ * The fan behind a session, or null when it stands no more (signed out here or everywhere, banned,
+ * other roles).
+ */
+export async function readerOfSession(
+  fans: Fans,
+  { fan: id, version, session }: SessionClaim,
+): Promise<Reader | null> {
   if (!(await fans.stands(id, version, session))) return null;
   const fan = await fans.get(id);
   return fan && asReader(fan, null);
@@ -39,7 +55,10 @@ export function sessionReaders(fans: Fans): RequestHandler {
   };
 }
 
-/** Sets `req.reader` from the bearer token, or from the session where there is none. Throws `bad_token` for a token nobody has. */
+/**
+ * Sets `req.reader` from the bearer token, or from the session where there is none. Throws
+ * `bad_token` for a token nobody has.
+ */
 export function readers(fans: Fans, tokens: ApiTokens): RequestHandler {
   const bySession = sessionReaders(fans);
   return async (req, res, next) => {

@@ -4,7 +4,7 @@ import { COUNTRIES } from '../platform/countries.js';
 import { isNetwork, NETWORKS } from '../networks/network.js';
 import type { PageDoors } from '../platform/doors.js';
 import { safeReturn } from '../platform/guard.js';
-import { param, parse, requireReader, SCOPES, seeOther } from '../platform/http.js';
+import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import type { Limits } from '../platform/limits.js';
 import type { Language, Words } from '../platform/i18n.js';
 import { NAME_SIGNS } from './naming.js';
@@ -12,6 +12,7 @@ import { FirstPage, NewName, NewToken, Taste } from './schema.js';
 import { isLost, type Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
 import type { ApiTokens } from './tokens.js';
+import { SCOPES } from '../platform/rights.js';
 
 export interface FanDoors {
   fans: Fans;
@@ -23,7 +24,8 @@ export interface FanDoors {
 }
 
 /** What is wrong with a name, in words. */
-const nameWords = (words: Words, lang: Language, issue = 'name_empty'): string => words.t(lang, `fans.name.wrong.${issue}`, { most: NAME_SIGNS });
+const nameWords = (words: Words, lang: Language, issue = 'name_empty'): string =>
+  words.t(lang, `fans.name.wrong.${issue}`, { most: NAME_SIGNS });
 
 /** Pages of signing in and out. */
 export function signInPages(router: PageDoors, { fans, signIn, words, secure }: FanDoors): void {
@@ -35,32 +37,60 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
       seeOther(res, `/${req.lang}/me`);
       return;
     }
-    const mine = req.reader && (await fans.identities.of(req.reader.id)).map((one) => one.network);
+    const mine =
+      req.reader && (await fans.identities.linkedBy(req.reader.id)).map((one) => one.network);
     await req.page(
       'fans/sign-in',
       { title: t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title'), robots: !again },
-      { networks: NETWORKS.filter((network) => !mine || mine.includes(network)), returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`), again },
+      {
+        networks: NETWORKS.filter((network) => !mine || mine.includes(network)),
+        returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`),
+        again,
+      },
     );
   });
 
-  router.post('/sign-in/:network', { who: 'anyone', personal: true, limit: 'login', by: 'address' }, async (req, res) => {
-    const network = param(req, 'network');
-    if (!isNetwork(network)) throw new VillageError('not_found');
-    const { returnTo, again } = req.body as { returnTo?: unknown; again?: unknown };
-    res.redirect(303, await signIn.begin(req, network, returnTo, again !== undefined));
-  });
+  router.post(
+    '/sign-in/:network',
+    { who: 'anyone', personal: true, limit: 'login', by: 'address' },
+    async (req, res) => {
+      const network = param(req, 'network');
+      if (!isNetwork(network)) throw new VillageError('not_found');
+      const { returnTo, again } = req.body as { returnTo?: unknown; again?: unknown };
+      res.redirect(303, await signIn.begin(req, network, returnTo, again !== undefined));
+    },
+  );
 
   const countries = (lang: 'fr' | 'en', chosen: string) =>
-    COUNTRIES.map((code) => ({ code, name: words.country(lang, code), chosen: code === chosen })).sort((a, b) => a.name.localeCompare(b.name, lang));
-  /** The first page with whatever was typed, and what is wrong with it; `focus` names the field to go on with. */
-  const firstPage = async (req: Request, given: Record<string, unknown>, wrong: Record<string, string>, focus = Object.keys(wrong)[0]): Promise<void> => {
+    COUNTRIES.map((code) => ({
+      code,
+      name: words.country(lang, code),
+      chosen: code === chosen,
+    })).sort((a, b) => a.name.localeCompare(b.name, lang));
+  /**
+   * The first page with whatever was typed, and what is wrong with it; `focus` names the field to
+   * go on with.
+   */
+  const firstPage = async (
+    req: Request,
+    given: Record<string, unknown>,
+    wrong: Record<string, string>,
+    focus = Object.keys(wrong)[0],
+  ): Promise<void> => {
     const { lang } = req;
     await req.page(
       'fans/welcome',
-      { title: t(lang, 'fans.welcome.title'), robots: false, ...(Object.keys(wrong).length > 0 ? { status: 400 } : {}) },
+      {
+        title: t(lang, 'fans.welcome.title'),
+        robots: false,
+        ...(Object.keys(wrong).length > 0 ? { status: 400 } : {}),
+      },
       {
         given: { ...given, language: given['language'] ?? lang },
-        countries: countries(lang, typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB'),
+        countries: countries(
+          lang,
+          typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB',
+        ),
         issues: Object.entries(wrong).map(([path, text]) => ({ path, text })),
         wrong,
         focus,
@@ -77,31 +107,37 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
     await firstPage(req, { name: await fans.names.suggest(req.lang, newcomer.linked.account) }, {});
   });
 
-  router.post('/welcome', { who: 'anyone', personal: true, limit: 'welcome', by: 'address' }, async (req, res) => {
-    // Names are proposed and judged for whoever has proved an account, and for nobody else.
-    if (!signIn.newcomer(req)) throw new VillageError('login_expired', { network: '' });
-    const typed = req.body as Record<string, unknown>;
-    if ('another' in typed) {
-      await firstPage(req, { ...typed, name: await fans.names.invent(req.lang) }, {}, 'name');
-      return;
-    }
-    const given = FirstPage.safeParse(typed);
-    if (!given.success) {
-      const paths = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))];
-      const said = (path: string): string =>
-        path === 'name' ? nameWords(words, req.lang, typed['name'] ? 'name_long' : 'name_empty') : t(req.lang, `fans.welcome.wrong.${path}`);
-      await firstPage(req, typed, Object.fromEntries(paths.map((path) => [path, said(path)])));
-      return;
-    }
-    const { name, birthYear, country, language } = given.data;
-    try {
-      const returnTo = await signIn.welcome(req, { name, birthYear, country, language });
-      seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      await firstPage(req, typed, { name: nameWords(words, req.lang, error.issues[0]?.issue) });
-    }
-  });
+  router.post(
+    '/welcome',
+    { who: 'anyone', personal: true, limit: 'welcome', by: 'address' },
+    async (req, res) => {
+      // Names are proposed and judged for whoever has proved an account, and for nobody else.
+      if (!signIn.newcomer(req)) throw new VillageError('login_expired', { network: '' });
+      const typed = req.body as Record<string, unknown>;
+      if ('another' in typed) {
+        await firstPage(req, { ...typed, name: await fans.names.invent(req.lang) }, {}, 'name');
+        return;
+      }
+      const given = FirstPage.safeParse(typed);
+      if (!given.success) {
+        const paths = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))];
+        const said = (path: string): string =>
+          path === 'name'
+            ? nameWords(words, req.lang, typed['name'] ? 'name_long' : 'name_empty')
+            : t(req.lang, `fans.welcome.wrong.${path}`);
+        await firstPage(req, typed, Object.fromEntries(paths.map((path) => [path, said(path)])));
+        return;
+      }
+      const { name, birthYear, country, language } = given.data;
+      try {
+        const returnTo = await signIn.welcome(req, { name, birthYear, country, language });
+        seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        await firstPage(req, typed, { name: nameWords(words, req.lang, error.issues[0]?.issue) });
+      }
+    },
+  );
 
   router.post('/sign-out', { who: 'fan' }, async (req, res) => {
     await signIn.leave(req);
@@ -117,7 +153,13 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
   /** Light, dark, as the device says, or more contrast: a cookie, which the server renders. */
   router.post('/theme', { who: 'anyone', formToken: false }, async (req, res) => {
     const { theme, returnTo } = parse(Taste, req.body);
-    res.cookie('village-theme', theme ?? 'auto', { maxAge: 31_536_000_000, sameSite: 'lax', httpOnly: true, secure, path: '/' });
+    res.cookie('village-theme', theme ?? 'auto', {
+      maxAge: 31_536_000_000,
+      sameSite: 'lax',
+      httpOnly: true,
+      secure,
+      path: '/',
+    });
     await Promise.resolve();
     seeOther(res, safeReturn(returnTo, `/${req.lang}`));
   });
@@ -128,7 +170,11 @@ export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
   router.get('/auth/:network/callback', { who: 'anyone', personal: true }, async (req, res) => {
     const network = param(req, 'network');
     if (!isNetwork(network)) throw new VillageError('not_found');
-    const query = Object.fromEntries(Object.entries(req.query).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+    const query = Object.fromEntries(
+      Object.entries(req.query).filter(
+        (pair): pair is [string, string] => typeof pair[1] === 'string',
+      ),
+    );
     // The address is the same for everybody: the person reads the language they came from.
     req.lang = signIn.languageOf(req, query['state'] ?? '') ?? req.lang;
     const done = await signIn.complete(req, network, query);
@@ -138,15 +184,37 @@ export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
 
 /** Settings: what I am called, which accounts I linked, my tokens. */
 export function settingsPages(router: PageDoors, { fans, tokens, words, limits }: FanDoors): void {
-  const show = async (req: Request, more: { fresh?: string; typed?: string; wrong?: string }): Promise<void> => {
+  const show = async (
+    req: Request,
+    more: { fresh?: string; typed?: string; wrong?: string },
+  ): Promise<void> => {
     const reader = requireReader(req);
-    const [fan, identities, list] = await Promise.all([fans.require(reader.id), fans.identities.of(reader.id), tokens.list(reader.id)]);
-    const linked = NETWORKS.map((network) => ({ network, identity: identities.find((one) => one.network === network) ?? null }));
+    const [fan, identities, list] = await Promise.all([
+      fans.require(reader.id),
+      fans.identities.linkedBy(reader.id),
+      tokens.list(reader.id),
+    ]);
+    const linked = NETWORKS.map((network) => ({
+      network,
+      identity: identities.find((one) => one.network === network) ?? null,
+    }));
     await req.page(
       'fans/settings',
-      { title: words.t(req.lang, 'fans.settings.title'), section: 'me', robots: false, ...(more.wrong === undefined ? {} : { status: 400 }) },
       {
-        fan: { handle: fan.handle, given: fan.named === 'given', country: fan.country, roles: fan.roles, createdAt: fan.createdAt, id: fan._id },
+        title: words.t(req.lang, 'fans.settings.title'),
+        section: 'me',
+        robots: false,
+        ...(more.wrong === undefined ? {} : { status: 400 }),
+      },
+      {
+        fan: {
+          handle: fan.handle,
+          given: fan.named === 'given',
+          country: fan.country,
+          roles: fan.roles,
+          createdAt: fan.createdAt,
+          id: fan._id,
+        },
         linked: linked.map(({ network, identity }) => ({
           network,
           linked: identity !== null,
@@ -161,7 +229,11 @@ export function settingsPages(router: PageDoors, { fans, tokens, words, limits }
           createdAt: one.createdAt,
         })),
         fresh: more.fresh ?? null,
-        name: { typed: more.typed ?? fan.handle, wrong: more.wrong ?? null, done: req.query['named'] !== undefined },
+        name: {
+          typed: more.typed ?? fan.handle,
+          wrong: more.wrong ?? null,
+          done: req.query['named'] !== undefined,
+        },
         scopes: SCOPES,
       },
     );
@@ -173,12 +245,18 @@ export function settingsPages(router: PageDoors, { fans, tokens, words, limits }
     const reader = requireReader(req);
     const { name: typed } = parse(NewName, req.body);
     try {
-      // Trying names out is one thing, being called otherwise another: only that counts against the few changes of a day.
-      if ((await fans.mayBeCalled(reader.id, typed)) !== reader.name) await limits.count('rename', reader.id);
+      // Trying names out is one thing, being called otherwise another: only that counts against the
+      // few changes of a day.
+      if ((await fans.mayBeCalled(reader.id, typed)) !== reader.name)
+        await limits.count('rename', reader.id);
       await fans.rename(reader.id, typed);
       seeOther(res, `/${req.lang}/me/settings?named#who`);
     } catch (error) {
-      if (!(error instanceof InputError || (error instanceof VillageError && error.id === 'rate_limited'))) throw error;
+      if (!(
+        error instanceof InputError ||
+        (error instanceof VillageError && error.id === 'rate_limited')
+      ))
+        throw error;
       const issue = error instanceof InputError ? error.issues[0]?.issue : 'name_often';
       await show(req, { typed, wrong: nameWords(words, req.lang, issue) });
     }

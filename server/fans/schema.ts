@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SCOPES } from '../platform/http.js';
 import { tidyLine } from '../platform/text.js';
+import { SCOPES } from '../platform/rights.js';
 
 const COUNTRY = /^[A-Z]{2}$/;
 
@@ -30,7 +30,9 @@ export const NewToken = z.object({
     .max(400)
     .transform((typed) => tidyLine(typed))
     .pipe(z.string().min(1).max(60)),
-  scopes: z.union([z.enum(SCOPES).transform((one) => [one]), z.array(z.enum(SCOPES)).min(1)]).default([...SCOPES]),
+  scopes: z
+    .union([z.enum(SCOPES).transform((one) => [one]), z.array(z.enum(SCOPES)).min(1)])
+    .default([...SCOPES]),
   csrf: z.string().optional(),
 });
 

@@ -2,27 +2,31 @@ import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { LinkedAccount, NetworkId } from '../networks/network.js';
 import type { Audit } from '../platform/audit.js';
-import { Batcher } from '../platform/batcher.js';
+import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { languageFor } from '../platform/i18n.js';
 import type { SessionOwners, SessionStore } from '../platform/sessions.js';
 import type { Settings } from '../platform/settings.js';
-import { fanModel, ROLES, type FanRecord, type Role } from './fan.model.js';
+import { fanModel, type FanRecord } from './fan.model.js';
 import type { Identities } from './identities.js';
 import { nameTaken, refuse, type Names } from './names.js';
 import { asName, nameKey } from './naming.js';
 import type { Linked, Proved } from './needs.js';
 import { Newcomers, type Answers } from './newcomers.js';
 import { ranks } from './policy.js';
+import { type Role, ROLES } from '../platform/rights.js';
 
 export { isLost } from './fan.model.js';
-export { MODERATORS, mayModerate, mayOrganise, ORGANISERS, ranks } from './policy.js';
-export type { FanRecord, Role, IdentityRecord } from './fan.model.js';
+export { ranks } from './policy.js';
+export type { FanRecord, IdentityRecord } from './fan.model.js';
 export type { Answers } from './newcomers.js';
 
-/** The count of changes of fans: each change bears its number, so that whoever missed the news finds it. */
+/**
+ * The count of changes of fans: each change bears its number, so that whoever missed the news finds
+ * it.
+ */
 const CHANGED = 'fans.changed';
 const CACHE_MS = 5000;
 const MOST = 50_000;
@@ -32,8 +36,8 @@ const MOST_ENDED = 50;
 /** The people of the hub. */
 export class Fans implements SessionOwners {
   private readonly records: Model<FanRecord>;
-  private readonly reader: Batcher<FanRecord>;
-  private readonly known = new Fresh<FanRecord | null>(CACHE_MS, MOST);
+  private readonly reader: BatchLoader<FanRecord>;
+  private readonly known = new SwrCache<FanRecord | null>(CACHE_MS, MOST);
   private linkedTo: Linked | null = null;
   private provedTo: Proved | null = null;
   private readonly newcomers: Newcomers;
@@ -51,8 +55,10 @@ export class Fans implements SessionOwners {
     private readonly settings: Settings,
   ) {
     this.records = fanModel(connection);
-    this.reader = new Batcher(async (ids) => {
-      const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }).toArray();
+    this.reader = new BatchLoader(async (ids) => {
+      const found = await this.records.collection
+        .find<FanRecord>({ _id: { $in: ids as never[] } })
+        .toArray();
       return new Map(found.map((one) => [one._id, one]));
     });
     for (const topic of ['fans:changed', 'fans:signed_out'] as const)
@@ -86,12 +92,12 @@ export class Fans implements SessionOwners {
 
   /** A fan, at most five seconds old (news make it newer); null for none. */
   get(id: string): Promise<FanRecord | null> {
-    return this.known.get(id, () => this.reader.get(id));
+    return this.known.get(id, () => this.reader.load(id));
   }
 
   private forget(fan: string): void {
     this.news += 1;
-    this.known.forget(fan);
+    this.known.invalidate(fan);
   }
 
   /** How much news there has been: asked before a read whose fans shall be known. */
@@ -99,7 +105,10 @@ export class Fans implements SessionOwners {
     return this.news;
   }
 
-  /** Somebody else has read this fan: whoever asks next need not, unless news came since the read began, which it may have missed. */
+  /**
+   * Somebody else has read this fan: whoever asks next need not, unless news came since the read
+   * began, which it may have missed.
+   */
   know(fan: FanRecord, asOf: number): void {
     if (asOf === this.news) void this.known.get(fan._id, () => Promise.resolve(fan));
   }
@@ -110,18 +119,43 @@ export class Fans implements SessionOwners {
     return fan;
   }
 
-  /** What sockets stand on, as the store has it now: hashes are of ended sessions and of tokens there are. Who is not in the answer does not exist. */
-  async footing(ids: string[]): Promise<Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>> {
+  /**
+   * What sockets stand on, as the store has it now: hashes are of ended sessions and of tokens
+   * there are. Who is not in the answer does not exist.
+   */
+  async footing(
+    ids: string[],
+  ): Promise<
+    Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>
+  > {
     const fields = { state: 1, version: 1, ended: 1, 'tokens.hash': 1 };
-    const found = await this.records.collection.find<FanRecord>({ _id: { $in: ids as never[] } }, { projection: fields }).toArray();
-    return new Map(found.map(({ _id, state, version, ended = [], tokens }) => [_id, { state, version, ended, tokens: tokens.map(({ hash }) => hash) }]));
+    const found = await this.records.collection
+      .find<FanRecord>({ _id: { $in: ids as never[] } }, { projection: fields })
+      .toArray();
+    return new Map(
+      found.map(({ _id, state, version, ended = [], tokens }) => [
+        _id,
+        { state, version, ended, tokens: tokens.map(({ hash }) => hash) },
+      ]),
+    );
   }
 
   /** How fans stand on boards (satisfies `Standing` of points). */
-  async of(ids: string[]): Promise<Map<string, { rankable: boolean; name: string; country: string; revision: number }>> {
+  async standings(
+    ids: string[],
+  ): Promise<Map<string, { rankable: boolean; name: string; country: string; revision: number }>> {
     const found =
-      ids.length === 0 ? [] : await this.records.find({ _id: { $in: ids } }, { handle: 1, roles: 1, state: 1, country: 1, revision: 1 }).lean<FanRecord[]>();
-    return new Map(found.map((fan) => [fan._id, { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision }]));
+      ids.length === 0
+        ? []
+        : await this.records
+            .find({ _id: { $in: ids } }, { handle: 1, roles: 1, state: 1, country: 1, revision: 1 })
+            .lean<FanRecord[]>();
+    return new Map(
+      found.map((fan) => [
+        fan._id,
+        { rankable: ranks(fan), name: fan.handle, country: fan.country, revision: fan.revision },
+      ]),
+    );
   }
 
   /** The number of a change that is about to be written. */
@@ -129,11 +163,17 @@ export class Fans implements SessionOwners {
     return this.settings.next(CHANGED);
   }
 
-  /** Fans changed behind a number of the count of changes: how they stand on boards, or what their sockets stand on (satisfies `Standing` of points). */
+  /**
+   * Fans changed behind a number of the count of changes: how they stand on boards, or what their
+   * sockets stand on (satisfies `Standing` of points).
+   */
   async changedSince(from: number): Promise<{ fans: string[]; to: number }> {
     // The count first: what is numbered after it is found by the next look.
     const to = (await this.settings.get<number>(CHANGED)) ?? 0;
-    const found = to > from ? await this.records.find({ changed: { $gt: from } }, { _id: 1 }).lean<{ _id: string }[]>() : [];
+    const found =
+      to > from
+        ? await this.records.find({ changed: { $gt: from } }, { _id: 1 }).lean<{ _id: string }[]>()
+        : [];
     return { fans: found.map((one) => one._id), to };
   }
 
@@ -148,7 +188,10 @@ export class Fans implements SessionOwners {
     return this.newcomers.create(linked, answers, demo);
   }
 
-  /** Links a further account, or renews one that is linked; see `Identities.link` for what is refused. */
+  /**
+   * Links a further account, or renews one that is linked; see `Identities.link` for what is
+   * refused.
+   */
   async link(fan: string, linked: LinkedAccount): Promise<void> {
     const how = await this.identities.link(fan, linked);
     await this.tellProved(fan, linked);
@@ -166,72 +209,126 @@ export class Fans implements SessionOwners {
 
   private async change(id: string, update: Record<string, unknown>): Promise<FanRecord> {
     const $set = { ...(update['$set'] as object | undefined), changed: await this.nextChange() };
-    const fan = await this.records.findOneAndUpdate({ _id: id }, { ...update, $set }, { returnDocument: 'after' }).lean<FanRecord>();
+    const fan = await this.records
+      .findOneAndUpdate({ _id: id }, { ...update, $set }, { returnDocument: 'after' })
+      .lean<FanRecord>();
     if (!fan) throw new VillageError('fan_not_found');
     this.forget(id);
     this.bus.tell('fans:changed', { fan: id });
     return fan;
   }
 
-  /** Whether this fan may be called so: throws InputError (`name_taken`, `name_reserved` …); answers the name as it would be shown. */
+  /**
+   * Whether this fan may be called so: throws InputError (`name_taken`, `name_reserved` …); answers
+   * the name as it would be shown.
+   */
   async mayBeCalled(id: string, typed: string): Promise<string> {
     const name = asName(typed);
     refuse(await this.names.fault(name, await this.accountsOf(id), id));
     return name;
   }
 
-  /** The fan is called otherwise from now on, on boards and in rooms too. Throws InputError for a name that cannot be had. */
+  /**
+   * The fan is called otherwise from now on, on boards and in rooms too. Throws InputError for a
+   * name that cannot be had.
+   */
   async rename(id: string, typed: string): Promise<FanRecord> {
     const name = await this.mayBeCalled(id, typed);
     const before = await this.require(id);
     if (name === before.handle && before.named === 'chosen') return before;
-    const fan = await this.change(id, { $set: { handle: name, nameKey: nameKey(name), named: 'chosen' }, $inc: { revision: 1 } }).catch(nameTaken);
-    await this.audit.add({ by: id, act: 'fan.renamed', on: `fan:${id}`, before: before.handle, after: name });
+    const fan = await this.change(id, {
+      $set: { handle: name, nameKey: nameKey(name), named: 'chosen' },
+      $inc: { revision: 1 },
+    }).catch(nameTaken);
+    await this.audit.add({
+      by: id,
+      act: 'fan.renamed',
+      on: `fan:${id}`,
+      before: before.handle,
+      after: name,
+    });
     return fan;
   }
 
-  private async accountsOf(id: string): Promise<Pick<LinkedAccount['account'], 'network' | 'id'>[]> {
-    return (await this.identities.of(id)).map((one) => ({ network: one.network as NetworkId, id: one.networkId }));
+  private async accountsOf(
+    id: string,
+  ): Promise<Pick<LinkedAccount['account'], 'network' | 'id'>[]> {
+    return (await this.identities.linkedBy(id)).map((one) => ({
+      network: one.network as NetworkId,
+      id: one.networkId,
+    }));
   }
 
   /**
-   * A name that the rules no longer allow (an earlier hub kept it raw, or an athlete of that name was verified since) gives way to a proposed one, and its
-   * fan is told in the settings. Where several processes do it at once, one does.
+   * A name that the rules no longer allow (an earlier hub kept it raw, or an athlete of that name
+   * was verified since) gives way to a proposed one, and its fan is told in the settings. Where
+   * several processes do it at once, one does.
    */
   private async keepNameGood(fan: FanRecord, mayStay = true): Promise<void> {
     const own = await this.accountsOf(fan._id);
     const tidy = asName(fan.handle);
-    if (mayStay && tidy === fan.handle && fan.nameKey !== undefined && (await this.names.refused(tidy, own)) === null) return;
+    if (
+      mayStay &&
+      tidy === fan.handle &&
+      fan.nameKey !== undefined &&
+      (await this.names.refused(tidy, own)) === null
+    )
+      return;
     const good = mayStay && (await this.names.fault(tidy, own, fan._id)) === null;
     const name = good ? tidy : await this.names.invent(languageFor(fan.language), own);
-    const set = { handle: name, nameKey: nameKey(name), named: good ? 'chosen' : 'given', changed: await this.nextChange() };
-    const { modifiedCount } = await this.records.updateOne({ _id: fan._id, handle: fan.handle }, { $set: set, $inc: { revision: 1 } });
+    const set = {
+      handle: name,
+      nameKey: nameKey(name),
+      named: good ? 'chosen' : 'given',
+      changed: await this.nextChange(),
+    };
+    const { modifiedCount } = await this.records.updateOne(
+      { _id: fan._id, handle: fan.handle },
+      { $set: set, $inc: { revision: 1 } },
+    );
     if (modifiedCount === 0) return;
     this.forget(fan._id);
     this.bus.tell('fans:changed', { fan: fan._id });
     await this.audit.add({ by: 'hub', act: 'fan.renamed', on: `fan:${fan._id}`, after: name });
   }
 
-  /** An account became verified: a fan who is called like its athlete, and is not the athlete, is called otherwise. Those missed here give way when they sign in. */
+  /**
+   * An account became verified: a fan who is called like its athlete, and is not the athlete, is
+   * called otherwise. Those missed here give way when they sign in.
+   */
   private async yieldNames(network: string, account: string): Promise<void> {
     this.names.forget();
     const keys = (await this.names.ofAccount(network, account)).map(nameKey);
     if (keys.length === 0) return;
-    for (const fan of await this.records.find({ nameKey: { $in: keys } }).lean<FanRecord[]>()) await this.keepNameGood(fan);
+    for (const fan of await this.records.find({ nameKey: { $in: keys } }).lean<FanRecord[]>())
+      await this.keepNameGood(fan);
   }
 
   /**
-   * Puts in order what an earlier hub kept as networks sent it: identities lose the name that their network has for the person, and a fan who was shown by
-   * it, or by a name that cannot stay, gets another. Done once at a release; may be repeated, also after it was cut off.
+   * Puts in order what an earlier hub kept as networks sent it: identities lose the name that their
+   * network has for the person, and a fan who was shown by it, or by a name that cannot stay, gets
+   * another. Done once at a release; may be repeated, also after it was cut off.
    */
   async settleNames(): Promise<void> {
     for await (const fan of this.records
       .find({ nameKey: { $exists: false } })
       .lean<FanRecord>()
       .cursor())
-      await this.keepNameGood(fan, !(await this.identities.privateNames(fan._id)).includes(fan.handle));
+      await this.keepNameGood(
+        fan,
+        !(await this.identities.privateNames(fan._id)).includes(fan.handle),
+      );
     await this.identities.dropPrivateNames();
     await this.records.collection.updateMany({ name: { $exists: true } }, { $unset: { name: '' } });
+  }
+
+  /** Puts in order, once, what an earlier hub kept: a pass over all fans is not for every start. */
+  async release(): Promise<void> {
+    if ((await this.settings.get('fans.named')) === null) {
+      await this.settleNames();
+      await this.settings.set('fans.named', true);
+    }
+    await this.identities.release();
   }
 
   /** Gives or takes a role. Ends all the fan's sessions, whose rights would be old. */
@@ -240,7 +337,13 @@ export class Fans implements SessionOwners {
     const roles = ROLES.filter((one) => (one === role ? give : before.roles.includes(one)));
     if (roles.join() === before.roles.join()) return before;
     const fan = await this.change(id, { $set: { roles }, $inc: { version: 1, revision: 1 } });
-    await this.audit.add({ by, act: give ? 'role.given' : 'role.taken', on: `fan:${id}`, before: before.roles, after: roles });
+    await this.audit.add({
+      by,
+      act: give ? 'role.given' : 'role.taken',
+      on: `fan:${id}`,
+      before: before.roles,
+      after: roles,
+    });
     await this.endSessions(id);
     return fan;
   }
@@ -260,18 +363,27 @@ export class Fans implements SessionOwners {
   }
 
   /**
-   * Whether a session of this fan still stands: the fan is active, their version is the session's, and it was not ended by itself. Known
-   * from the fan's own document, so that no old copy of a session can say otherwise; in other processes five seconds late at most.
+   * Whether a session of this fan still stands: the fan is active, their version is the session's,
+   * and it was not ended by itself. Known from the fan's own document, so that no old copy of a
+   * session can say otherwise; in other processes five seconds late at most.
    */
   async stands(id: string, version: number, session: string): Promise<boolean> {
     const fan = await this.get(id);
-    return fan?.state === 'active' && fan.version === version && fan.ended?.includes(session) !== true;
+    return (
+      fan?.state === 'active' && fan.version === version && fan.ended?.includes(session) !== true
+    );
   }
 
-  /** Remembers that one session of a fan, by the hash of its id, is over, and closes its sockets. Persisted first. */
+  /**
+   * Remembers that one session of a fan, by the hash of its id, is over, and closes its sockets.
+   * Persisted first.
+   */
   async ended(id: string, session: string): Promise<void> {
     const changed = await this.nextChange();
-    await this.records.updateOne({ _id: id }, { $push: { ended: { $each: [session], $slice: -MOST_ENDED } }, $set: { changed } });
+    await this.records.updateOne(
+      { _id: id },
+      { $push: { ended: { $each: [session], $slice: -MOST_ENDED } }, $set: { changed } },
+    );
     this.forget(id);
     this.bus.tell('fans:signed_out', { fan: id, session });
   }
@@ -282,14 +394,18 @@ export class Fans implements SessionOwners {
   }
 
   /**
-   * Who is meant by a text of an operator: a hub id, `network:handle`, `name:` and what the fan is called here, or (the demo's people) a plain handle. Always ends at the
-   * stable id. Null for nobody.
+   * Who is meant by a text of an operator: a hub id, `network:handle`, `name:` and what the fan is
+   * called here, or (the demo's people) a plain handle. Always ends at the stable id. Null for
+   * nobody.
    */
   async resolve(text: string): Promise<FanRecord | null> {
     const byId = await this.records.findById(text).lean<FanRecord>();
     if (byId) return byId;
     const [network, handle] = text.includes(':') ? text.split(':', 2) : [null, text];
-    if (network === 'name') return this.records.findOne({ nameKey: { $eq: nameKey(asName(handle ?? '')), $ne: '' } }).lean<FanRecord>();
+    if (network === 'name')
+      return this.records
+        .findOne({ nameKey: { $eq: nameKey(asName(handle ?? '')), $ne: '' } })
+        .lean<FanRecord>();
     for (const one of network ? [network] : ['x', 'facebook']) {
       const identity = await this.identities.byHandle(one as NetworkId, handle ?? '');
       if (identity) return this.get(identity.fan);

@@ -1,7 +1,12 @@
 import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { VillageError } from '../errors.js';
-import { NetworkError, type LinkedAccount, type NetworkId, type TokenSet } from '../networks/network.js';
+import {
+  NetworkError,
+  type LinkedAccount,
+  type NetworkId,
+  type TokenSet,
+} from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Clock } from '../platform/clock.js';
@@ -14,7 +19,10 @@ import type { Answers, FanRecord, Fans } from './service.js';
 
 const MOST_LOGINS = 5;
 
-/** Where a sign-in ended: a fan is signed in, an account was linked, or a newcomer has the first page before them. */
+/**
+ * Where a sign-in ended: a fan is signed in, an account was linked, or a newcomer has the first
+ * page before them.
+ */
 export type SignInResult = { kind: 'signed_in' | 'linked' | 'newcomer'; returnTo: string };
 
 /** Signing in with a network, the same for all of them (ASVS 10.1, 10.2). */
@@ -33,26 +41,32 @@ export class SignIn {
   }
 
   /**
-   * Whether this reader may link an account of this network now: one of theirs is merely renewed, another one needs a sign-in not longer ago
-   * than ten minutes, so that a forgotten screen gives nobody a second key (ASVS 7.5.1).
+   * Whether this reader may link an account of this network now: one of theirs is merely renewed,
+   * another one needs a sign-in not longer ago than ten minutes, so that a forgotten screen gives
+   * nobody a second key (ASVS 7.5.1).
    */
   private async mayLink(req: Request, network: NetworkId): Promise<boolean> {
     const fresh = this.clock.now().getTime() - (req.session.since ?? 0) < LOGIN_MS;
-    return fresh || (req.reader !== null && (await this.fans.identities.of(req.reader.id)).some((one) => one.network === network));
+    return (
+      fresh ||
+      (req.reader !== null &&
+        (await this.fans.identities.linkedBy(req.reader.id)).some((one) => one.network === network))
+    );
   }
 
   /**
-   * Where to send the browser: to the network, or, where a reader may not link now, to the page that asks who they are. `again` proves a
-   * reader once more instead of linking. What is needed at its return lies in the session under the state, once, for ten
-   * minutes.
+   * Where to send the browser: to the network, or, where a reader may not link now, to the page
+   * that asks who they are. `again` proves a reader once more instead of linking. What is needed at
+   * its return lies in the session under the state, once, for ten minutes.
    */
   async begin(req: Request, network: NetworkId, returnTo: unknown, again = false): Promise<string> {
     const link = req.reader !== null && !again;
     const back = safeReturn(returnTo, `/${req.lang}`);
-    if (link && !(await this.mayLink(req, network))) return `/${req.lang}/sign-in?again=1&returnTo=${encodeURIComponent(back)}`;
+    if (link && !(await this.mayLink(req, network)))
+      return `/${req.lang}/sign-in?again=1&returnTo=${encodeURIComponent(back)}`;
     const state = randomBytes(24).toString('base64url');
     const begun = await this.networks
-      .of(network)
+      .adapter(network)
       .beginAuth({ state, redirectUri: this.redirectUri(network) })
       .catch((error: unknown) => {
         throw this.clear(error, network);
@@ -62,21 +76,35 @@ export class SignIn {
       .slice(1 - MOST_LOGINS);
     req.session.logins = {
       ...Object.fromEntries(logins),
-      [state]: { network, secret: begun.secret, at: this.clock.now().getTime(), returnTo: back, link },
+      [state]: {
+        network,
+        secret: begun.secret,
+        at: this.clock.now().getTime(),
+        returnTo: back,
+        link,
+      },
     };
     await this.save(req);
     return begun.url;
   }
 
-  /** The browser is back. Throws `login_expired` for a state that is not this session's or was used, `login_denied`, `identity_taken`. */
-  async complete(req: Request, network: NetworkId, query: Record<string, string>): Promise<SignInResult> {
+  /**
+   * The browser is back. Throws `login_expired` for a state that is not this session's or was used,
+   * `login_denied`, `identity_taken`.
+   */
+  async complete(
+    req: Request,
+    network: NetworkId,
+    query: Record<string, string>,
+  ): Promise<SignInResult> {
     const { [query['state'] ?? '']: login, ...others } = req.session.logins ?? {};
-    if (!login || login.network !== network || this.clock.now().getTime() - login.at > LOGIN_MS) throw new VillageError('login_expired', { network });
+    if (!login || login.network !== network || this.clock.now().getTime() - login.at > LOGIN_MS)
+      throw new VillageError('login_expired', { network });
     // Once only: that it was used is stored before it is.
     req.session.logins = others;
     await this.save(req);
     const linked = await this.networks
-      .of(network)
+      .adapter(network)
       .completeAuth({ query, secret: login.secret, redirectUri: this.redirectUri(network) })
       .catch(async (error: unknown) => {
         await this.audit.add({
@@ -101,18 +129,31 @@ export class SignIn {
       if (fan.state !== 'active') throw new VillageError('not_allowed');
       await this.fans.link(fan._id, linked);
       await this.enter(req, fan);
-      await this.audit.add({ by: fan._id, act: 'login', on: `fan:${fan._id}`, after: { network }, request: req.requestId });
+      await this.audit.add({
+        by: fan._id,
+        act: 'login',
+        on: `fan:${fan._id}`,
+        after: { network },
+        request: req.requestId,
+      });
       return { kind: 'signed_in', returnTo: login.returnTo };
     }
     // Whoever is asked to prove who they are does not become somebody new by another account.
     if (req.reader) throw new VillageError('login_failed', { network });
     await this.renew(req);
-    req.session.newcomer = { sealed: this.vault.seal(JSON.stringify(linked), 'newcomer'), returnTo: login.returnTo, at: this.clock.now().getTime() };
+    req.session.newcomer = {
+      sealed: this.vault.seal(JSON.stringify(linked), 'newcomer'),
+      returnTo: login.returnTo,
+      at: this.clock.now().getTime(),
+    };
     await this.save(req);
     return { kind: 'newcomer', returnTo: login.returnTo };
   }
 
-  /** The language of the page that a login under way began on; null for a state that is not this session's. */
+  /**
+   * The language of the page that a login under way began on; null for a state that is not this
+   * session's.
+   */
   languageOf(req: Request, state: string): Language | null {
     return languageOf(req.session.logins?.[state]?.returnTo ?? '');
   }
@@ -121,14 +162,25 @@ export class SignIn {
   newcomer(req: Request): { linked: LinkedAccount; returnTo: string } | null {
     const kept = req.session.newcomer;
     if (!kept || this.clock.now().getTime() - kept.at > NEWCOMER_MS) return null;
-    const linked = JSON.parse(this.vault.open(kept.sealed, 'newcomer')) as LinkedAccount & { tokens: TokenSet & { expiresAt: string | null } };
+    const linked = JSON.parse(this.vault.open(kept.sealed, 'newcomer')) as LinkedAccount & {
+      tokens: TokenSet & { expiresAt: string | null };
+    };
     return {
-      linked: { ...linked, tokens: { ...linked.tokens, expiresAt: linked.tokens.expiresAt ? new Date(linked.tokens.expiresAt) : null } },
+      linked: {
+        ...linked,
+        tokens: {
+          ...linked.tokens,
+          expiresAt: linked.tokens.expiresAt ? new Date(linked.tokens.expiresAt) : null,
+        },
+      },
       returnTo: kept.returnTo,
     };
   }
 
-  /** The first page was answered. Whoever is too young leaves nothing behind: the session goes, the tokens are given back. */
+  /**
+   * The first page was answered. Whoever is too young leaves nothing behind: the session goes, the
+   * tokens are given back.
+   */
   async welcome(req: Request, answers: Answers): Promise<string> {
     const newcomer = this.newcomer(req);
     if (!newcomer) throw new VillageError('login_expired', { network: '' });
@@ -139,9 +191,10 @@ export class SignIn {
     } catch (error) {
       if (error instanceof VillageError && error.id === 'too_young') {
         await this.leave(req);
-        // A network that does not take them now changes nothing here: they are forgotten with the session.
+        // A network that does not take them now changes nothing here: they are forgotten with the
+        // session.
         await this.networks
-          .of(newcomer.linked.account.network)
+          .adapter(newcomer.linked.account.network)
           .revoke(newcomer.linked.tokens)
           .catch((failed: unknown) => {
             if (!(failed instanceof NetworkError)) throw failed;
@@ -170,8 +223,9 @@ export class SignIn {
   }
 
   /**
-   * Stores the session before the answer begins. By itself express-session sends the head of the answer first and stores meanwhile: a browser
-   * that follows a redirect at once would come back as nobody.
+   * Stores the session before the answer begins. By itself express-session sends the head of the
+   * answer first and stores meanwhile: a browser that follows a redirect at once would come back as
+   * nobody.
    */
   private save(req: Request): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -195,10 +249,15 @@ export class SignIn {
   private clear(error: unknown, network: NetworkId): unknown {
     if (!(error instanceof NetworkError)) return error;
     if (error.code === 'denied') return new VillageError('login_denied', { network });
-    if (error.code === 'network_down' || error.code === 'invalid_response' || error.code === 'rate_limited')
+    if (
+      error.code === 'network_down' ||
+      error.code === 'invalid_response' ||
+      error.code === 'rate_limited'
+    )
       return new VillageError('network_down', { network });
     return new VillageError('login_failed', { network });
   }
 }
 
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error));

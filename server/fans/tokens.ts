@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Audit } from '../platform/audit.js';
-import { Batcher } from '../platform/batcher.js';
+import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
-import { SCOPES, type Scope } from '../platform/http.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { sha256 } from '../platform/ids.js';
 import { fanModel, type FanRecord, type TokenRecord } from './fan.model.js';
 import type { Fans } from './service.js';
+import { type Scope, SCOPES } from '../platform/rights.js';
 
 const CACHE_MS = 5000;
 const MOST = 10_000;
@@ -18,11 +18,14 @@ const REST_MS = 5;
 /** Tokens of one fan. */
 const EACH = 100;
 
-/** Personal API tokens (DESIGN 7): shown once, stored hashed, in the document of their fan, so that one read answers who is asking. */
+/**
+ * Personal API tokens (DESIGN 7): shown once, stored hashed, in the document of their fan, so that
+ * one read answers who is asking.
+ */
 export class ApiTokens {
   private readonly records: Model<FanRecord>;
-  private readonly reader: Batcher<{ fan: FanRecord; asOf: number }>;
-  private readonly known = new Fresh<{ fan: string; scopes: string[] } | null>(CACHE_MS, MOST);
+  private readonly reader: BatchLoader<{ fan: FanRecord; asOf: number }>;
+  private readonly known = new SwrCache<{ fan: string; scopes: string[] } | null>(CACHE_MS, MOST);
 
   constructor(
     connection: Connection,
@@ -32,13 +35,15 @@ export class ApiTokens {
     private readonly bus: Bus,
   ) {
     bus.on('fans:token_ended', ({ token }) => {
-      this.known.forget(token);
+      this.known.invalidate(token);
     });
     this.records = fanModel(connection);
-    this.reader = new Batcher(
+    this.reader = new BatchLoader(
       async (hashes) => {
         const { asOf } = fans;
-        const found = await this.records.collection.find<FanRecord>({ 'tokens.hash': { $in: hashes } }).toArray();
+        const found = await this.records.collection
+          .find<FanRecord>({ 'tokens.hash': { $in: hashes } })
+          .toArray();
         return new Map(found.flatMap((fan) => fan.tokens.map((one) => [one.hash, { fan, asOf }])));
       },
       500,
@@ -46,17 +51,39 @@ export class ApiTokens {
     );
   }
 
-  /** Makes a token and answers its text, which is never seen again. Throws `too_many_tokens`, `fan_not_found`. */
+  /**
+   * Makes a token and answers its text, which is never seen again. Throws `too_many_tokens`,
+   * `fan_not_found`.
+   */
   async create(fan: string, name: string, scopes: readonly Scope[] = SCOPES): Promise<string> {
     const text = `vlg_${randomBytes(32).toString('base64url')}`;
-    const token: TokenRecord = { hash: sha256(text), name, scopes: [...scopes], createdAt: this.clock.now() };
-    const done = await this.records.updateOne({ _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } }, { $push: { tokens: token } });
-    if (done.matchedCount === 0) throw new VillageError((await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found', { most: EACH });
+    const token: TokenRecord = {
+      hash: sha256(text),
+      name,
+      scopes: [...scopes],
+      createdAt: this.clock.now(),
+    };
+    const done = await this.records.updateOne(
+      { _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } },
+      { $push: { tokens: token } },
+    );
+    if (done.matchedCount === 0)
+      throw new VillageError(
+        (await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found',
+        { most: EACH },
+      );
     try {
-      await this.audit.add({ by: fan, act: 'token.made', on: `fan:${fan}`, after: { name, scopes: token.scopes } });
+      await this.audit.add({
+        by: fan,
+        act: 'token.made',
+        on: `fan:${fan}`,
+        after: { name, scopes: token.scopes },
+      });
     } catch (error) {
       // Nobody is shown a token that the log does not know of.
-      await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash: token.hash } } }).catch(() => undefined);
+      await this.records
+        .updateOne({ _id: fan }, { $pull: { tokens: { hash: token.hash } } })
+        .catch(() => undefined);
       throw error;
     }
     return text;
@@ -66,7 +93,7 @@ export class ApiTokens {
   find(text: string): Promise<{ fan: string; scopes: string[] } | null> {
     const hash = sha256(text);
     return this.known.get(hash, async () => {
-      const { fan, asOf } = (await this.reader.get(hash)) ?? { fan: null, asOf: 0 };
+      const { fan, asOf } = (await this.reader.load(hash)) ?? { fan: null, asOf: 0 };
       const token = fan?.tokens.find((one) => one.hash === hash);
       if (!fan || !token) return null;
       this.fans.know(fan, asOf);
@@ -80,14 +107,17 @@ export class ApiTokens {
     return [...(found?.tokens ?? [])].reverse();
   }
 
-  /** Ends a token of this fan by its hash, and what was opened with it; answers whether there was one. */
+  /**
+   * Ends a token of this fan by its hash, and what was opened with it; answers whether there was
+   * one.
+   */
   async end(fan: string, hash: string): Promise<boolean> {
     if (!(await this.records.exists({ _id: fan, 'tokens.hash': hash }))) return false;
     // The log first: whoever tries again, because no answer came, ends it all the same.
     await this.audit.add({ by: fan, act: 'token.ended', on: `fan:${fan}` });
     const changed = await this.fans.nextChange();
     await this.records.updateOne({ _id: fan }, { $pull: { tokens: { hash } }, $set: { changed } });
-    this.known.forget(hash);
+    this.known.invalidate(hash);
     this.bus.tell('fans:token_ended', { fan, token: hash });
     return true;
   }

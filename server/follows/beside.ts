@@ -5,7 +5,10 @@ import type { Unlocks } from './needs.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
-/** What the ledger is asked to look up with a give, so that what it opened is known without asking again. */
+/**
+ * What the ledger is asked to look up with a give, so that what it opened is known without asking
+ * again.
+ */
 export class Beside {
   private unlocks: Unlocks | null = null;
 
@@ -17,10 +20,11 @@ export class Beside {
   }
 
   /**
-   * The deeds that decide beside a follow of this athlete what it opens, each with the fewest points of a fan from which on; from memory.
-   * None when that cannot be known now: what was opened is then read behind the award.
+   * The deeds that decide beside a follow of this athlete what it opens, each with the fewest
+   * points of a fan from which on; from memory. None when that cannot be known now: what was opened
+   * is then read behind the award.
    */
-  async of(athlete: string): Promise<ReadonlyMap<string, number>> {
+  async deedsFor(athlete: string): Promise<ReadonlyMap<string, number>> {
     const athletes = await this.unlocks?.beside(athlete).catch(() => null);
     if (!athletes || athletes.size === 0) return NONE;
     const named = await namedDeeds(this.parts, athletes.keys()).catch(() => []);

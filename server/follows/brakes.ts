@@ -1,5 +1,4 @@
 import { VillageError } from '../errors.js';
-import { mayOrganise } from '../fans/service.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { AuditRecord, Audit } from '../platform/audit.js';
@@ -7,6 +6,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Registry } from '../registry/service.js';
 import type { Brake, BrakeLimits, Release, Stop } from './brake.js';
 import type { Doubts } from './doubts.js';
+import { may } from '../platform/rights.js';
 
 export type { BrakeLimits } from './brake.js';
 /** Who acts: rights are checked here, not only in the screens. */
@@ -19,8 +19,15 @@ export interface BrakeState {
   network: NetworkId;
   stop: Stop | null;
   release: Release | null;
-  /** What would be taken: deeds that the network denies, of so many fans, and the accounts they are most of. */
-  ripe: { deeds: number; fans: number; most: { deed: string; fans: number; athlete: string | null; handle: string | null }[] };
+  /**
+   * What would be taken: deeds that the network denies, of so many fans, and the accounts they are
+   * most of.
+   */
+  ripe: {
+    deeds: number;
+    fans: number;
+    most: { deed: string; fans: number; athlete: string | null; handle: string | null }[];
+  };
   log: AuditRecord[];
 }
 export interface BrakesParts {
@@ -37,7 +44,7 @@ export class Brakes {
   constructor(private readonly parts: BrakesParts) {}
 
   private allow(actor: Actor): void {
-    if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
+    if (!may(actor.roles, 'organise')) throw new VillageError('not_allowed');
   }
 
   /** Every network, whether taking is stopped there, and what waits. Throws `not_allowed`. */
@@ -46,11 +53,20 @@ export class Brakes {
     const { brake, networks, doubts, registry, clock, audit } = this.parts;
     return Promise.all(
       networks.all().map(async ({ id: network }) => {
-        const [{ stop, release }, ripe, log] = await Promise.all([brake.of(network), doubts.ripeOf(network, clock.now()), audit.about(`brake:${network}`, 10)]);
+        const [{ stop, release }, ripe, log] = await Promise.all([
+          brake.stateOf(network),
+          doubts.ripeOf(network, clock.now()),
+          audit.about(`brake:${network}`, 10),
+        ]);
         const most = await Promise.all(
           ripe.most.map(async ({ deed, fans }) => {
             const account = await registry.verifiedAccount(network, deed.split(':')[2] ?? '');
-            return { deed, fans, athlete: account?.athlete.name ?? null, handle: account?.handle ?? null };
+            return {
+              deed,
+              fans,
+              athlete: account?.athlete.name ?? null,
+              handle: account?.handle ?? null,
+            };
           }),
         );
         return { network, stop, release, ripe: { ...ripe, most }, log };
@@ -59,12 +75,19 @@ export class Brakes {
   }
 
   /**
-   * A person has looked and lets taking go on: so many deeds as they saw and no more, and those are asked about again first. Throws
-   * `not_allowed`, and `already_decided` when it is not stopped any more or was stopped anew since they looked.
+   * A person has looked and lets taking go on: so many deeds as they saw and no more, and those are
+   * asked about again first. Throws `not_allowed`, and `already_decided` when it is not stopped any
+   * more or was stopped anew since they looked.
    */
-  async letGo(actor: Actor, network: NetworkId, seen: { at: Date; deeds: number }, reason: string): Promise<void> {
+  async letGo(
+    actor: Actor,
+    network: NetworkId,
+    seen: { at: Date; deeds: number },
+    reason: string,
+  ): Promise<void> {
     this.allow(actor);
-    if (!(await this.parts.brake.release(network, seen.at, actor.id, reason, seen.deeds))) throw new VillageError('already_decided', { state: 'free' });
+    if (!(await this.parts.brake.release(network, seen.at, actor.id, reason, seen.deeds)))
+      throw new VillageError('already_decided', { state: 'free' });
     await this.parts.doubts.wake(network, this.parts.clock.now());
   }
 
@@ -80,7 +103,10 @@ export class Brakes {
     await this.parts.brake.limit(limits, actor.id);
   }
 
-  /** How many networks wait for a person to let taking go on: a number for the frame of staff's pages. */
+  /**
+   * How many networks wait for a person to let taking go on: a number for the frame of staff's
+   * pages.
+   */
   async waiting(): Promise<number> {
     return (await this.parts.brake.stops()).size;
   }

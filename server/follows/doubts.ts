@@ -4,8 +4,9 @@ import { isDuplicate, model, updater, type Update } from '../platform/mongo.js';
 import { inPieces } from '../platform/pieces.js';
 
 /**
- * What is not settled about a deed (LEDGER 4). `asked`: one definite no. `held`: a yes, which outdates every no asked before it.
- * `lost`: two no, the even turn is being settled. `waiting`, `due`: a give above a limit, and its time come.
+ * What is not settled about a deed (LEDGER 4). `asked`: one definite no. `held`: a yes, which
+ * outdates every no asked before it. `lost`: two no, the even turn is being settled. `waiting`,
+ * `due`: a give above a limit, and its time come.
  */
 export type DoubtState = 'asked' | 'held' | 'lost' | 'waiting' | 'due';
 export interface DoubtRecord {
@@ -13,12 +14,21 @@ export interface DoubtRecord {
   fan: string;
   network: string;
   deed: string;
-  /** The turn that is doubted or waited for. A doubt ends with its turn: once the ledger has it, there is nothing to doubt. */
+  /**
+   * The turn that is doubted or waited for. A doubt ends with its turn: once the ledger has it,
+   * there is nothing to doubt.
+   */
   turn: number;
   state: DoubtState;
-  /** When the network was asked for the first no, for a `lost` one for the second. Measures the patience, orders nothing. */
+  /**
+   * When the network was asked for the first no, for a `lost` one for the second. Measures the
+   * patience, orders nothing.
+   */
   askedAt: Date | null;
-  /** The askings (`AskLease.round`) of the first no and of the last yes: what came first, whatever clocks say (RELIABILITY F16). */
+  /**
+   * The askings (`AskLease.round`) of the first no and of the last yes: what came first, whatever
+   * clocks say (RELIABILITY F16).
+   */
   noRound: number | null;
   yesRound: number | null;
   /** From when a give may come, or a no is asked about again. */
@@ -61,7 +71,10 @@ schema.index({ state: 1, notBefore: 1 });
 schema.index({ network: 1, state: 1 });
 schema.index({ expires: 1 }, { expireAfterSeconds: 0 });
 
-/** What one asking said of a held deed: the turn it is held at, when the network was asked, and which asking it was. */
+/**
+ * What one asking said of a held deed: the turn it is held at, when the network was asked, and
+ * which asking it was.
+ */
 export interface Heard {
   turn: number;
   askedAt: Date;
@@ -77,7 +90,9 @@ export interface Allowance {
 }
 
 const HELD_MS = 3 * 86_400_000;
-/** A first no that nothing was heard about for so long is forgotten: the next asking begins anew. */
+/**
+ * A first no that nothing was heard about for so long is forgotten: the next asking begins anew.
+ */
 const STALE_MS = 7 * 86_400_000;
 /** What failed is tried again after so long, behind what has waited longer. */
 const RETRY_MS = 60_000;
@@ -85,14 +100,17 @@ const RETRY_MS = 60_000;
 const CLAIMED_AT_ONCE = 20;
 const idOf = (fan: string, deed: string): string => `${fan}|${deed}`;
 /**
- * The doubt of this id in one of these states. Inside an `$and`, because a store that finds an `$or` beside an id may go by the indexes of
- * its branches instead: 5 ms of 5,000 doubts, where the id alone takes 0.6.
+ * The doubt of this id in one of these states. Inside an `$and`, because a store that finds an
+ * `$or` beside an id may go by the indexes of its branches instead: 5 ms of 5,000 doubts, where the
+ * id alone takes 0.6.
  */
 const oneOf = (_id: string, states: object[]): object => ({ $and: [{ _id }, { $or: states }] });
 /** Older than this asking; also what was written before askings were numbered. */
 const before = (round: number): { $not: { $gte: number } } => ({ $not: { $gte: round } });
 
-/** Doubts, one a fan and deed. Every change is a compare-and-set made before the ledger is called. */
+/**
+ * Doubts, one a fan and deed. Every change is a compare-and-set made before the ledger is called.
+ */
 export class Doubts {
   private readonly records: Model<DoubtRecord>;
   /** Many fans are asked about at once: what is heard of all of them is written together. */
@@ -109,14 +127,21 @@ export class Doubts {
   }
 
   /**
-   * Definite no's of one asking about held deeds. Answers the deeds for which this is the second no, asked late enough after the first
-   * and after any yes, where the brake lets them go: their doubt is `lost` now, and the even turn may be settled. A second no that is
-   * not let go stays asked about.
+   * Definite no's of one asking about held deeds. Answers the deeds for which this is the second
+   * no, asked late enough after the first and after any yes, where the brake lets them go: their
+   * doubt is `lost` now, and the even turn may be settled. A second no that is not let go stays
+   * asked about.
    */
-  async no(fan: string, network: NetworkId, denied: ReadonlyMap<string, Heard>): Promise<Set<string>> {
+  async no(
+    fan: string,
+    network: NetworkId,
+    denied: ReadonlyMap<string, Heard>,
+  ): Promise<Set<string>> {
     if (denied.size === 0) return new Set();
     const ids = [...denied.keys()].map((deed) => idOf(fan, deed));
-    const ripe = (await this.records.find({ _id: { $in: ids }, state: 'asked' }).lean<DoubtRecord[]>()).filter((one) => {
+    const ripe = (
+      await this.records.find({ _id: { $in: ids }, state: 'asked' }).lean<DoubtRecord[]>()
+    ).filter((one) => {
       const now = denied.get(one.deed);
       return (
         now !== undefined &&
@@ -134,14 +159,30 @@ export class Doubts {
         .map(([deed, { turn: at, askedAt, round }]) => {
           const turn = at + 1;
           return {
-            // A first no about this turn; a yes of a later asking outdates it, and one that waits for its day is left alone.
+            // A first no about this turn; a yes of a later asking outdates it, and one that waits
+            // for its day is left alone.
             q: oneOf(idOf(fan, deed), [
-              { turn: { $lt: turn }, state: { $in: ['asked', 'held', 'lost'] }, yesRound: before(round) },
+              {
+                turn: { $lt: turn },
+                state: { $in: ['asked', 'held', 'lost'] },
+                yesRound: before(round),
+              },
               { turn, state: 'held', yesRound: before(round) },
             ]),
             u: {
               $set: {
-                ...{ fan, network, deed, turn, state: 'asked' as const, askedAt, noRound: round, tries: 0, undone: false, wish: null },
+                ...{
+                  fan,
+                  network,
+                  deed,
+                  turn,
+                  state: 'asked' as const,
+                  askedAt,
+                  noRound: round,
+                  tries: 0,
+                  undone: false,
+                  wish: null,
+                },
                 notBefore: new Date(askedAt.getTime() + this.patience),
                 expires: new Date(askedAt.getTime() + STALE_MS),
               },
@@ -151,19 +192,40 @@ export class Doubts {
           };
         }),
     );
-    const lost = await this.records.find({ _id: { $in: ids }, state: 'lost' }).lean<DoubtRecord[]>();
-    return new Set(lost.filter((one) => one.turn === (denied.get(one.deed)?.turn ?? 0) + 1).map((one) => one.deed));
+    const lost = await this.records
+      .find({ _id: { $in: ids }, state: 'lost' })
+      .lean<DoubtRecord[]>();
+    return new Set(
+      lost
+        .filter((one) => one.turn === (denied.get(one.deed)?.turn ?? 0) + 1)
+        .map((one) => one.deed),
+    );
   }
 
   /** Second no's: lost if the brake lets them go, else kept as ripe as they are. */
-  private async lose(network: NetworkId, ripe: DoubtRecord[], denied: ReadonlyMap<string, Heard>): Promise<void> {
+  private async lose(
+    network: NetworkId,
+    ripe: DoubtRecord[],
+    denied: ReadonlyMap<string, Heard>,
+  ): Promise<void> {
     const allowed = await this.allowance.reserve(network, ripe.length);
     const { modifiedCount: changed } = await this.records.collection.bulkWrite(
       ripe.map(({ _id, deed, turn, noRound }) => {
         const askedAt = denied.get(deed)?.askedAt ?? null;
         const still = { _id, turn, state: 'asked' as const, noRound: noRound ?? null };
-        if (allowed) return { updateOne: { filter: still, update: { $set: { state: 'lost', askedAt, notBefore: null, expires: null } } } };
-        return { updateOne: { filter: still, update: { $set: { expires: new Date((askedAt?.getTime() ?? 0) + STALE_MS) } } } };
+        if (allowed)
+          return {
+            updateOne: {
+              filter: still,
+              update: { $set: { state: 'lost', askedAt, notBefore: null, expires: null } },
+            },
+          };
+        return {
+          updateOne: {
+            filter: still,
+            update: { $set: { expires: new Date((askedAt?.getTime() ?? 0) + STALE_MS) } },
+          },
+        };
       }) as never[],
       { ordered: false },
     );
@@ -185,7 +247,15 @@ export class Doubts {
             ...{ state: 'held', yesRound: round, turn: at + 1, tries: 0, notBefore: null },
             expires: new Date(askedAt.getTime() + HELD_MS),
           },
-          $setOnInsert: { fan, network, deed, askedAt: null, noRound: null, undone: false, wish: null },
+          $setOnInsert: {
+            fan,
+            network,
+            deed,
+            askedAt: null,
+            noRound: null,
+            undone: false,
+            wish: null,
+          },
         },
         upsert: true,
       })),
@@ -197,9 +267,22 @@ export class Doubts {
     await Promise.all(changes.map(this.heard));
   }
 
-  /** A give that a limit holds back until `notBefore`. One whose time has come is not held back again, unless it is of an earlier turn. */
-  async wait(fan: string, network: string, deed: string, turn: number, notBefore: Date, wish: NonNullable<DoubtRecord['wish']>): Promise<void> {
-    const fresh = { ...{ askedAt: null, noRound: null, yesRound: null, tries: 0, undone: false, expires: null }, wish };
+  /**
+   * A give that a limit holds back until `notBefore`. One whose time has come is not held back
+   * again, unless it is of an earlier turn.
+   */
+  async wait(
+    fan: string,
+    network: string,
+    deed: string,
+    turn: number,
+    notBefore: Date,
+    wish: NonNullable<DoubtRecord['wish']>,
+  ): Promise<void> {
+    const fresh = {
+      ...{ askedAt: null, noRound: null, yesRound: null, tries: 0, undone: false, expires: null },
+      wish,
+    };
     await this.records
       .updateOne(
         oneOf(idOf(fan, deed), [{ state: { $ne: 'due' } }, { turn: { $lt: turn } }]),
@@ -211,38 +294,67 @@ export class Doubts {
       });
   }
 
-  /** Waiting gives whose time has come, each made `due` by this call alone, those that have waited longest first. */
+  /**
+   * Waiting gives whose time has come, each made `due` by this call alone, those that have waited
+   * longest first.
+   */
   async claimDue(now: Date, limit: number): Promise<DoubtRecord[]> {
     // `due` ones are of a process that died between the two steps: settling again is safe.
-    return this.claim({ state: { $in: ['waiting', 'due'] }, notBefore: { $lte: now } }, limit, () => ({
-      $set: { state: 'due', notBefore: new Date(now.getTime() + RETRY_MS) },
-    }));
+    return this.claim(
+      { state: { $in: ['waiting', 'due'] }, notBefore: { $lte: now } },
+      limit,
+      () => ({
+        $set: { state: 'due', notBefore: new Date(now.getTime() + RETRY_MS) },
+      }),
+    );
   }
 
   /** Losses that a dead process did not settle. */
   async claimLost(now: Date, limit: number): Promise<DoubtRecord[]> {
-    return this.claim({ state: 'lost', notBefore: { $not: { $gt: now } } }, limit, () => ({ $set: { notBefore: new Date(now.getTime() + RETRY_MS) } }));
-  }
-
-  /**
-   * First no's that are old enough to be asked about again, the longest due first; those of the networks `except` are left. Whatever comes
-   * of it, each is due again later and later: none is asked about more than some twenty times before it is forgotten, none keeps others waiting.
-   */
-  async claimRipe(now: Date, limit: number, except: string[] = []): Promise<DoubtRecord[]> {
-    return this.claim({ state: 'asked', network: { $nin: except }, notBefore: { $not: { $gt: now } } }, limit, ({ tries }) => ({
-      $set: { notBefore: new Date(now.getTime() + Math.min(this.patience, (this.patience / 12) * 2 ** Math.min(tries ?? 0, 10))) },
-      $inc: { tries: 1 },
+    return this.claim({ state: 'lost', notBefore: { $not: { $gt: now } } }, limit, () => ({
+      $set: { notBefore: new Date(now.getTime() + RETRY_MS) },
     }));
   }
 
-  private async claim(filter: object, limit: number, update: (one: DoubtRecord) => object): Promise<DoubtRecord[]> {
+  /**
+   * First no's that are old enough to be asked about again, the longest due first; those of the
+   * networks `except` are left. Whatever comes of it, each is due again later and later: none is
+   * asked about more than some twenty times before it is forgotten, none keeps others waiting.
+   */
+  async claimRipe(now: Date, limit: number, except: string[] = []): Promise<DoubtRecord[]> {
+    return this.claim(
+      { state: 'asked', network: { $nin: except }, notBefore: { $not: { $gt: now } } },
+      limit,
+      ({ tries }) => ({
+        $set: {
+          notBefore: new Date(
+            now.getTime() +
+              Math.min(this.patience, (this.patience / 12) * 2 ** Math.min(tries ?? 0, 10)),
+          ),
+        },
+        $inc: { tries: 1 },
+      }),
+    );
+  }
+
+  private async claim(
+    filter: object,
+    limit: number,
+    update: (one: DoubtRecord) => object,
+  ): Promise<DoubtRecord[]> {
     const claimed: (DoubtRecord | null)[] = [];
-    const found = await this.records.find(filter).sort({ notBefore: 1 }).limit(limit).lean<DoubtRecord[]>();
+    const found = await this.records
+      .find(filter)
+      .sort({ notBefore: 1 })
+      .limit(limit)
+      .lean<DoubtRecord[]>();
     for (const piece of inPieces(found, CLAIMED_AT_ONCE)) {
       const some = piece.map((one) => {
         const { _id, turn, state } = one;
         return this.records
-          .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), { returnDocument: 'after' })
+          .findOneAndUpdate({ _id, turn, state, notBefore: one.notBefore ?? null }, update(one), {
+            returnDocument: 'after',
+          })
           .lean<DoubtRecord | null>();
       });
       claimed.push(...(await Promise.all(some)));
@@ -252,39 +364,79 @@ export class Doubts {
 
   /** A due give that a limit holds back again (a clock was set back over midnight): it waits on. */
   async waitOn({ _id, turn }: DoubtRecord, notBefore: Date): Promise<void> {
-    await this.records.updateOne({ _id, turn, state: 'due', undone: { $ne: true } }, { $set: { state: 'waiting', notBefore } });
+    await this.records.updateOne(
+      { _id, turn, state: 'due', undone: { $ne: true } },
+      { $set: { state: 'waiting', notBefore } },
+    );
   }
 
   /**
-   * An undo of a deed that is not held: a give that still waits is taken off (`cancelled`); one that is due is marked, and answered, for
-   * the turn after it to be settled too; null when there is neither.
+   * An undo of a deed that is not held: a give that still waits is taken off (`cancelled`); one
+   * that is due is marked, and answered, for the turn after it to be settled too; null when there
+   * is neither.
    */
   async undo(fan: string, deed: string): Promise<'cancelled' | DoubtRecord | null> {
     const _id = idOf(fan, deed);
-    if ((await this.records.deleteOne({ _id, state: 'waiting' })).deletedCount === 1) return 'cancelled';
-    return this.records.findOneAndUpdate({ _id, state: 'due' }, { $set: { undone: true } }, { returnDocument: 'after' }).lean<DoubtRecord | null>();
+    if ((await this.records.deleteOne({ _id, state: 'waiting' })).deletedCount === 1)
+      return 'cancelled';
+    return this.records
+      .findOneAndUpdate(
+        { _id, state: 'due' },
+        { $set: { undone: true } },
+        { returnDocument: 'after' },
+      )
+      .lean<DoubtRecord | null>();
   }
 
   /** An undone give of a deed whose two turns may not be settled yet. */
   async undone(fan: string, deed: string): Promise<DoubtRecord | null> {
-    return this.records.findOne({ _id: idOf(fan, deed), state: 'due', undone: true }).lean<DoubtRecord | null>();
+    return this.records
+      .findOne({ _id: idOf(fan, deed), state: 'due', undone: true })
+      .lean<DoubtRecord | null>();
   }
 
-  /** What was settled is no doubt any more. Answers false for a give that was undone meanwhile: the turn after it is to be settled. */
-  async settled({ fan, deed, turn }: Pick<DoubtRecord, 'fan' | 'deed' | 'turn'>, withUndo = false): Promise<boolean> {
+  /**
+   * What was settled is no doubt any more. Answers false for a give that was undone meanwhile: the
+   * turn after it is to be settled.
+   */
+  async settled(
+    { fan, deed, turn }: Pick<DoubtRecord, 'fan' | 'deed' | 'turn'>,
+    withUndo = false,
+  ): Promise<boolean> {
     const done = { _id: idOf(fan, deed), turn, state: { $in: ['lost' as const, 'due' as const] } };
-    if ((await this.records.deleteOne(withUndo ? done : { ...done, undone: { $ne: true } })).deletedCount === 1) return true;
+    if (
+      (await this.records.deleteOne(withUndo ? done : { ...done, undone: { $ne: true } }))
+        .deletedCount === 1
+    )
+      return true;
     return withUndo || (await this.records.exists({ ...done, undone: true })) === null;
   }
 
-  /** The ledger has this turn of a deed, or nobody can be asked about it: what was doubted up to it is no doubt any more. */
+  /**
+   * The ledger has this turn of a deed, or nobody can be asked about it: what was doubted up to it
+   * is no doubt any more.
+   */
   async ended(fan: string, deed: string, turn: number): Promise<void> {
-    await this.records.deleteOne({ _id: idOf(fan, deed), turn: { $lte: turn }, state: { $in: ['asked', 'held', 'lost'] } });
+    await this.records.deleteOne({
+      _id: idOf(fan, deed),
+      turn: { $lte: turn },
+      state: { $in: ['asked', 'held', 'lost'] },
+    });
   }
 
-  /** No's of a network that a second one could make a loss now: how many, of how many fans, and the deeds they are most of. */
-  async ripeOf(network: string, now: Date): Promise<{ deeds: number; fans: number; most: { deed: string; fans: number }[] }> {
-    const match = { network, state: 'asked', askedAt: { $lte: new Date(now.getTime() - this.patience) } };
+  /**
+   * No's of a network that a second one could make a loss now: how many, of how many fans, and the
+   * deeds they are most of.
+   */
+  async ripeOf(
+    network: string,
+    now: Date,
+  ): Promise<{ deeds: number; fans: number; most: { deed: string; fans: number }[] }> {
+    const match = {
+      network,
+      state: 'asked',
+      askedAt: { $lte: new Date(now.getTime() - this.patience) },
+    };
     const [[total], most] = await Promise.all([
       this.records.aggregate<{ deeds: number; fans: number }>([
         { $match: match },
@@ -298,11 +450,18 @@ export class Doubts {
         { $limit: 5 },
       ]),
     ]);
-    return { deeds: total?.deeds ?? 0, fans: total?.fans ?? 0, most: most.map((one) => ({ deed: one._id, fans: one.n })) };
+    return {
+      deeds: total?.deeds ?? 0,
+      fans: total?.fans ?? 0,
+      most: most.map((one) => ({ deed: one._id, fans: one.n })),
+    };
   }
 
   /** The no's of a network that are old enough are asked about again at once: taking goes on. */
   async wake(network: string, now: Date): Promise<void> {
-    await this.records.updateMany({ network, state: 'asked', tries: { $gt: 0 } }, { $set: { notBefore: now, tries: 0 } });
+    await this.records.updateMany(
+      { network, state: 'asked', tries: { $gt: 0 } },
+      { $set: { notBefore: now, tries: 0 } },
+    );
   }
 }

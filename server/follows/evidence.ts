@@ -3,7 +3,10 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import type { Answer } from '../networks/network.js';
 import { model } from '../platform/mongo.js';
 
-/** The private document behind entries: what a network answered at one asking. Erasing it with its salt leaves a hash that means nothing. */
+/**
+ * The private document behind entries: what a network answered at one asking. Erasing it with its
+ * salt leaves a hash that means nothing.
+ */
 interface EvidenceRecord {
   _id: string;
   fan: string;
@@ -29,7 +32,11 @@ export class Evidence {
   }
 
   /** The document for answers that entries will be written on; they carry its hash, `_id`. */
-  document(fan: string, network: string, answers: Pick<Answer, 'account' | 'verdict' | 'askedAt'>[]): EvidenceRecord {
+  document(
+    fan: string,
+    network: string,
+    answers: Pick<Answer, 'account' | 'verdict' | 'askedAt'>[],
+  ): EvidenceRecord {
     const said = answers.map(({ account, verdict, askedAt }) => ({ account, verdict, askedAt }));
     const body = { fan, salt: randomBytes(16).toString('base64url'), network, answers: said };
     return { _id: createHash('sha256').update(JSON.stringify(body)).digest('hex'), ...body };

@@ -12,26 +12,43 @@ const statusOf = (answer: FollowAnswer): number => (answer.job ? 202 : 200);
 export function followsApi(router: ApiDoors, follows: Follows, athletes: Athletes): void {
   const act = async (req: Request, how: 'follow' | 'unfollow'): Promise<FollowAnswer> => {
     const reader = requireReader(req);
-    const { turn, ...which } = parse(FollowBody, Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query);
+    const { turn, ...which } = parse(
+      FollowBody,
+      Object.keys((req.body ?? {}) as object).length > 0 ? req.body : req.query,
+    );
     const athlete = await athletes.require(param(req, 'slug'));
     return follows[how](reader, athlete._id, which, { turn, language: req.lang });
   };
-  router.post('/athletes/:slug/follow', { who: 'fan', scope: 'follow', limit: 'follow' }, async (req, res) => {
-    const answer = await act(req, 'follow');
-    res.status(statusOf(answer)).json(answer);
-  });
-  router.delete('/athletes/:slug/follow', { who: 'fan', scope: 'follow', limit: 'follow' }, async (req, res) => {
-    const answer = await act(req, 'unfollow');
-    res.status(statusOf(answer)).json(answer);
-  });
-  router.post('/follows/check', { who: 'fan', scope: 'follow', limit: 'check' }, async (req, res) => {
-    const [job, ...more] = await follows.checkAll(requireReader(req).id);
-    if (!job) throw new VillageError('not_linked', { network: 'x' });
-    res.status(202).json({ job, ...(more.length > 0 ? { jobs: [job, ...more] } : {}) });
-  });
+  router.post(
+    '/athletes/:slug/follow',
+    { who: 'fan', scope: 'follow', limit: 'follow' },
+    async (req, res) => {
+      const answer = await act(req, 'follow');
+      res.status(statusOf(answer)).json(answer);
+    },
+  );
+  router.delete(
+    '/athletes/:slug/follow',
+    { who: 'fan', scope: 'follow', limit: 'follow' },
+    async (req, res) => {
+      const answer = await act(req, 'unfollow');
+      res.status(statusOf(answer)).json(answer);
+    },
+  );
+  router.post(
+    '/follows/check',
+    { who: 'fan', scope: 'follow', limit: 'check' },
+    async (req, res) => {
+      const [job, ...more] = await follows.checkAll(requireReader(req).id);
+      if (!job) throw new VillageError('not_linked', { network: 'x' });
+      res.status(202).json({ job, ...(more.length > 0 ? { jobs: [job, ...more] } : {}) });
+    },
+  );
 }
 
-/** The same acts by form: 303 back to the athlete's accounts, with what came of it in the address. */
+/**
+ * The same acts by form: 303 back to the athlete's accounts, with what came of it in the address.
+ */
 export function followsPages(router: PageDoors, follows: Follows, athletes: Athletes): void {
   const acts: PageRule = { who: 'fan', limit: 'follow' };
   const noticeOf = (answer: FollowAnswer): string =>
@@ -60,7 +77,10 @@ export function followsPages(router: PageDoors, follows: Follows, athletes: Athl
         if (!(error instanceof VillageError) || error.status !== 409) throw error;
         notice = error.id;
       }
-      seeOther(res, `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${which.network}#accounts`);
+      seeOther(
+        res,
+        `/${req.lang}/athletes/${athlete.slugs[0] ?? athlete._id}?notice=${notice}&network=${which.network}#accounts`,
+      );
     };
   router.post('/athletes/:slug/follow', acts, act('follow'));
   router.post('/athletes/:slug/unfollow', acts, act('unfollow'));

@@ -20,7 +20,10 @@ export interface SettlingParts {
 /** Fans whose doubts are looked at together. */
 const AT_ONCE = 20;
 
-/** Brings doubts to their end (LEDGER 4). Every step may be done twice, by whoever: turns are counted from the ledger. */
+/**
+ * Brings doubts to their end (LEDGER 4). Every step may be done twice, by whoever: turns are
+ * counted from the ledger.
+ */
 export class Settling {
   constructor(private readonly parts: SettlingParts) {}
 
@@ -36,7 +39,14 @@ export class Settling {
     if (await doubts.settled(doubt)) return;
     // Undone before it was settled: it is taken back, if it came at all.
     if (wish)
-      await points.record(asking.take(doubt.fan, doubt.deed, doubt.turn + 1, { cause: 'undo', askedAt: wish.askedAt, card: wish.card, link: wish.link }));
+      await points.record(
+        asking.take(doubt.fan, doubt.deed, doubt.turn + 1, {
+          cause: 'undo',
+          askedAt: wish.askedAt,
+          card: wish.card,
+          link: wish.link,
+        }),
+      );
     await doubts.settled(doubt, true);
   }
 
@@ -47,9 +57,18 @@ export class Settling {
     const state = (await points.turns(fan, [deed])).get(deed);
     if (state?.turn === turn - 1) {
       const askedAt = doubt.askedAt ?? state.askedAt;
-      const document = evidence.document(fan, network, [{ account: deed.split(':')[2] ?? '', verdict: 'no', askedAt }]);
+      const document = evidence.document(fan, network, [
+        { account: deed.split(':')[2] ?? '', verdict: 'no', askedAt },
+      ]);
       await evidence.keep(document);
-      await points.record(asking.take(fan, deed, turn, { cause: 'network_no', askedAt, card: state.card, evidence: document._id }));
+      await points.record(
+        asking.take(fan, deed, turn, {
+          cause: 'network_no',
+          askedAt,
+          card: state.card,
+          evidence: document._id,
+        }),
+      );
     }
     await doubts.settled(doubt);
   }
@@ -61,8 +80,9 @@ export class Settling {
   }
 
   /**
-   * First no's that are to be asked about again: those that still can be. One whose turn the ledger has already, whose account is not
-   * verified any more or whose network the fan has unlinked is over: nobody will ever answer it.
+   * First no's that are to be asked about again: those that still can be. One whose turn the ledger
+   * has already, whose account is not verified any more or whose network the fan has unlinked is
+   * over: nobody will ever answer it.
    */
   private async live(found: DoubtRecord[]): Promise<DoubtRecord[]> {
     const { doubts, fans, points, registry } = this.parts;
@@ -73,7 +93,10 @@ export class Settling {
     for (const piece of inPieces([...byFan], AT_ONCE)) {
       const some = piece.map(async ([fan, list]) => {
         const deeds = list.map((one) => one.deed);
-        const [turns, identities] = await Promise.all([points.turns(fan, deeds), fans.identities.of(fan)]);
+        const [turns, identities] = await Promise.all([
+          points.turns(fan, deeds),
+          fans.identities.linkedBy(fan),
+        ]);
         const still: DoubtRecord[] = [];
         for (const one of list) {
           const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');

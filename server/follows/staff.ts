@@ -1,17 +1,26 @@
 import type { Request } from 'express';
 import { VillageError } from '../errors.js';
-import { ORGANISERS, type Fans } from '../fans/service.js';
+import { type Fans } from '../fans/service.js';
 import type { ApiDoors, ApiRule, PageDoors, PageRule } from '../platform/doors.js';
 import { parse, requireReader, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
 import type { Brakes, BrakeState } from './brakes.js';
 import { LetGo, NetworkPath, TakingLimits } from './schema.js';
+import { RIGHTS } from '../platform/rights.js';
 
-const presentState = ({ network, stop, release, ripe }: BrakeState) => ({ network, stopped: stop, released: release, waiting: ripe });
+const presentState = ({ network, stop, release, ripe }: BrakeState) => ({
+  network,
+  stopped: stop,
+  released: release,
+  waiting: ripe,
+});
 
-/** `/api/v1/networks/taking`: whether taking back is stopped, letting it go on, and how much an hour may take. For organisers and admins. */
+/**
+ * `/api/v1/networks/taking`: whether taking back is stopped, letting it go on, and how much an hour
+ * may take. For organisers and admins.
+ */
 export function brakesApi(router: ApiDoors, brakes: Brakes): void {
-  const staff: ApiRule = { who: ORGANISERS, scope: 'organise' };
+  const staff: ApiRule = { who: RIGHTS.organise, scope: 'organise' };
   router.get('/networks/taking', staff, async (req, res) => {
     const reader = requireReader(req);
     const [items, limits] = [await brakes.all(reader), await brakes.limits(reader)];
@@ -35,17 +44,28 @@ export function brakesApi(router: ApiDoors, brakes: Brakes): void {
 
 /** The same by page and form, under the console. Nobody else is told that it exists. */
 export function brakesPages(router: PageDoors, brakes: Brakes, fans: Fans, words: Words): void {
-  const staff: PageRule = { who: ORGANISERS, hidden: true };
+  const staff: PageRule = { who: RIGHTS.organise, hidden: true };
 
-  const show = async (req: Request, status: number, wrong: string | null, typed: { network?: string; reason?: string } = {}): Promise<void> => {
+  const show = async (
+    req: Request,
+    status: number,
+    wrong: string | null,
+    typed: { network?: string; reason?: string } = {},
+  ): Promise<void> => {
     const reader = requireReader(req);
     const [states, limits] = [await brakes.all(reader), await brakes.limits(reader)];
     const people = new Map<string, string>();
     for (const { log, release } of states)
-      for (const id of [...log.map((one) => one.by), ...(release ? [release.by] : [])]) people.set(id, (await fans.get(id))?.handle ?? id);
+      for (const id of [...log.map((one) => one.by), ...(release ? [release.by] : [])])
+        people.set(id, (await fans.get(id))?.handle ?? id);
     await req.page(
       'follows/taking',
-      { title: words.t(req.lang, 'follows.taking.title'), section: 'console', status, robots: false },
+      {
+        title: words.t(req.lang, 'follows.taking.title'),
+        section: 'console',
+        status,
+        robots: false,
+      },
       {
         wrong: typed.network ? null : wrong,
         percent: Math.round(limits.share * 10_000) / 100,
@@ -57,7 +77,12 @@ export function brakesPages(router: PageDoors, brakes: Brakes, fans: Fans, words
           ripe,
           wrong: typed.network === network ? wrong : null,
           reason: typed.network === network ? typed.reason : '',
-          log: log.map((line) => ({ at: line.at, act: line.act.replace('.', '_'), reason: line.reason, by: people.get(line.by) })),
+          log: log.map((line) => ({
+            at: line.at,
+            act: line.act.replace('.', '_'),
+            reason: line.reason,
+            by: people.get(line.by),
+          })),
         })),
       },
     );
@@ -90,7 +115,10 @@ export function brakesPages(router: PageDoors, brakes: Brakes, fans: Fans, words
       await brakes.letGo(requireReader(req), network, given.data, given.data.reason);
     } catch (error) {
       if (!(error instanceof VillageError) || error.id !== 'already_decided') throw error;
-      await show(req, 409, words.t(req.lang, 'follows.taking.wrong.already_decided'), { network, reason });
+      await show(req, 409, words.t(req.lang, 'follows.taking.wrong.already_decided'), {
+        network,
+        reason,
+      });
       return;
     }
     seeOther(res, `/${req.lang}/console/networks`);

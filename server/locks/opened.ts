@@ -5,11 +5,17 @@ interface Locked {
   lock: Lock;
 }
 
-/** Looking up more than these with every follow would cost all follows more than it saves the one that opens something. */
+/**
+ * Looking up more than these with every follow would cost all follows more than it saves the one
+ * that opens something.
+ */
 const MOST_BESIDE = 40;
 const NOBODY: ReadonlyMap<string, number> = new Map();
 
-/** Which things behind locks an award can concern at all: kept in memory, so that most awards ask no store. */
+/**
+ * Which things behind locks an award can concern at all: kept in memory, so that most awards ask no
+ * store.
+ */
 export class LockIndex<T extends Locked> {
   private readonly byAthlete = new Map<string, Set<T>>();
   private readonly byScope = new Map<string, Set<T>>();
@@ -21,13 +27,15 @@ export class LockIndex<T extends Locked> {
     };
     for (const thing of things) {
       for (const athlete of athletesOf(thing.lock)) put(this.byAthlete, athlete, thing);
-      for (const rule of thing.lock) if (rule.kind === 'medal') put(this.byScope, rule.scope, thing);
+      for (const rule of thing.lock)
+        if (rule.kind === 'medal') put(this.byScope, rule.scope, thing);
     }
   }
 
   /**
-   * Of which athletes the locks that name this one ask too, whether they are followed, each with the fewest points that a fan has whom such
-   * a lock can open for; the athlete too, who may have other accounts. Nobody where that would be a long question: it is asked apart then.
+   * Of which athletes the locks that name this one ask too, whether they are followed, each with
+   * the fewest points that a fan has whom such a lock can open for; the athlete too, who may have
+   * other accounts. Nobody where that would be a long question: it is asked apart then.
    */
   beside(athlete: string): ReadonlyMap<string, number> {
     const things = this.byAthlete.get(athlete);
@@ -35,25 +43,45 @@ export class LockIndex<T extends Locked> {
     const known = this.besides.get(athlete);
     if (known) return known;
     const beside = new Map<string, number>();
-    for (const { lock } of things) for (const one of athletesOf(lock)) beside.set(one, Math.min(beside.get(one) ?? Infinity, leastPoints(lock)));
+    for (const { lock } of things)
+      for (const one of athletesOf(lock))
+        beside.set(one, Math.min(beside.get(one) ?? Infinity, leastPoints(lock)));
     if (beside.size > MOST_BESIDE) beside.clear();
     this.besides.set(athlete, beside);
     return beside;
   }
 
-  /** Things whose lock names an athlete who was gained, or a scope in which another medal is held than before. */
+  /**
+   * Things whose lock names an athlete who was gained, or a scope in which another medal is held
+   * than before.
+   */
   touched({ items, medals }: Award): T[] {
-    const athletes = items.filter((one) => one.delta > 0).flatMap(({ athlete }) => [...(this.byAthlete.get(athlete) ?? [])]);
-    const scopes = Object.keys(medals.after).filter((scope) => medals.after[scope] !== medals.before[scope]);
-    return [...new Set([...athletes, ...scopes.flatMap((scope) => [...(this.byScope.get(scope) ?? [])])])];
+    const athletes = items
+      .filter((one) => one.delta > 0)
+      .flatMap(({ athlete }) => [...(this.byAthlete.get(athlete) ?? [])]);
+    const scopes = Object.keys(medals.after).filter(
+      (scope) => medals.after[scope] !== medals.before[scope],
+    );
+    return [
+      ...new Set([...athletes, ...scopes.flatMap((scope) => [...(this.byScope.get(scope) ?? [])])]),
+    ];
   }
 }
 
 /** Without so many points nobody follows as many as a lock needs. */
-const leastPoints = (lock: Lock): number => Math.max(0, ...lock.map((rule) => (rule.kind === 'follow' ? rule.need : 0)));
+const leastPoints = (lock: Lock): number =>
+  Math.max(0, ...lock.map((rule) => (rule.kind === 'follow' ? rule.need : 0)));
 
-/** Whether a lock may be open after an award as far as the award itself tells: its medals do, and the fan holds enough points. */
+/**
+ * Whether a lock may be open after an award as far as the award itself tells: its medals do, and
+ * the fan holds enough points.
+ */
 export function mayBeOpen(lock: Lock, { medals, points }: Award): boolean {
   const held = new Map(Object.entries(medals.after));
-  return points >= leastPoints(lock) && lock.every((rule) => rule.kind !== 'medal' || judge([rule], { followed: new Set(), medals: held }).open);
+  return (
+    points >= leastPoints(lock) &&
+    lock.every(
+      (rule) => rule.kind !== 'medal' || judge([rule], { followed: new Set(), medals: held }).open,
+    )
+  );
 }

@@ -1,18 +1,24 @@
-/** What pasted text has around an address: marks that are not seen (X wraps handles in bidi isolates), quotes, brackets, the end of a sentence. */
+/**
+ * What pasted text has around an address: marks that are not seen (X wraps handles in bidi
+ * isolates), quotes, brackets, the end of a sentence.
+ */
 const AROUND = /^[\s<("'«“‘]+|[\s>)"'»”’.,;:!]+$/g;
 
 /** Pasted text as somebody would have typed it. */
 export const typed = (text: string): string => text.replace(/\p{Cf}/gu, '').replace(AROUND, '');
 
 /** An address, or null for what is none. */
-export const urlOf = (text: string, base?: string): URL | null => (URL.canParse(text, base) ? new URL(text, base) : null);
+export const urlOf = (text: string, base?: string): URL | null =>
+  URL.canParse(text, base) ? new URL(text, base) : null;
 
 /**
- * The address a text means, with or without its scheme; null for what is none. An old `#!` address counts as the path it stood for
- * (`twitter.com/#!/name`, `facebook.com/home.php#!/name`).
+ * The address a text means, with or without its scheme; null for what is none. An old `#!` address
+ * counts as the path it stood for (`twitter.com/#!/name`, `facebook.com/home.php#!/name`).
  */
 export function addressOf(text: string): URL | null {
-  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text.replace(/^\/\//, '')}`;
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+    ? text
+    : `https://${text.replace(/^\/\//, '')}`;
   const url = urlOf(full);
   if (!url || !/^https?:$/.test(url.protocol)) return null;
   return (url.hash.startsWith('#!') && urlOf(url.hash.slice(2), url.origin)) || url;

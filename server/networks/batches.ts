@@ -14,8 +14,9 @@ export function reasonOf(error: unknown): Reason {
 }
 
 /**
- * Asks about accounts, so many a call, and lets `hear` have each batch as it comes. Never throws for an answer that did not come: that is
- * `unknown` with its reason. A limit, a dead token or an outage will refuse the rest as well: no calls are spent on it.
+ * Asks about accounts, so many a call, and lets `hear` have each batch as it comes. Never throws
+ * for an answer that did not come: that is `unknown` with its reason. A limit, a dead token or an
+ * outage will refuse the rest as well: no calls are spent on it.
  */
 export async function askInBatches(
   accounts: string[],
@@ -39,7 +40,11 @@ export async function askInBatches(
         if (reason !== 'error') stopped = reason;
       }
     }
-    const batch = ids.map((account, at): Answer => ({ account, askedAt, ...(said?.[at] ?? { verdict: 'unknown', reason }) }));
+    const batch = ids.map((account, at): Answer => ({
+      account,
+      askedAt,
+      ...(said?.[at] ?? { verdict: 'unknown', reason }),
+    }));
     answers.push(...batch);
     hear?.(batch);
   }

@@ -6,7 +6,10 @@ import { NetworkError, type NetworkErrorCode, type NetworkId } from './network.j
 const DEADLINE_MS = 5000;
 const BODY_LIMIT = 1_048_576;
 
-/** One socket a request, cut after five seconds or a megabyte: no network can hold us up or fill us (RELIABILITY F10). */
+/**
+ * One socket a request, cut after five seconds or a megabyte: no network can hold us up or fill us
+ * (RELIABILITY F10).
+ */
 function limit(socket: Duplex | null | undefined): void {
   if (!socket) return;
   let received = 0;
@@ -23,7 +26,9 @@ function limit(socket: Duplex | null | undefined): void {
 }
 
 class LimitedHttp extends http.Agent {
-  override createConnection(...args: Parameters<http.Agent['createConnection']>): ReturnType<http.Agent['createConnection']> {
+  override createConnection(
+    ...args: Parameters<http.Agent['createConnection']>
+  ): ReturnType<http.Agent['createConnection']> {
     const socket = super.createConnection(...args);
     limit(socket);
     return socket;
@@ -31,7 +36,9 @@ class LimitedHttp extends http.Agent {
 }
 
 class LimitedHttps extends https.Agent {
-  override createConnection(...args: Parameters<https.Agent['createConnection']>): ReturnType<https.Agent['createConnection']> {
+  override createConnection(
+    ...args: Parameters<https.Agent['createConnection']>
+  ): ReturnType<https.Agent['createConnection']> {
     const socket = super.createConnection(...args);
     limit(socket);
     return socket;
@@ -40,7 +47,9 @@ class LimitedHttps extends https.Agent {
 
 /** The agent for libraries that speak to this origin. */
 export const agentFor = (origin: string): http.Agent =>
-  origin.startsWith('https:') ? new LimitedHttps({ keepAlive: false }) : new LimitedHttp({ keepAlive: false });
+  origin.startsWith('https:')
+    ? new LimitedHttps({ keepAlive: false })
+    : new LimitedHttp({ keepAlive: false });
 
 export interface Reply {
   status: number;
@@ -48,9 +57,16 @@ export interface Reply {
   json: unknown;
 }
 
-/** A request whose answer must be JSON under the same limits; throws when it does not come, is too long or is no JSON. */
+/**
+ * A request whose answer must be JSON under the same limits; throws when it does not come, is too
+ * long or is no JSON.
+ */
 export async function requestJson(url: URL, init: RequestInit = {}): Promise<Reply> {
-  const response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(DEADLINE_MS) });
+  const response = await fetch(url, {
+    ...init,
+    redirect: 'error',
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  });
   const parts: Uint8Array[] = [];
   let received = 0;
   for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
@@ -58,7 +74,11 @@ export async function requestJson(url: URL, init: RequestInit = {}): Promise<Rep
     if (received > BODY_LIMIT) throw new Error('the network sent too much');
     parts.push(part);
   }
-  return { status: response.status, headers: response.headers, json: JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown };
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown,
+  };
 }
 
 /** Hears what came of each request to a network. */
@@ -70,14 +90,18 @@ const PAUSE_MS = 10_000;
 const backoff = (tries: number): number => 150 * 2 ** tries * (0.5 + Math.random());
 
 /**
- * The one road to a network: a failure is tried once more, and after five failures in a row nobody waits for the network until one
- * try after ten seconds succeeds (RELIABILITY F10). What is refused (a limit, a dead token) is an answer, not a failure.
+ * The one road to a network: a failure is tried once more, and after five failures in a row nobody
+ * waits for the network until one try after ten seconds succeeds (RELIABILITY F10). What is refused
+ * (a limit, a dead token) is an answer, not a failure.
  */
-export class Road {
+export class CircuitBreaker {
   private failures = 0;
   private closedUntil = 0;
 
-  /** @param asError what a network's or library's error means @param heard counts what came of each request */
+  /**
+   * @param asError what a network's or library's error means @param heard counts what came of each
+   * request
+   */
   constructor(
     private readonly network: NetworkId,
     private readonly now: () => number,
@@ -86,15 +110,21 @@ export class Road {
   ) {}
 
   /** Asks, and throws only NetworkErrors. */
-  async ask<T extends object>(question: () => Promise<T>): Promise<T> {
+  async execute<T extends object>(question: () => Promise<T>): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       // Never longer than the pause: a clock that was set back closes no road for an hour.
       const left = this.closedUntil - this.now();
-      if (left > 0 && left <= PAUSE_MS) throw new NetworkError(this.network, 'network_down', 'it has failed several times in a row');
+      if (left > 0 && left <= PAUSE_MS)
+        throw new NetworkError(
+          this.network,
+          'network_down',
+          'it has failed several times in a row',
+        );
       try {
         const answer = await question();
         // Libraries hand an empty answer on as it is.
-        if ((answer as unknown) === null || typeof answer !== 'object') throw new NetworkError(this.network, 'invalid_response', 'it answered no JSON');
+        if ((answer as unknown) === null || typeof answer !== 'object')
+          throw new NetworkError(this.network, 'invalid_response', 'it answered no JSON');
         this.failures = 0;
         this.heard(this.network, 'ok');
         return answer;

@@ -12,10 +12,13 @@ export class Networks {
   private readonly adapters: Record<NetworkId, Adapter>;
 
   constructor(settings: Config['networks'], clock: Clock, heard: Heard) {
-    this.adapters = { x: new XAdapter(settings.x, clock, heard), facebook: new FacebookAdapter(settings.facebook, clock, heard) };
+    this.adapters = {
+      x: new XAdapter(settings.x, clock, heard),
+      facebook: new FacebookAdapter(settings.facebook, clock, heard),
+    };
   }
 
-  of(network: NetworkId): Adapter {
+  adapter(network: NetworkId): Adapter {
     return this.adapters[network];
   }
 
@@ -24,8 +27,9 @@ export class Networks {
   }
 
   /**
-   * Which network and account a text means, of any form: an address names its network, `@name` and a plain name mean X.
-   * `none` = an address of a network that is no account; null = nothing of ours.
+   * Which network and account a text means, of any form: an address names its network, `@name` and
+   * a plain name mean X. `none` = an address of a network that is no account; null = nothing of
+   * ours.
    */
   parse(text: string): { network: NetworkId; parsed: Exclude<Parsed, null> } | null {
     const meant = beyond(text);

@@ -40,11 +40,23 @@ interface AccountView {
   verified: boolean;
 }
 
-async function accountViews({ registry, follows }: AthletePageParts, athlete: AthleteRecord, reader: string | null): Promise<AccountView[]> {
-  const [all, verified] = await Promise.all([registry.publicOf(athlete._id), registry.verifiedOf(athlete._id)]);
+async function accountViews(
+  { registry, follows }: AthletePageParts,
+  athlete: AthleteRecord,
+  reader: string | null,
+): Promise<AccountView[]> {
+  const [all, verified] = await Promise.all([
+    registry.publicOf(athlete._id),
+    registry.verifiedOf(athlete._id),
+  ]);
   const states = await follows.states(reader, verified);
-  // A claim to a network on which somebody else's claim is proved may be an impostor's, and one the public was warned of stays a fake: they are not shown.
-  const shown = all.filter((one) => one.state !== 'candidate' || (one.warning === null && !verified.some((each) => each.network === one.network)));
+  // A claim to a network on which somebody else's claim is proved may be an impostor's, and one the
+  // public was warned of stays a fake: they are not shown.
+  const shown = all.filter(
+    (one) =>
+      one.state !== 'candidate' ||
+      (one.warning === null && !verified.some((each) => each.network === one.network)),
+  );
   return shown.map((one: AccountRecord): AccountView => {
     const state = states.get(one._id);
     return {
@@ -73,8 +85,14 @@ export function athleteApi(router: ApiDoors, parts: AthletePageParts): void {
   router.get('/athletes/:slug', { who: 'anyone', scope: 'read' }, async (req, res) => {
     const athlete = await athletes.require(param(req, 'slug'));
     const reader = req.reader?.id ?? null;
-    const [accounts, states, chat] = await Promise.all([accountViews(parts, athlete, reader), videos.about(reader, athlete._id), chats.nextOf(athlete._id)]);
-    const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
+    const [accounts, states, chat] = await Promise.all([
+      accountViews(parts, athlete, reader),
+      videos.about(reader, athlete._id),
+      chats.nextOf(athlete._id),
+    ]);
+    const people = await athletes.byIds(
+      states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]),
+    );
     res.json({
       slug: athlete.slugs[0],
       name: athlete.name,
@@ -98,7 +116,14 @@ export function athleteApi(router: ApiDoors, parts: AthletePageParts): void {
         })),
       pointsToEarn: accounts.filter((one) => one.earns && !one.held).length,
       videos: states.map((one) => presentVideoItem(words, req.lang, one, people)),
-      nextChat: chat ? { slug: chat._id, title: chat.title[req.lang], state: chat.state, startsAt: chat.startsAt } : null,
+      nextChat: chat
+        ? {
+            slug: chat._id,
+            title: chat.title[req.lang],
+            state: chat.state,
+            startsAt: chat.startsAt,
+          }
+        : null,
     });
   });
 }
@@ -122,7 +147,10 @@ const NOTICES = new Set([
 /** Those that speak of the deed itself: a follow on one network, a like on another. */
 const OF_A_DEED = new Set(['awarded', 'no', 'still_following', 'not_supported']);
 
-/** Where the words of a notice stand. Only what the network was asked about is said to be confirmed by it. */
+/**
+ * Where the words of a notice stand. Only what the network was asked about is said to be confirmed
+ * by it.
+ */
 function noticeKey(notice: string, network: NetworkId, here: boolean): string {
   const key = `follows.notice.${notice === 'awarded' && here ? 'awardedHere' : notice}`;
   return OF_A_DEED.has(notice) ? `${key}.${network}` : key;
@@ -147,7 +175,9 @@ export function athletePage(router: PageDoors, parts: AthletePageParts): void {
       chats.nextOf(athlete._id),
       posts.newest(athlete._id, 4),
     ]);
-    const people = await athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
+    const people = await athletes.byIds(
+      states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]),
+    );
     const earning = accounts.filter((one) => one.earns);
     const { notice } = req.query;
     const network = req.query['network'] === 'facebook' ? 'facebook' : 'x';
@@ -156,7 +186,10 @@ export function athletePage(router: PageDoors, parts: AthletePageParts): void {
       typeof notice === 'string' && NOTICES.has(notice)
         ? {
             good: ['awarded', 'unlocked', 'already', 'undone'].includes(notice),
-            text: words.t(req.lang, noticeKey(notice, network, here), { name: athlete.name, network: words.t(req.lang, `networks.${network}`) }),
+            text: words.t(req.lang, noticeKey(notice, network, here), {
+              name: athlete.name,
+              network: words.t(req.lang, `networks.${network}`),
+            }),
           }
         : null;
     if (notice === 'not_linked') {
@@ -177,7 +210,10 @@ export function athletePage(router: PageDoors, parts: AthletePageParts): void {
         games: [...athlete.games]
           .sort()
           .reverse()
-          .map((one) => ({ year: one.slice(0, 4), season: words.t(req.lang, `athletes.season.${one.slice(5)}`) })),
+          .map((one) => ({
+            year: one.slice(0, 4),
+            season: words.t(req.lang, `athletes.season.${one.slice(5)}`),
+          })),
         accounts,
         verified: accounts.filter((one) => one.verified),
         earning: earning.length,
@@ -185,8 +221,20 @@ export function athletePage(router: PageDoors, parts: AthletePageParts): void {
         said,
         signedIn: reader !== null,
         videos: states.map((one) => presentVideo(words, req.lang, one, people)),
-        chat: chat ? { slug: chat._id, title: chat.title[req.lang], live: chat.state === 'live', startsAt: chat.startsAt } : null,
-        posts: newest.map(({ network: on, text, url, createdAt }) => ({ network: on, text, url, createdAt })),
+        chat: chat
+          ? {
+              slug: chat._id,
+              title: chat.title[req.lang],
+              live: chat.state === 'live',
+              startsAt: chat.startsAt,
+            }
+          : null,
+        posts: newest.map(({ network: on, text, url, createdAt }) => ({
+          network: on,
+          text,
+          url,
+          createdAt,
+        })),
       },
     );
   });

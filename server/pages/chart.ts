@@ -14,7 +14,10 @@ export interface Chart {
   rows: { at: Date; points: number }[];
 }
 
-/** A step line of points over time, y from 0 (LOOK 5); null before the second entry. Coordinates of an SVG viewBox. */
+/**
+ * A step line of points over time, y from 0 (LOOK 5); null before the second entry. Coordinates of
+ * an SVG viewBox.
+ */
 export function chartOf(newestFirst: Entry[], thresholds: readonly number[]): Chart | null {
   if (newestFirst.length < 2) return null;
   const entries = [...newestFirst].reverse();
@@ -22,7 +25,8 @@ export function chartOf(newestFirst: Entry[], thresholds: readonly number[]): Ch
   const span = Math.max(1, (entries.at(-1)?.at.getTime() ?? 0) - from);
   const most = Math.max(...entries.map((one) => one.after.points));
   const top = Math.max(thresholds.find((one) => one > most) ?? most, 1);
-  const x = (entry: Entry): number => LEFT + Math.round(((entry.at.getTime() - from) / span) * (WIDTH - LEFT - 8));
+  const x = (entry: Entry): number =>
+    LEFT + Math.round(((entry.at.getTime() - from) / span) * (WIDTH - LEFT - 8));
   const y = (points: number): number => Math.round(HEIGHT - 8 - (points / top) * (HEIGHT - 24));
   let line = `M${LEFT} ${y(0)}`;
   for (const entry of entries) line += `H${x(entry)}V${y(entry.after.points)}`;
@@ -35,7 +39,13 @@ export function chartOf(newestFirst: Entry[], thresholds: readonly number[]): Ch
     dot: { x: x(last), y: y(last.after.points) },
     grid: [
       { y: y(0), label: 0, medal: null },
-      ...thresholds.map((at, index) => ({ y: y(at), label: at, medal: ['bronze', 'silver', 'gold'][index] ?? null })).filter((one) => one.label <= top),
+      ...thresholds
+        .map((at, index) => ({
+          y: y(at),
+          label: at,
+          medal: ['bronze', 'silver', 'gold'][index] ?? null,
+        }))
+        .filter((one) => one.label <= top),
     ],
     rows: newestFirst.slice(0, 30).map((one) => ({ at: one.at, points: one.after.points })),
   };

@@ -22,7 +22,11 @@ export interface MeParts {
 export function meApi(router: ApiDoors, { fans, points }: MeParts): void {
   router.get('/me', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
-    const [fan, head, identities] = await Promise.all([fans.require(reader.id), points.head(reader.id), fans.identities.of(reader.id)]);
+    const [fan, head, identities] = await Promise.all([
+      fans.require(reader.id),
+      points.head(reader.id),
+      fans.identities.linkedBy(reader.id),
+    ]);
     res.json({
       id: fan._id,
       handle: fan.handle,
@@ -31,7 +35,12 @@ export function meApi(router: ApiDoors, { fans, points }: MeParts): void {
       roles: fan.roles,
       points: head.after.points,
       medal: head.after.medals['hub']?.[0] ?? null,
-      identities: identities.map((one) => ({ network: one.network, handle: one.handle || null, linkedAt: one.linkedAt, lost: isLost(one) })),
+      identities: identities.map((one) => ({
+        network: one.network,
+        handle: one.handle || null,
+        linkedAt: one.linkedAt,
+        lost: isLost(one),
+      })),
       seq: head.seq,
     });
   });
@@ -51,13 +60,18 @@ async function lines(words: Words, lang: 'fr' | 'en', athletes: Athletes, entrie
       name: athlete?.name ?? words.t(lang, 'athletes.hidden'),
       slug: athlete?.slugs[0] ?? null,
       deed: words.t(lang, entry.delta > 0 ? `points.deed.${kind}` : 'points.deed.back'),
-      why: words.t(lang, `points.cause.${entry.cause}`, { network: isNetwork(network) ? words.t(lang, `networks.${network}`) : network }),
+      why: words.t(lang, `points.cause.${entry.cause}`, {
+        network: isNetwork(network) ? words.t(lang, `networks.${network}`) : network,
+      }),
     };
   });
 }
 
 /** The fan's own pages: medals and points, the whole statement, the boards. */
-export function mePages(router: PageDoors, { fans, points, athletes, follows, words }: MeParts): void {
+export function mePages(
+  router: PageDoors,
+  { fans, points, athletes, follows, words }: MeParts,
+): void {
   router.get('/me', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const [head, rules, entries, progress, hub, identities] = await Promise.all([
@@ -66,14 +80,20 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
       points.statement(reader.id, 200),
       follows.progress(reader.id),
       points.board('hub', { limit: 1, me: reader.id }),
-      fans.identities.of(reader.id),
+      fans.identities.linkedBy(reader.id),
     ]);
     const medals = medalsOf(head.after, rules);
     const mine = medals[0];
-    const notice = req.query['notice'] === 'checking' ? words.t(req.lang, 'follows.checking') : null;
+    const notice =
+      req.query['notice'] === 'checking' ? words.t(req.lang, 'follows.checking') : null;
     await req.page(
       'pages/me',
-      { title: words.t(req.lang, 'points.title'), section: 'me', robots: false, standing: head.after },
+      {
+        title: words.t(req.lang, 'points.title'),
+        section: 'me',
+        robots: false,
+        standing: head.after,
+      },
       {
         points: head.after.points,
         hub: rail(mine),
@@ -88,7 +108,11 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
         chart: chartOf(entries, mine?.thresholds ?? []),
         notice,
         lost: identities.filter(isLost).map((one) => one.network),
-        progress: progress.map(({ network, progress: one }) => ({ network, ...one, percent: Math.round((one.done / one.total) * 100) })),
+        progress: progress.map(({ network, progress: one }) => ({
+          network,
+          ...one,
+          percent: Math.round((one.done / one.total) * 100),
+        })),
       },
     );
   });
@@ -96,12 +120,20 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
   router.get('/me/ledger', { who: 'fan' }, async (req) => {
     const reader = requireReader(req);
     const { cursor } = parse(StatementQuery, req.query);
-    const found = await points.statement(reader.id, 41, cursor === undefined ? undefined : Number(cursor));
+    const found = await points.statement(
+      reader.id,
+      41,
+      cursor === undefined ? undefined : Number(cursor),
+    );
     const shown = found.slice(0, 40);
     await req.page(
       'pages/ledger',
       { title: words.t(req.lang, 'points.ledger'), section: 'me', robots: false },
-      { lines: await lines(words, req.lang, athletes, shown), older: found.length > 40 ? shown.at(-1)?.seq : null, first: cursor === undefined },
+      {
+        lines: await lines(words, req.lang, athletes, shown),
+        older: found.length > 40 ? shown.at(-1)?.seq : null,
+        first: cursor === undefined,
+      },
     );
   });
 
@@ -112,11 +144,24 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
     const board = param(req, 'board');
     const { page } = parse(BoardPageQuery, req.query);
     const me = req.reader?.id;
-    const found = await points.board(board, { limit: 20, offset: (page - 1) * 20, ...(me ? { me } : {}) });
-    const around = me && found?.me && !found.rows.some((row) => row.fan === me) ? await points.board(board, { limit: 5, around: me, me }) : null;
+    const found = await points.board(board, {
+      limit: 20,
+      offset: (page - 1) * 20,
+      ...(me ? { me } : {}),
+    });
+    const around =
+      me && found?.me && !found.rows.some((row) => row.fan === me)
+        ? await points.board(board, { limit: 5, around: me, me })
+        : null;
     const head = me ? await points.head(me) : null;
     const scope = board.startsWith('discipline:') ? board.slice('discipline:'.length) : null;
-    const rows = (view: typeof found) => (view?.rows ?? []).map((row) => ({ ...row, noc: nocOf(row.country), me: row.fan === me, top: row.rank <= 4 }));
+    const rows = (view: typeof found) =>
+      (view?.rows ?? []).map((row) => ({
+        ...row,
+        noc: nocOf(row.country),
+        me: row.fan === me,
+        top: row.rank <= 4,
+      }));
     const tabs = [
       'hub',
       'discipline:fencing',
@@ -130,7 +175,11 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
     if (!tabs.includes(board)) tabs.push(board);
     await req.page(
       'pages/board',
-      { title: words.t(req.lang, 'points.board.title'), section: 'boards', ...(head ? { standing: head.after } : {}) },
+      {
+        title: words.t(req.lang, 'points.board.title'),
+        section: 'boards',
+        ...(head ? { standing: head.after } : {}),
+      },
       {
         counting: found === null,
         scope,
@@ -147,7 +196,10 @@ export function mePages(router: PageDoors, { fans, points, athletes, follows, wo
         tabs: tabs.map((one) => ({
           board: one,
           current: one === board,
-          label: one === 'hub' ? words.t(req.lang, 'points.board.hub') : words.t(req.lang, `disciplines.${one.slice('discipline:'.length)}`),
+          label:
+            one === 'hub'
+              ? words.t(req.lang, 'points.board.hub')
+              : words.t(req.lang, `disciplines.${one.slice('discipline:'.length)}`),
         })),
         before: page > 1 ? page - 1 : null,
         after: found && page * 20 < found.total ? page + 1 : null,
@@ -170,13 +222,19 @@ export function rail(scope: Scope | undefined) {
   }));
 }
 
-/** How far along the lane from nothing to gold a fan is, in percent, with the thresholds as ticks. */
+/**
+ * How far along the lane from nothing to gold a fan is, in percent, with the thresholds as ticks.
+ */
 export function lane(scope: Scope | undefined) {
   const top = scope?.thresholds[2] ?? 1;
   const points = scope?.points ?? 0;
   return {
     filled: Math.min(100, Math.round((points / top) * 1000) / 10),
-    ticks: ORDER.map((medal, at) => ({ medal, at: scope?.thresholds[at] ?? 0, place: Math.round(((scope?.thresholds[at] ?? 0) / top) * 1000) / 10 })),
+    ticks: ORDER.map((medal, at) => ({
+      medal,
+      at: scope?.thresholds[at] ?? 0,
+      place: Math.round(((scope?.thresholds[at] ?? 0) / top) * 1000) / 10,
+    })),
     top,
   };
 }

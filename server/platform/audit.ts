@@ -2,7 +2,9 @@ import { Schema, type Connection, type Model, Types } from 'mongoose';
 import type { Clock } from './clock.js';
 import { model } from './mongo.js';
 
-/** One line of the audit log (ASVS 16.2): who did what to whom, when, with what before and after. */
+/**
+ * One line of the audit log (ASVS 16.2): who did what to whom, when, with what before and after.
+ */
 export interface AuditRecord {
   _id: Types.ObjectId;
   at: Date;
@@ -37,8 +39,12 @@ export class LogIsFinal extends Error {
 const refuse = (): never => {
   throw new LogIsFinal();
 };
-// Every way that a model has to touch what is stored (ASVS 16.4.2); `insertMany` and a new document's `save` are the ways to add.
-schema.pre(['updateOne', 'updateMany', 'findOneAndUpdate', 'replaceOne', 'findOneAndReplace'], refuse);
+// Every way that a model has to touch what is stored (ASVS 16.4.2); `insertMany` and a new
+// document's `save` are the ways to add.
+schema.pre(
+  ['updateOne', 'updateMany', 'findOneAndUpdate', 'replaceOne', 'findOneAndReplace'],
+  refuse,
+);
 schema.pre(['deleteOne', 'deleteMany', 'findOneAndDelete'], refuse);
 schema.pre(['updateOne', 'deleteOne'], { document: true, query: false }, refuse);
 schema.pre('bulkWrite', refuse);
@@ -57,8 +63,23 @@ export class Audit {
     this.records = model(connection, 'Audit', schema, 'audit');
   }
 
-  async add(line: { by: string; act: string; on: string; reason?: string | null; before?: unknown; after?: unknown; request?: string | null }): Promise<void> {
-    await this.records.create({ reason: null, before: null, after: null, request: null, ...line, at: this.clock.now() });
+  async add(line: {
+    by: string;
+    act: string;
+    on: string;
+    reason?: string | null;
+    before?: unknown;
+    after?: unknown;
+    request?: string | null;
+  }): Promise<void> {
+    await this.records.create({
+      reason: null,
+      before: null,
+      after: null,
+      request: null,
+      ...line,
+      at: this.clock.now(),
+    });
   }
 
   /** Newest first. */

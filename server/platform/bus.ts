@@ -6,8 +6,9 @@ import type { RedisClients } from './redis.js';
 type Listener<T extends Topic> = (news: News[T]) => void | Promise<void>;
 
 /**
- * News between processes over Redis pub/sub. It may lose: nothing true lives here, and every listener catches up by itself.
- * Listeners of the own process hear at once, before Redis is asked, so a Redis that hangs holds nobody up.
+ * News between processes over Redis pub/sub. It may lose: nothing true lives here, and every
+ * listener catches up by itself. Listeners of the own process hear at once, before Redis is asked,
+ * so a Redis that hangs holds nobody up.
  */
 export class Bus {
   readonly process = randomId();
@@ -27,7 +28,11 @@ export class Bus {
     this.redis.listener.on('message', (channel: string, text: string) => {
       if (channel !== this.channel) return;
       try {
-        const { from, topic, news } = JSON.parse(text) as { from: string; topic: Topic; news: News[Topic] };
+        const { from, topic, news } = JSON.parse(text) as {
+          from: string;
+          topic: Topic;
+          news: News[Topic];
+        };
         if (from !== this.process) this.hear(topic, news);
       } catch (error) {
         this.log.warn({ err: error }, 'bus: what was heard is not understood');
@@ -47,7 +52,9 @@ export class Bus {
   /** Tells everybody. Never throws and never waits for Redis. */
   tell<T extends Topic>(topic: T, news: News[T]): void {
     this.hear(topic, news);
-    this.redis.commands.publish(this.channel, JSON.stringify({ from: this.process, topic, news })).catch(() => undefined);
+    this.redis.commands
+      .publish(this.channel, JSON.stringify({ from: this.process, topic, news }))
+      .catch(() => undefined);
   }
 
   private hear<T extends Topic>(topic: T, news: News[T]): void {

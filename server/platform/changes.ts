@@ -3,8 +3,9 @@ import type { Settings } from './settings.js';
 const LOOK_MS = 5000;
 
 /**
- * Counters in the store of what has changed: they say what lost news left unsaid (DESIGN 3). A cache that is forgotten at news and when
- * its counter has moved may be kept for long, and costs one small read every few seconds for all of them together.
+ * Counters in the store of what has changed: they say what lost news left unsaid (DESIGN 3). A
+ * cache that is forgotten at news and when its counter has moved may be kept for long, and costs
+ * one small read every few seconds for all of them together.
  */
 export class Changes {
   private readonly listeners = new Map<string, (() => void)[]>();
@@ -21,7 +22,10 @@ export class Changes {
     return `changed.${kind}`;
   }
 
-  /** Something of this kind was changed and is stored: to be called after the write, so that whoever hears reads what is new. */
+  /**
+   * Something of this kind was changed and is stored: to be called after the write, so that whoever
+   * hears reads what is new.
+   */
   async mark(kind: string): Promise<void> {
     await this.settings.next(Changes.name(kind));
   }
@@ -32,8 +36,9 @@ export class Changes {
   }
 
   /**
-   * To be awaited before a cache is read: what it answers then is at most about ten seconds older than the store, and nobody waits for a
-   * look except after a pause. Fails as the store does when the pause was long and the store is away.
+   * To be awaited before a cache is read: what it answers then is at most about ten seconds older
+   * than the store, and nobody waits for a look except after a pause. Fails as the store does when
+   * the pause was long and the store is away.
    */
   async look(): Promise<void> {
     const age = this.now() - this.lookedAt;
@@ -54,14 +59,16 @@ export class Changes {
       const counter = counters.get(name) ?? 0;
       const known = this.seen.get(kind);
       this.seen.set(kind, counter);
-      if (known !== undefined && known !== counter) for (const forget of this.listeners.get(kind) ?? []) forget();
+      if (known !== undefined && known !== counter)
+        for (const forget of this.listeners.get(kind) ?? []) forget();
     }
   }
 }
 
 /**
- * How far a count of changes was some time ago. A change is numbered first and written then, so whoever reads on from where the last look
- * ended would miss one that was being written: each look begins where the count was as long ago as a write may take.
+ * How far a count of changes was some time ago. A change is numbered first and written then, so
+ * whoever reads on from where the last look ended would miss one that was being written: each look
+ * begins where the count was as long ago as a write may take.
  */
 export class CountBefore {
   private readonly looks: { at: number; to: number }[] = [];
@@ -79,7 +86,10 @@ export class CountBefore {
     while (this.looks[1] && this.looks[1].at <= now - this.ms) this.looks.shift();
   }
 
-  /** The count as it was so long ago, or at the first look if that was later: `old` says which. Null before any look. */
+  /**
+   * The count as it was so long ago, or at the first look if that was later: `old` says which. Null
+   * before any look.
+   */
   get(): { to: number; old: boolean } | null {
     const [first] = this.looks;
     return first ? { to: first.to, old: first.at <= this.now() - this.ms } : null;

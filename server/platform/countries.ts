@@ -1,4 +1,7 @@
-/** NOC codes whose team stands for a country or territory of ISO 3166 today; the others are shown by the name their team bore. */
+/**
+ * NOC codes whose team stands for a country or territory of ISO 3166 today; the others are shown by
+ * the name their team bore.
+ */
 const ISO: Record<string, string> = Object.fromEntries(
   (
     'AFG:AF ALB:AL ALG:DZ AND:AD ANG:AO ANT:AG ARG:AR ARM:AM ARU:AW ASA:AS AUS:AU AUT:AT AZE:AZ BAH:BS BAN:BD BAR:BB BDI:BI BEL:BE BEN:BJ BER:BM BHU:BT BIH:BA BIZ:BZ ' +
@@ -15,7 +18,9 @@ const ISO: Record<string, string> = Object.fromEntries(
     .map((pair): [string, string] => [pair.slice(0, 3), pair.slice(4)]),
 );
 
-const NOC: Record<string, string> = Object.fromEntries(Object.entries(ISO).map(([noc, iso]) => [iso, noc]));
+const NOC: Record<string, string> = Object.fromEntries(
+  Object.entries(ISO).map(([noc, iso]) => [iso, noc]),
+);
 
 /** ISO 3166 alpha-2 code of a NOC's country, or null (historic and joint teams). */
 export const isoOf = (noc: string): string | null => ISO[noc] ?? null;

@@ -2,7 +2,10 @@ import { pipeline } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import { VillageError } from '../errors.js';
 
-/** How much may be on its way at once to a fan, to an address (there may be many people behind it) and to all, and how long somebody may take nothing, in ms. */
+/**
+ * How much may be on its way at once to a fan, to an address (there may be many people behind it)
+ * and to all, and how long somebody may take nothing, in ms.
+ */
 export interface DownloadLimits {
   fan: number;
   address: number;
@@ -13,13 +16,17 @@ export interface DownloadLimits {
 export type Recipient = { fan: string } | { address: string };
 
 /**
- * A player holds one or two requests open, a page reloaded a few times some more. Each holds a chunk of 256 KB at most while its reader
- * takes nothing, so a process spends at most 100 MB on all of them. Who takes no chunk in 30 s plays nothing, or has paused: browsers
- * ask for the rest by a range when they go on.
+ * A player holds one or two requests open, a page reloaded a few times some more. Each holds a
+ * chunk of 256 KB at most while its reader takes nothing, so a process spends at most 100 MB on all
+ * of them. Who takes no chunk in 30 s plays nothing, or has paused: browsers ask for the rest by a
+ * range when they go on.
  */
 const LIMITS: DownloadLimits = { fan: 6, address: 60, all: 400, idleMs: 30_000 };
 
-/** Large answers on their way to readers of every speed: bounded a reader and a process, and ended where nobody reads. */
+/**
+ * Large answers on their way to readers of every speed: bounded a reader and a process, and ended
+ * where nobody reads.
+ */
 export class Downloads {
   /** Those of each reader, oldest first. */
   private readonly under = new Map<string, Set<AbortController>>();
@@ -33,11 +40,15 @@ export class Downloads {
   }
 
   /**
-   * Takes a place for an answer. A reader who has too many loses the oldest: it is the one that nobody watches any more. Throws
-   * `busy` when the process has no place left; to be called before anything of the answer is sent.
+   * Takes a place for an answer. A reader who has too many loses the oldest: it is the one that
+   * nobody watches any more. Throws `busy` when the process has no place left; to be called before
+   * anything of the answer is sent.
    */
   begin(to: Recipient): Download {
-    const [who, most] = 'fan' in to ? [`fan ${to.fan}`, this.limits.fan] : [`address ${to.address}`, this.limits.address];
+    const [who, most] =
+      'fan' in to
+        ? [`fan ${to.fan}`, this.limits.fan]
+        : [`address ${to.address}`, this.limits.address];
     const own = this.under.get(who) ?? new Set();
     const [oldest] = own;
     if (oldest && own.size >= most) this.end(who, oldest);
@@ -72,9 +83,10 @@ export class Download {
   ) {}
 
   /**
-   * Sends `source` as fast as it is taken, and no faster: the next chunk is read when the last one has left. Resolves when all is sent,
-   * or when it was ended because its reader left, took nothing for too long or asked for too much else. Throws what `source` throws; what
-   * it throws before its first chunk leaves `to` untouched, so that there can still be another answer.
+   * Sends `source` as fast as it is taken, and no faster: the next chunk is read when the last one
+   * has left. Resolves when all is sent, or when it was ended because its reader left, took nothing
+   * for too long or asked for too much else. Throws what `source` throws; what it throws before its
+   * first chunk leaves `to` untouched, so that there can still be another answer.
    */
   async send(source: AsyncIterable<Uint8Array>, to: Writable): Promise<void> {
     const { signal } = this.ended;
@@ -97,7 +109,8 @@ export class Download {
       }, to);
     } catch (error) {
       // The viewer seeks or leaves, or we ended it: that is no fault.
-      if (!signal.aborted && (error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+      if (!signal.aborted && (error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        throw error;
     } finally {
       clearTimeout(idle);
       // Ended before the first chunk left, nobody else tells the source.

@@ -50,8 +50,9 @@ export class Files {
   }
 
   /**
-   * The bytes of a range, a chunk at a time and each when it is asked for: the bucket's own stream reads 16 MB ahead for every reader, also
-   * for one who takes nothing. Throws when a chunk is missing.
+   * The bytes of a range, a chunk at a time and each when it is asked for: the bucket's own stream
+   * reads 16 MB ahead for every reader, also for one who takes nothing. Throws when a chunk is
+   * missing.
    */
   async *read(id: Types.ObjectId, range: ByteRange): AsyncGenerator<Uint8Array> {
     for (let n = Math.floor(range.start / CHUNK_BYTES); n * CHUNK_BYTES <= range.end; n += 1) {
@@ -68,8 +69,8 @@ export class Files {
 }
 
 /**
- * The single range a header asks for (RFC 9110, 14.2): null for none or for several (the whole file is then the right answer).
- * Throws `bad_range` for one that lies outside.
+ * The single range a header asks for (RFC 9110, 14.2): null for none or for several (the whole file
+ * is then the right answer). Throws `bad_range` for one that lies outside.
  */
 export function byteRange(header: string | undefined, length: number): ByteRange | null {
   if (header === undefined) return null;
@@ -81,6 +82,7 @@ export function byteRange(header: string | undefined, length: number): ByteRange
   const [, first = '', last = ''] = match;
   const start = first === '' ? Math.max(0, length - Number(last)) : Number(first);
   const end = first === '' || last === '' ? length - 1 : Math.min(Number(last), length - 1);
-  if (start >= length || start > end || (first === '' && Number(last) === 0)) throw new VillageError('bad_range', { length });
+  if (start >= length || start > end || (first === '' && Number(last) === 0))
+    throw new VillageError('bad_range', { length });
   return { start, end };
 }

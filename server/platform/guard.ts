@@ -11,9 +11,10 @@ import { randomId } from './ids.js';
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses unsafe requests that another site made the browser send (ASVS 3.5.1 to 3.5.3): `Sec-Fetch-Site` must say same-origin or
- * none, else `Origin` must be ours; a request with neither and a cookie is refused. Under `/api/` a bearer token is the only authority,
- * which no site can make a browser send.
+ * Refuses unsafe requests that another site made the browser send (ASVS 3.5.1 to 3.5.3):
+ * `Sec-Fetch-Site` must say same-origin or none, else `Origin` must be ours; a request with neither
+ * and a cookie is refused. Under `/api/` a bearer token is the only authority, which no site can
+ * make a browser send.
  */
 export function sameOrigin(publicUrl: string): RequestHandler {
   const ours = new URL(publicUrl).origin;
@@ -45,10 +46,12 @@ const SALT = 16;
 const MAC = 32;
 
 /**
- * The tokens that forms carry as `csrf`, the second layer behind `sameOrigin` (ASVS 3.5.1). A token is a fresh salt and the HMAC of
- * salt and owner, so nothing is stored for it, and no two pages hold the same one: compressed beside reflected input it gives nothing
- * away (BREACH). Its owner is the session of whoever has proved who they are, else a random cookie that the browser gets with
- * its first form (double submit, signed; `__Host-` under https, so that no sibling site can plant one).
+ * The tokens that forms carry as `csrf`, the second layer behind `sameOrigin` (ASVS 3.5.1). A token
+ * is a fresh salt and the HMAC of salt and owner, so nothing is stored for it, and no two pages
+ * hold the same one: compressed beside reflected input it gives nothing away (BREACH). Its owner is
+ * the session of whoever has proved who they are, else a random cookie that the browser gets with
+ * its first form (double submit, signed; `__Host-` under https, so that no sibling site can plant
+ * one).
  */
 export class FormTokens {
   private readonly key: Buffer;
@@ -64,7 +67,8 @@ export class FormTokens {
 
   private ownerOf(req: Request): string | null {
     const session = req.session as Request['session'] | undefined;
-    if (session && (session.fan !== undefined || session.newcomer !== undefined)) return `session:${req.sessionID}`;
+    if (session && (session.fan !== undefined || session.newcomer !== undefined))
+      return `session:${req.sessionID}`;
     const kept = cookie.parse(req.get('cookie') ?? '')[this.cookieName];
     return kept === undefined ? null : `visitor:${kept}`;
   }
@@ -73,33 +77,51 @@ export class FormTokens {
     return createHmac('sha256', this.key).update(salt).update(owner).digest();
   }
 
-  /** A token for a form of this answer, whose head must not have been sent: a visitor without the cookie gets it along. */
+  /**
+   * A token for a form of this answer, whose head must not have been sent: a visitor without the
+   * cookie gets it along.
+   */
   make(req: Request): string {
     let owner = this.ownerOf(req);
     if (owner === null) {
       const kept = randomBytes(18).toString('base64url');
       owner = `visitor:${kept}`;
-      req.res?.cookie(this.cookieName, kept, { httpOnly: true, sameSite: 'lax', path: '/', secure: this.secure });
+      req.res?.cookie(this.cookieName, kept, {
+        httpOnly: true,
+        sameSite: 'lax',
+        path: '/',
+        secure: this.secure,
+      });
       // The page is now this visitor's: a cache between us must not hand it to the next one.
-      if (req.res?.get('Cache-Control') === undefined) req.res?.set('Cache-Control', 'private, no-cache');
+      if (req.res?.get('Cache-Control') === undefined)
+        req.res?.set('Cache-Control', 'private, no-cache');
     }
     const salt = randomBytes(SALT);
     return Buffer.concat([salt, this.mac(salt, owner)]).toString('base64url');
   }
 
-  /** Whether this request carries a token, in its body or as `x-csrf-token`, that was made for who sends it. */
+  /**
+   * Whether this request carries a token, in its body or as `x-csrf-token`, that was made for who
+   * sends it.
+   */
   isValid(req: Request): boolean {
     const sent = (req.body as { csrf?: unknown } | undefined)?.csrf ?? req.get('x-csrf-token');
     const owner = this.ownerOf(req);
     if (typeof sent !== 'string' || owner === null) return false;
     const token = Buffer.from(sent, 'base64url');
-    return token.length === SALT + MAC && timingSafeEqual(token.subarray(SALT), this.mac(token.subarray(0, SALT), owner));
+    return (
+      token.length === SALT + MAC &&
+      timingSafeEqual(token.subarray(SALT), this.mac(token.subarray(0, SALT), owner))
+    );
   }
 }
 
 const NONCE = 'NONCE';
 
-/** The headers that helmet sets, asked for once: they are the same for every answer, but for the nonce. */
+/**
+ * The headers that helmet sets, asked for once: they are the same for every answer, but for the
+ * nonce.
+ */
 function fixedHeaders(options: HelmetOptions): [name: string, value: string][] {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
@@ -110,8 +132,8 @@ function fixedHeaders(options: HelmetOptions): [name: string, value: string][] {
 }
 
 /**
- * The headers of ASVS 3.4 on every answer, with a fresh nonce each. A sign-in form is answered by a redirect to its network, which
- * `form-action` must allow.
+ * The headers of ASVS 3.4 on every answer, with a fresh nonce each. A sign-in form is answered by a
+ * redirect to its network, which `form-action` must allow.
  */
 export function headers(publicUrl: string, signInOrigins: string[]): RequestHandler {
   const secure = publicUrl.startsWith('https:');
@@ -150,7 +172,10 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
   };
 }
 
-/** Only a path of ours: one leading slash, no second, no backslash, no control character, also after decoding (ASVS 3.7.2). */
+/**
+ * Only a path of ours: one leading slash, no second, no backslash, no control character, also after
+ * decoding (ASVS 3.7.2).
+ */
 export function safeReturn(path: unknown, fallback: string): string {
   if (typeof path !== 'string' || path === '' || path.length > 500) return fallback;
   let plain = path;

@@ -3,10 +3,6 @@ import type { z } from 'zod';
 import { InputError, VillageError, type FieldIssue } from '../errors.js';
 import { isLanguage, type Language } from './i18n.js';
 
-/** What a token may be allowed: read what its fan reads, follow, chat, moderate, organise. */
-export const SCOPES = ['read', 'follow', 'chat', 'moderate', 'organise'] as const;
-export type Scope = (typeof SCOPES)[number];
-
 /** Who sends this request: a signed-in fan, by cookie or token. */
 export interface Reader {
   id: string;
@@ -39,21 +35,32 @@ declare module 'express-serve-static-core' {
   }
 }
 
-/** The signed-in fan, or `not_signed_in`. Whether they may be here the door has decided already (see `doors.ts`). */
+/**
+ * The signed-in fan, or `not_signed_in`. Whether they may be here the door has decided already (see
+ * `doors.ts`).
+ */
 export function requireReader(req: Request): Reader {
   if (!req.reader) throw new VillageError('not_signed_in');
   return req.reader;
 }
 
-/** zod's issues as ours: where, and which kind. Texts are chosen by kind in the reader's language, never by zod's English. */
+/**
+ * zod's issues as ours: where, and which kind. Texts are chosen by kind in the reader's language,
+ * never by zod's English.
+ */
 export function fieldIssues(error: z.ZodError): FieldIssue[] {
   return error.issues.map((issue) => {
-    const path = issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'body');
+    const path =
+      issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'body');
     const params: Record<string, string | number> = {};
     if ('minimum' in issue) params['min'] = Number(issue.minimum);
     if ('maximum' in issue) params['max'] = Number(issue.maximum);
     const missing = issue.code === 'invalid_type' && issue.input === undefined;
-    return { path, issue: issue.code === 'custom' ? issue.message : missing ? 'missing' : issue.code, params };
+    return {
+      path,
+      issue: issue.code === 'custom' ? issue.message : missing ? 'missing' : issue.code,
+      params,
+    };
   });
 }
 

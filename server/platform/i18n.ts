@@ -12,7 +12,8 @@ type Tree = { [key: string]: Tree | string };
 type Params = Record<string, unknown>;
 
 /** U+202F before `; : ! ? %` and inside guillemets, as French is set. */
-const french = (text: string): string => text.replace(/ ([;:!?%»])/g, '\u202f$1').replace(/« /g, '«\u202f');
+const french = (text: string): string =>
+  text.replace(/ ([;:!?%»])/g, '\u202f$1').replace(/« /g, '«\u202f');
 
 function pick(tree: Tree, language: Language, path: string): Tree {
   const out: Tree = {};
@@ -21,7 +22,8 @@ function pick(tree: Tree, language: Language, path: string): Tree {
     const both = value['fr'];
     if (typeof both === 'string' || typeof value['en'] === 'string') {
       const text = value[language];
-      if (typeof text !== 'string' || text === '') throw new Error(`words: ${path}.${key} lacks ${language}`);
+      if (typeof text !== 'string' || text === '')
+        throw new Error(`words: ${path}.${key} lacks ${language}`);
       out[key] = language === 'fr' ? french(text) : text;
     } else out[key] = pick(value, language, `${path}.${key}`);
   }
@@ -29,8 +31,8 @@ function pick(tree: Tree, language: Language, path: string): Tree {
 }
 
 /**
- * The words of every page, `views/words/<room>.json`, each key with its French and English side by side so that neither can be
- * forgotten; a missing language stops the start, a missing key throws.
+ * The words of every page, `views/words/<room>.json`, each key with its French and English side by
+ * side so that neither can be forgotten; a missing language stops the start, a missing key throws.
  */
 export class Words {
   private readonly engine: i18n;
@@ -47,7 +49,8 @@ export class Words {
     for (const file of readdirSync(folder)) {
       const room = file.replace(/\.json$/, '');
       const tree = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Tree;
-      for (const language of LANGUAGES) (resources[language] as { words: Tree }).words[room] = pick(tree, language, room);
+      for (const language of LANGUAGES)
+        (resources[language] as { words: Tree }).words[room] = pick(tree, language, room);
     }
     this.engine = createInstance();
     void this.engine.init({
@@ -66,7 +69,10 @@ export class Words {
     } as Parameters<i18n['init']>[0]);
   }
 
-  /** The text of a key; numbers in `params` are written as the language writes them (`count` chooses the plural). */
+  /**
+   * The text of a key; numbers in `params` are written as the language writes them (`count` chooses
+   * the plural).
+   */
   t(language: Language, key: string, params?: Params): string {
     if (!params || Object.keys(params).length === 0) return this.plain(language, key);
     const shown: Params = { lng: language };
@@ -101,7 +107,11 @@ export class Words {
   }
 
   /** An instant in the hub's time zone; `style` is a date, a time, or both. */
-  date(language: Language, value: Date | string, style: 'date' | 'short' | 'time' | 'both' = 'date'): string {
+  date(
+    language: Language,
+    value: Date | string,
+    style: 'date' | 'short' | 'time' | 'both' = 'date',
+  ): string {
     const key = `${language}:${style}`;
     let format = this.dates.get(key);
     if (!format) {
@@ -113,7 +123,13 @@ export class Words {
             : style === 'short'
               ? { day: 'numeric', month: 'short' }
               : { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
-      this.dates.set(key, (format = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'fr-FR', { ...options, timeZone: this.timezone })));
+      this.dates.set(
+        key,
+        (format = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'fr-FR', {
+          ...options,
+          timeZone: this.timezone,
+        })),
+      );
     }
     return format.format(new Date(value));
   }
@@ -121,7 +137,8 @@ export class Words {
   /** The name of a country (ISO 3166 alpha-2) in this language. */
   country(language: Language, code: string): string {
     let names = this.names.get(language);
-    if (!names) this.names.set(language, (names = new Intl.DisplayNames([language], { type: 'region' })));
+    if (!names)
+      this.names.set(language, (names = new Intl.DisplayNames([language], { type: 'region' })));
     return names.of(code) ?? code;
   }
 }

@@ -10,7 +10,8 @@ export function randomText(bytes: number): string {
   return pool.toString('base64url', at - bytes, at);
 }
 
-// Asked from the system for hundreds at once, which costs as much as for one: each byte is used once.
+// Asked from the system for hundreds at once, which costs as much as for one: each byte is used
+// once.
 const pool = Buffer.alloc(4096);
 let at = pool.length;
 

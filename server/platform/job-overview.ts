@@ -30,7 +30,11 @@ export class JobOverview {
   async ended(limit: number): Promise<{ items: EndedJob[]; total: number }> {
     const given = { nextRunAt: null, holder: null };
     const [found, total] = await Promise.all([
-      this.records.find(given, { data: 0, following: 0 }).sort({ failedAt: -1 }).limit(limit).lean<JobRecord[]>(),
+      this.records
+        .find(given, { data: 0, following: 0 })
+        .sort({ failedAt: -1 })
+        .limit(limit)
+        .lean<JobRecord[]>(),
       this.records.countDocuments(given),
     ]);
     const items = found.map(({ _id, name, key, attempts, failedAt, failReason }) => ({
@@ -44,22 +48,39 @@ export class JobOverview {
     return { items, total };
   }
 
-  /** Makes a job that was given up due again, as if it were new. Answers it, or null when there is none of this id. */
+  /**
+   * Makes a job that was given up due again, as if it were new. Answers it, or null when there is
+   * none of this id.
+   */
   async revive(id: string): Promise<{ kind: string; name: string } | null> {
     if (!/^[0-9a-f]{24}$/.test(id)) return null;
     const change = { $set: { nextRunAt: this.clock.now(), attempts: 0 }, $inc: { revision: 1 } };
-    const found = await this.records.findOneAndUpdate({ _id: id, nextRunAt: null, holder: null }, change).lean<JobRecord>();
+    const found = await this.records
+      .findOneAndUpdate({ _id: id, nextRunAt: null, holder: null }, change)
+      .lean<JobRecord>();
     return found && { kind: found.name, name: found.key };
   }
 
-  /** How many jobs of each kind are in each state, and for how many seconds the longest due one waits. */
+  /**
+   * How many jobs of each kind are in each state, and for how many seconds the longest due one
+   * waits.
+   */
   async counts(): Promise<Counts[]> {
     const now = this.clock.now();
-    const one = (test: Expression.Eq | Expression.And): { $sum: Expression.Cond } => ({ $sum: { $cond: [test, 1, 0] } });
+    const one = (test: Expression.Eq | Expression.And): { $sum: Expression.Cond } => ({
+      $sum: { $cond: [test, 1, 0] },
+    });
     const free: Expression.Eq = { $eq: ['$holder', null] };
     const ended: Expression.Eq = { $eq: ['$nextRunAt', null] };
     const due: Expression.And = { $and: [free, { $not: [ended] }, { $lte: ['$nextRunAt', now] }] };
-    const groups = await this.records.aggregate<{ _id: string; waiting: number; free: number; ended: number; all: number; oldest: Date | null }>([
+    const groups = await this.records.aggregate<{
+      _id: string;
+      waiting: number;
+      free: number;
+      ended: number;
+      all: number;
+      oldest: Date | null;
+    }>([
       {
         $group: {
           _id: '$name',
@@ -81,7 +102,10 @@ export class JobOverview {
     }));
   }
 
-  /** Counts jobs for Prometheus, at each look of its. While the store is away it says nothing: what was told before may be wrong now. */
+  /**
+   * Counts jobs for Prometheus, at each look of its. While the store is away it says nothing: what
+   * was told before may be wrong now.
+   */
   watch(registry: client.Registry): void {
     let counting: Promise<Counts[]> | null = null;
     const counts = (): Promise<Counts[]> =>
@@ -98,7 +122,8 @@ export class JobOverview {
       async collect() {
         const all = await counts();
         this.reset();
-        for (const { kind, ...one } of all) for (const state of STATES) this.set({ kind, state }, one[state]);
+        for (const { kind, ...one } of all)
+          for (const state of STATES) this.set({ kind, state }, one[state]);
       },
     });
     new client.Gauge({

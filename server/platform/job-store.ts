@@ -59,10 +59,12 @@ const asked = (name: string, key: string, { data, at, priority }: Following): Jo
 const earlier = (a: Date, b: Date): Date => (a < b ? a : b);
 
 /**
- * Agenda's jobs in MongoDB. Four of its steps are ours, because those of `MongoJobRepository` 4.0.3 lose work when a worker dies or is
- * slow: saving a unique job again unlocks the one that runs and replaces its payload; a state is saved by whoever lost the job too; what
- * was asked for while a job runs is overwritten at its end; a lock ends by the worker's clock alone. Here a job that is held is due again
- * when its lease ends, so that one condition finds both, and every change names the take (or the revision) it is based on.
+ * Agenda's jobs in MongoDB. Four of its steps are ours, because those of `MongoJobRepository` 4.0.3
+ * lose work when a worker dies or is slow: saving a unique job again unlocks the one that runs and
+ * replaces its payload; a state is saved by whoever lost the job too; what was asked for while a
+ * job runs is overwritten at its end; a lock ends by the worker's clock alone. Here a job that is
+ * held is due again when its lease ends, so that one condition finds both, and every change names
+ * the take (or the revision) it is based on.
  */
 export class JobStore extends MongoJobRepository {
   private readonly records: Model<JobRecord>;
@@ -92,8 +94,9 @@ export class JobStore extends MongoJobRepository {
   }
 
   /**
-   * Asks for a job. One of that name which waits takes up the payload, and comes at the earlier time and the higher priority; behind one
-   * that runs, another run follows; one that had failed for good is tried anew.
+   * Asks for a job. One of that name which waits takes up the payload, and comes at the earlier
+   * time and the higher priority; behind one that runs, another run follows; one that had failed
+   * for good is tried anew.
    */
   async ask(kind: string, key: string, { data, at, priority }: Following): Promise<void> {
     const { merge } = this.rules(kind);
@@ -106,16 +109,36 @@ export class JobStore extends MongoJobRepository {
       }
       const now = await this.records.findOne({ name: kind, key }).lean<JobRecord>();
       if (!now) continue;
-      const before: Following | null = now.holder === null ? { data: now.data, at: now.nextRunAt ?? at, priority: now.priority } : now.following;
+      const before: Following | null =
+        now.holder === null
+          ? { data: now.data, at: now.nextRunAt ?? at, priority: now.priority }
+          : now.following;
       const wanted: Following = before
-        ? { data: merge(before.data as never, data as never), at: earlier(before.at, at), priority: Math.max(before.priority, priority) }
+        ? {
+            data: merge(before.data as never, data as never),
+            at: earlier(before.at, at),
+            priority: Math.max(before.priority, priority),
+          }
         : { data, at, priority };
       const change =
         now.holder === null
-          ? { data: wanted.data, nextRunAt: wanted.at, priority: wanted.priority, ...(now.nextRunAt ? {} : { attempts: 0 }) }
+          ? {
+              data: wanted.data,
+              nextRunAt: wanted.at,
+              priority: wanted.priority,
+              ...(now.nextRunAt ? {} : { attempts: 0 }),
+            }
           : { following: wanted };
       const { _id, holder, revision } = now;
-      if ((await this.records.updateOne({ _id, holder, revision }, { $set: change, $inc: { revision: 1 } })).matchedCount === 1) return;
+      if (
+        (
+          await this.records.updateOne(
+            { _id, holder, revision },
+            { $set: change, $inc: { revision: 1 } },
+          )
+        ).matchedCount === 1
+      )
+        return;
     }
   }
 
@@ -133,11 +156,14 @@ export class JobStore extends MongoJobRepository {
   }
 
   /**
-   * Takes the next job of a kind: the highest priority first, then the longest due. Called by Agenda, which may look twice at once: the
-   * looks of a kind go one behind the other, so that the second does not take what the first had left for later.
+   * Takes the next job of a kind: the highest priority first, then the longest due. Called by
+   * Agenda, which may look twice at once: the looks of a kind go one behind the other, so that the
+   * second does not take what the first had left for later.
    */
   override getNextJobToRun(kind: string): Promise<JobParameters | undefined> {
-    const turn = (this.turns.get(kind) ?? Promise.resolve()).catch(() => undefined).then(() => this.takeNext(kind));
+    const turn = (this.turns.get(kind) ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => this.takeNext(kind));
     this.turns.set(kind, turn);
     return turn;
   }
@@ -157,14 +183,28 @@ export class JobStore extends MongoJobRepository {
         if (this.leaving) await this.putBack([record]);
         // Whoever had it before died each time: it may be the job that kills them.
         else if (attempts > this.rules(kind).attempts)
-          await this.giveBack(record, { nextRunAt: null, failedAt: this.clock.now(), failReason: 'the worker died each time' });
+          await this.giveBack(record, {
+            nextRunAt: null,
+            failedAt: this.clock.now(),
+            failReason: 'the worker died each time',
+          });
         else {
           // What was asked for while a worker that died had it is part of this run.
-          if (following) record.data = this.rules(kind).merge(record.data as never, following.data as never);
+          if (following)
+            record.data = this.rules(kind).merge(record.data as never, following.data as never);
           const id = toJobId(_id.toHexString());
           this.hold(id, record);
           const { data, priority } = record;
-          return { _id: id, name: kind, type: 'normal', data, priority, nextRunAt: new Date(), lockedAt: FOR_EVER, failCount: attempts - 1 };
+          return {
+            _id: id,
+            name: kind,
+            type: 'normal',
+            data,
+            priority,
+            nextRunAt: new Date(),
+            lockedAt: FOR_EVER,
+            failCount: attempts - 1,
+          };
         }
       }
     } finally {
@@ -174,8 +214,9 @@ export class JobStore extends MongoJobRepository {
   }
 
   /**
-   * A job of a kind that is due. Fifty are looked up at once, because a store may sort all that are due to find the first of them; they are
-   * good for a second, or until more is added. Who found another one quicker goes on somewhere else in the list.
+   * A job of a kind that is due. Fifty are looked up at once, because a store may sort all that are
+   * due to find the first of them; they are good for a second, or until more is added. Who found
+   * another one quicker goes on somewhere else in the list.
    */
   private async next(kind: string, elsewhere: boolean): Promise<Due | null> {
     let list = this.due.get(kind);
@@ -189,14 +230,22 @@ export class JobStore extends MongoJobRepository {
         .limit(AHEAD)
         .lean<Due[]>();
     }
-    return list.jobs.splice(elsewhere ? Math.floor(Math.random() * list.jobs.length) : 0, 1)[0] ?? null;
+    return (
+      list.jobs.splice(elsewhere ? Math.floor(Math.random() * list.jobs.length) : 0, 1)[0] ?? null
+    );
   }
 
-  /** A clock that was set back by an hour would let all that waits wait an hour longer: it comes now instead (RELIABILITY F16). */
+  /**
+   * A clock that was set back by an hour would let all that waits wait an hour longer: it comes now
+   * instead (RELIABILITY F16).
+   */
   private async heedClock(): Promise<void> {
     const now = this.clock.now();
     if (now.getTime() < this.looked - STEP_MS)
-      await this.records.updateMany({ holder: null, nextRunAt: { $gt: now } }, { $set: { nextRunAt: now }, $inc: { revision: 1 } });
+      await this.records.updateMany(
+        { holder: null, nextRunAt: { $gt: now } },
+        { $set: { nextRunAt: now }, $inc: { revision: 1 } },
+      );
     this.looked = now.getTime();
   }
 
@@ -211,9 +260,14 @@ export class JobStore extends MongoJobRepository {
     const until = new Date(now.getTime() + LEASE_MS);
     const taken = await this.records.updateOne(
       { _id, nextRunAt },
-      { $set: { holder: this.process, lockedAt: now, lastRunAt: now, nextRunAt: until }, $inc: { takes: 1, attempts: 1 } },
+      {
+        $set: { holder: this.process, lockedAt: now, lastRunAt: now, nextRunAt: until },
+        $inc: { takes: 1, attempts: 1 },
+      },
     );
-    return taken.matchedCount === 1 ? this.records.findOne({ _id, holder: this.process }).lean<JobRecord>() : null;
+    return taken.matchedCount === 1
+      ? this.records.findOne({ _id, holder: this.process }).lean<JobRecord>()
+      : null;
   }
 
   /** Agenda says what became of a job; while it runs there is nothing to store. */
@@ -226,7 +280,11 @@ export class JobStore extends MongoJobRepository {
         // Agenda counts on the machine's clock, the hub on its own.
         const wait = job.nextRunAt ? job.nextRunAt.getTime() - Date.now() : null;
         const nextRunAt = wait === null ? null : new Date(this.clock.now().getTime() + wait);
-        await this.giveBack(record, { nextRunAt, failedAt: this.clock.now(), failReason: job.failReason ?? null });
+        await this.giveBack(record, {
+          nextRunAt,
+          failedAt: this.clock.now(),
+          failReason: job.failReason ?? null,
+        });
       } else if (again) {
         const { at: nextRunAt, payload: data = record.data } = again;
         await this.giveBack({ ...record, data }, { nextRunAt, failReason: null, attempts: 0 });
@@ -248,12 +306,22 @@ export class JobStore extends MongoJobRepository {
       ({ revision } = now);
       const { data, at: nextRunAt, priority } = now.following;
       const set = { data, nextRunAt, priority, attempts: 0, failReason: null, ...FREE };
-      if ((await this.records.updateOne({ ...mine, revision }, { $set: set, $inc: { revision: 1 } })).matchedCount === 1) return;
+      if (
+        (await this.records.updateOne({ ...mine, revision }, { $set: set, $inc: { revision: 1 } }))
+          .matchedCount === 1
+      )
+        return;
     }
   }
 
-  /** A job is to be done again, or was given up (`nextRunAt` null); what was asked for meanwhile is part of that. */
-  private async giveBack(record: JobRecord, change: Pick<JobRecord, 'nextRunAt'> & Partial<JobRecord>): Promise<void> {
+  /**
+   * A job is to be done again, or was given up (`nextRunAt` null); what was asked for meanwhile is
+   * part of that.
+   */
+  private async giveBack(
+    record: JobRecord,
+    change: Pick<JobRecord, 'nextRunAt'> & Partial<JobRecord>,
+  ): Promise<void> {
     const mine = this.mine(record);
     for (;;) {
       const now = await this.records.findOne(mine).lean<JobRecord>();
@@ -267,11 +335,19 @@ export class JobStore extends MongoJobRepository {
         priority: Math.max(more.priority, now.priority),
       };
       const set = { data: record.data, ...change, ...joined, ...FREE };
-      if ((await this.records.updateOne({ ...mine, revision }, { $set: set, $inc: { revision: 1 } })).matchedCount === 1) return;
+      if (
+        (await this.records.updateOne({ ...mine, revision }, { $set: set, $inc: { revision: 1 } }))
+          .matchedCount === 1
+      )
+        return;
     }
   }
 
-  private mine({ _id, takes }: Pick<JobRecord, '_id' | 'takes'>): { _id: JobRecord['_id']; holder: string; takes: number } {
+  private mine({ _id, takes }: Pick<JobRecord, '_id' | 'takes'>): {
+    _id: JobRecord['_id'];
+    holder: string;
+    takes: number;
+  } {
     return { _id, holder: this.process, takes };
   }
 
@@ -280,12 +356,18 @@ export class JobStore extends MongoJobRepository {
     await this.unlockJobs(job._id ? [job._id] : []);
   }
 
-  /** Agenda ends with these in hand that it has not begun. Never throws: their leases end by themselves. */
+  /**
+   * Agenda ends with these in hand that it has not begun. Never throws: their leases end by
+   * themselves.
+   */
   override async unlockJobs(ids: (JobId | string)[]): Promise<void> {
     await this.handBack(ids.map(String));
   }
 
-  /** Hands jobs of this process back (all, if none are named): another takes them at once. Never throws. */
+  /**
+   * Hands jobs of this process back (all, if none are named): another takes them at once. Never
+   * throws.
+   */
   async handBack(ids: string[] = [...this.hands.keys()]): Promise<void> {
     const back = ids.flatMap((id) => this.hands.get(id) ?? []);
     for (const id of ids) this.hands.delete(id);
@@ -297,7 +379,10 @@ export class JobStore extends MongoJobRepository {
   private async putBack(records: Pick<JobRecord, '_id' | 'takes'>[]): Promise<void> {
     await Promise.all(
       records.map(({ _id, takes }) =>
-        this.records.updateOne(this.mine({ _id, takes }), { $set: { nextRunAt: this.clock.now(), ...LEFT }, $inc: { attempts: -1, revision: 1 } }),
+        this.records.updateOne(this.mine({ _id, takes }), {
+          $set: { nextRunAt: this.clock.now(), ...LEFT },
+          $inc: { attempts: -1, revision: 1 },
+        }),
       ),
     );
   }
@@ -319,13 +404,17 @@ export class JobStore extends MongoJobRepository {
   }
 
   /**
-   * Says that the jobs in hand are still alive, and no others: one whose taking or end the store never told us of bears our name too, and
-   * must be free when its lease ends, however long we are busy.
+   * Says that the jobs in hand are still alive, and no others: one whose taking or end the store
+   * never told us of bears our name too, and must be free when its lease ends, however long we are
+   * busy.
    */
   async renew(): Promise<void> {
     const held = [...this.hands.values()].map(({ record }) => record._id);
     const until = new Date(this.clock.now().getTime() + LEASE_MS);
-    await this.records.updateMany({ _id: { $in: held }, holder: this.process }, { $set: { nextRunAt: until } });
+    await this.records.updateMany(
+      { _id: { $in: held }, holder: this.process },
+      { $set: { nextRunAt: until } },
+    );
   }
 
   private busy(): boolean {

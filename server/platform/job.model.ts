@@ -8,8 +8,8 @@ export interface Following {
   priority: number;
 }
 /**
- * A piece of work that outlasts a crash, in the form Agenda stores its jobs (`name` is its kind), with what makes it ours below. At most one
- * of a kind and `key` exists. The shard key is `name`.
+ * A piece of work that outlasts a crash, in the form Agenda stores its jobs (`name` is its kind),
+ * with what makes it ours below. At most one of a kind and `key` exists. The shard key is `name`.
  */
 export interface JobRecord {
   _id: Types.ObjectId;
@@ -17,7 +17,10 @@ export interface JobRecord {
   type: 'normal';
   data: unknown;
   priority: number;
-  /** From when it may be taken. While a worker holds it: when its lease ends. Null: it failed too often and waits for somebody of the staff. */
+  /**
+   * From when it may be taken. While a worker holds it: when its lease ends. Null: it failed too
+   * often and waits for somebody of the staff.
+   */
   nextRunAt: Date | null;
   lockedAt: Date | null;
   lastRunAt: Date | null;
@@ -27,7 +30,10 @@ export interface JobRecord {
   key: string;
   /** Which process has it in hand. */
   holder: string | null;
-  /** Grows each time it is taken, and is never set back: a holder that lost it to the next one changes nothing more. */
+  /**
+   * Grows each time it is taken, and is never set back: a holder that lost it to the next one
+   * changes nothing more.
+   */
   takes: number;
   /** How often it was begun since it last ended well, workers that died with it included. */
   attempts: number;
@@ -55,4 +61,5 @@ const schema = new Schema<JobRecord>({
 schema.index({ name: 1, key: 1 }, { unique: true });
 schema.index({ name: 1, nextRunAt: 1 });
 schema.index({ holder: 1 });
-export const jobModel = (connection: Connection): Model<JobRecord> => model(connection, 'Job', schema, 'jobs');
+export const jobModel = (connection: Connection): Model<JobRecord> =>
+  model(connection, 'Job', schema, 'jobs');

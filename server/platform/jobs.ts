@@ -1,4 +1,11 @@
-import { Agenda, exponential, toJobId, type Job, type NotificationChannel, type NotificationHandler } from 'agenda';
+import {
+  Agenda,
+  exponential,
+  toJobId,
+  type Job,
+  type NotificationChannel,
+  type NotificationHandler,
+} from 'agenda';
 import type { Connection } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Audit } from './audit.js';
@@ -12,7 +19,10 @@ import { JobStore, type Again, type Merge } from './job-store.js';
 export type { EndedJob } from './job-overview.js';
 export type { Again, Merge } from './job-store.js';
 
-/** What does a kind of job; the payload is what `add` was given, so its doer knows its shape. It ends early when `signal` says so. */
+/**
+ * What does a kind of job; the payload is what `add` was given, so its doer knows its shape. It
+ * ends early when `signal` says so.
+ */
 export type Handler = (payload: never, signal: AbortSignal) => Promise<Again | null>;
 export interface KindOptions {
   /** How many of this kind a process runs at once; other kinds do not wait for them. */
@@ -28,14 +38,27 @@ export interface KindOptions {
   /** One payload from two of the same name; else the later one stands for both. */
   merge?: Merge;
 }
-const USUAL = { concurrency: 1, priority: 0, limitMs: 5 * 60_000, attempts: 12, backoffMs: 2000, merge: (_before: never, after: never): unknown => after };
+const USUAL = {
+  concurrency: 1,
+  priority: 0,
+  limitMs: 5 * 60_000,
+  attempts: 12,
+  backoffMs: 2000,
+  merge: (_before: never, after: never): unknown => after,
+};
 /** What nobody woke us for is found within, in ms. */
 const LOOK_MS = 1000;
-/** How long one who leaves waits for the jobs in hand, and a job whose time is up may still take to end, in ms. */
+/**
+ * How long one who leaves waits for the jobs in hand, and a job whose time is up may still take to
+ * end, in ms.
+ */
 const LEAVE_MS = 5000;
 const HOUR_MS = 3_600_000;
 
-/** Tells Agenda that there may be work of a kind: over the bus, when a job is added, and when one of its places came free. */
+/**
+ * Tells Agenda that there may be work of a kind: over the bus, when a job is added, and when one of
+ * its places came free.
+ */
 class Wake implements NotificationChannel {
   readonly state = 'connected';
   private handler: NotificationHandler | null = null;
@@ -74,7 +97,9 @@ class Wake implements NotificationChannel {
     return Promise.resolve();
   }
 
-  /** Lets Agenda take what is due of a kind and begin it; asked again meanwhile it looks once more. */
+  /**
+   * Lets Agenda take what is due of a kind and begin it; asked again meanwhile it looks once more.
+   */
   look(kind: string): Promise<void> {
     const now = this.looks.get(kind);
     if (now) {
@@ -85,7 +110,13 @@ class Wake implements NotificationChannel {
     const turn = async (): Promise<void> => {
       do {
         look.more = false;
-        await this.handler?.({ jobId: toJobId(''), jobName: kind, nextRunAt: null, priority: 0, timestamp: new Date() });
+        await this.handler?.({
+          jobId: toJobId(''),
+          jobName: kind,
+          nextRunAt: null,
+          priority: 0,
+          timestamp: new Date(),
+        });
       } while (look.more);
     };
     this.looks.set(kind, look);
@@ -95,9 +126,10 @@ class Wake implements NotificationChannel {
 }
 
 /**
- * Jobs are documents in MongoDB, carried out by Agenda (DESIGN 5): each kind has places of its own, so that a slow one holds nobody up.
- * Workers hear of a new job over the bus; that may lose, and then Agenda's look every second finds it. A handler may be run twice (a
- * killed worker's job is taken over when its lease ends) and must bear it; it may answer when to run next.
+ * Jobs are documents in MongoDB, carried out by Agenda (DESIGN 5): each kind has places of its own,
+ * so that a slow one holds nobody up. Workers hear of a new job over the bus; that may lose, and
+ * then Agenda's look every second finds it. A handler may be run twice (a killed worker's job is
+ * taken over when its lease ends) and must bear it; it may answer when to run next.
  */
 export class Jobs {
   private readonly store: JobStore;
@@ -129,7 +161,12 @@ export class Jobs {
       connect: () => this.store.connect(),
       disconnect: () => Promise.resolve(),
     };
-    this.agenda = new Agenda({ backend, notificationChannel: this.wake, processEvery: LOOK_MS, maxConcurrency: Number.MAX_SAFE_INTEGER });
+    this.agenda = new Agenda({
+      backend,
+      notificationChannel: this.wake,
+      processEvery: LOOK_MS,
+      maxConcurrency: Number.MAX_SAFE_INTEGER,
+    });
     this.agenda.on('error', (error) => {
       log.debug({ err: error }, 'jobs: a look failed');
     });
@@ -137,7 +174,8 @@ export class Jobs {
       log.warn({ err: error, job: 'attrs' in job ? job.attrs.name : '' }, 'jobs: a job failed');
     });
     this.agenda.on('complete', (job) => {
-      // Its place comes free behind this event; Agenda itself would look for the next one only a second later.
+      // Its place comes free behind this event; Agenda itself would look for the next one only a
+      // second later.
       if ('attrs' in job) setImmediate(() => void this.wake.look(job.attrs.name));
     });
   }
@@ -149,9 +187,15 @@ export class Jobs {
     this.agenda.define(kind, (job: Job) => this.run(job, rules, handler), {
       concurrency: rules.concurrency,
       lockLimit: rules.concurrency,
-      // Agenda looks after a lock twice in its life, with a timer that outlives the job: a short life leaves none behind.
+      // Agenda looks after a lock twice in its life, with a timer that outlives the job: a short
+      // life leaves none behind.
       lockLifetime: LOOK_MS,
-      backoff: exponential({ delay: rules.backoffMs, maxDelay: HOUR_MS, maxRetries: rules.attempts - 1, jitter: 0.25 }),
+      backoff: exponential({
+        delay: rules.backoffMs,
+        maxDelay: HOUR_MS,
+        maxRetries: rules.attempts - 1,
+        jitter: 0.25,
+      }),
     });
   }
 
@@ -183,10 +227,15 @@ export class Jobs {
   }
 
   /**
-   * Asks for a job, and answers its id. One of the same name that waits takes up the payload (see `merge`) and comes at the earlier of both
-   * times; behind one that runs another run follows.
+   * Asks for a job, and answers its id. One of the same name that waits takes up the payload (see
+   * `merge`) and comes at the earlier of both times; behind one that runs another run follows.
    */
-  async add(kind: string, name: string, payload: unknown, options: { at?: Date; priority?: number } = {}): Promise<string> {
+  async add(
+    kind: string,
+    name: string,
+    payload: unknown,
+    options: { at?: Date; priority?: number } = {},
+  ): Promise<string> {
     const { at = this.clock.now(), priority = this.rules(kind).priority } = options;
     await this.store.ask(kind, name, { data: payload, at, priority });
     await this.wake.publish({ jobName: kind });
@@ -210,7 +259,10 @@ export class Jobs {
     return this.overview.ended(limit);
   }
 
-  /** Begins a job that was given up anew, on somebody's order. Throws `job_not_found`: it may have been begun, or asked for, meanwhile. */
+  /**
+   * Begins a job that was given up anew, on somebody's order. Throws `job_not_found`: it may have
+   * been begun, or asked for, meanwhile.
+   */
   async startAgain(id: string, by: string): Promise<void> {
     const found = await this.overview.revive(id);
     if (!found) throw new VillageError('job_not_found');
@@ -225,8 +277,9 @@ export class Jobs {
   }
 
   /**
-   * Takes no further job, gives those in hand five seconds, and hands back what is not done by then: another takes it over at once. Ends
-   * also while the stores are away: then leases end by themselves.
+   * Takes no further job, gives those in hand five seconds, and hands back what is not done by
+   * then: another takes it over at once. Ends also while the stores are away: then leases end by
+   * themselves.
    */
   async stop(): Promise<void> {
     this.store.leaving = true;
@@ -236,7 +289,10 @@ export class Jobs {
     await this.draining.catch(() => 0);
   }
 
-  /** Does every job that is due now, in a process that does not work by itself, and answers how many. */
+  /**
+   * Does every job that is due now, in a process that does not work by itself, and answers how
+   * many.
+   */
   drain(): Promise<number> {
     this.draining = this.draining.catch(() => 0).then(() => this.work());
     return this.draining;

@@ -12,7 +12,10 @@ interface LeaseRecord {
 }
 const schema = new Schema<LeaseRecord>({ _id: String, holder: String, beat: Number, until: Date });
 
-/** A right to do something alone for a while; `renew` and `release` only work for who still holds it. */
+/**
+ * A right to do something alone for a while; `renew` and `release` only work for who still holds
+ * it.
+ */
 export interface Lease {
   renew(): Promise<boolean>;
   release(): Promise<void>;
@@ -25,15 +28,19 @@ export const steadyTime: Steady = () => performance.now();
 const MOST = 50_000;
 
 /**
- * Who holds something and has given no sign of life for as long as it may be held, by this process's own steady time, is gone: known
- * also when a clock was set back, or two processes disagree about the hour (RELIABILITY F16).
+ * Who holds something and has given no sign of life for as long as it may be held, by this
+ * process's own steady time, is gone: known also when a clock was set back, or two processes
+ * disagree about the hour (RELIABILITY F16).
  */
 export class Silence {
   private readonly seen = new Map<string, { mark: string; since: number }>();
 
   constructor(private readonly steady: Steady = steadyTime) {}
 
-  /** Notes the mark (holder and beat) that `id` bears now; answers whether it has been the same for `ms`. */
+  /**
+   * Notes the mark (holder and beat) that `id` bears now; answers whether it has been the same for
+   * `ms`.
+   */
   over(id: string, mark: string, ms: number): boolean {
     const known = this.seen.get(id);
     if (known?.mark === mark) return this.steady() - known.since >= ms;
@@ -44,8 +51,9 @@ export class Silence {
   }
 }
 /**
- * Leases in MongoDB: compare-and-set on a document, so a lost Redis never lets two in. A lease is free when its time is over by the
- * clock, or when its holder was silent for that long: a clock that was set back keeps nobody out.
+ * Leases in MongoDB: compare-and-set on a document, so a lost Redis never lets two in. A lease is
+ * free when its time is over by the clock, or when its holder was silent for that long: a clock
+ * that was set back keeps nobody out.
  */
 export class Leases {
   private readonly records: Model<LeaseRecord>;
@@ -60,7 +68,10 @@ export class Leases {
     this.silence = new Silence(steady);
   }
 
-  /** Takes the lease `name` for `ms`, or answers null when somebody else holds it, or the store does not say who does. */
+  /**
+   * Takes the lease `name` for `ms`, or answers null when somebody else holds it, or the store does
+   * not say who does.
+   */
   async take(name: string, ms: number): Promise<Lease | null> {
     const holder = randomId();
     const now = this.clock.now();
@@ -68,7 +79,10 @@ export class Leases {
     const mine = { $set: { holder, until: until() }, $inc: { beat: 1 } } as const;
     try {
       const taken = await this.records
-        .findOneAndUpdate({ _id: name, until: { $lte: now } }, mine, { upsert: true, returnDocument: 'after' })
+        .findOneAndUpdate({ _id: name, until: { $lte: now } }, mine, {
+          upsert: true,
+          returnDocument: 'after',
+        })
         .lean<LeaseRecord | null>();
       if (taken?.holder !== holder) return null;
     } catch (error) {
@@ -76,10 +90,19 @@ export class Leases {
       const held = await this.records.findById(name).lean<LeaseRecord | null>();
       if (!held || !this.silence.over(name, `${held.holder}|${held.beat}`, ms)) return null;
       const { holder: gone, beat } = held;
-      if ((await this.records.updateOne({ _id: name, holder: gone, beat }, mine)).matchedCount !== 1) return null;
+      if (
+        (await this.records.updateOne({ _id: name, holder: gone, beat }, mine)).matchedCount !== 1
+      )
+        return null;
     }
     return {
-      renew: async () => (await this.records.updateOne({ _id: name, holder }, { $set: { until: until() }, $inc: { beat: 1 } })).matchedCount === 1,
+      renew: async () =>
+        (
+          await this.records.updateOne(
+            { _id: name, holder },
+            { $set: { until: until() }, $inc: { beat: 1 } },
+          )
+        ).matchedCount === 1,
       release: async () => {
         await this.records.deleteOne({ _id: name, holder });
       },

@@ -1,5 +1,10 @@
 import { isIPv6 } from 'node:net';
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import {
+  RateLimiterMemory,
+  RateLimiterRedis,
+  type RateLimiterAbstract,
+  RateLimiterRes,
+} from 'rate-limiter-flexible';
 import { VillageError } from '../errors.js';
 import type { RedisClients } from './redis.js';
 
@@ -37,7 +42,11 @@ export class Limits {
     scale = 1,
   ) {
     for (const [name, { points, duration }] of Object.entries(LIMITS)) {
-      const options = { points: points * scale, duration, keyPrefix: `${redis.prefix}limit:${name}` };
+      const options = {
+        points: points * scale,
+        duration,
+        keyPrefix: `${redis.prefix}limit:${name}`,
+      };
       this.limiters.set(
         name as LimitName,
         new RateLimiterRedis({
@@ -57,14 +66,18 @@ export class Limits {
       await this.limiters.get(name)?.consume(who);
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      throw new VillageError('rate_limited', { seconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)) });
+      throw new VillageError('rate_limited', {
+        seconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)),
+      });
     }
   }
 
   /**
-   * Counts an act that has a name of its own (`id`, unique for `who`) once: whoever only repeats it, because no answer came, is not counted
-   * again for a minute. Only what was let through is remembered, so that what was refused is counted each time; and repeats have a limit
-   * too, beyond which they count. Throws `rate_limited` with the seconds to wait. While Redis is away each try counts.
+   * Counts an act that has a name of its own (`id`, unique for `who`) once: whoever only repeats
+   * it, because no answer came, is not counted again for a minute. Only what was let through is
+   * remembered, so that what was refused is counted each time; and repeats have a limit too, beyond
+   * which they count. Throws `rate_limited` with the seconds to wait. While Redis is away each try
+   * counts.
    */
   async countNew(name: LimitName, who: string, id: string): Promise<void> {
     const key = `${this.redis.prefix}counted:${name}:${who}:${id}`;
@@ -91,9 +104,15 @@ export function addressKey(address: string | undefined): string {
   const [head = '', tail = ''] = text.split('::');
   const front = head.split(':').filter(Boolean);
   const back = tail.split(':').filter(Boolean);
-  const groups = [...front, ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'), ...back];
+  const groups = [
+    ...front,
+    ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'),
+    ...back,
+  ];
   return groups
     .slice(0, 4)
-    .map((group, index) => (index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0')))
+    .map((group, index) =>
+      index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0'),
+    )
     .join(':');
 }

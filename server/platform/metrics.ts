@@ -10,16 +10,30 @@ export class Metrics {
     buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 2],
     registers: [this.registry],
   });
-  readonly awards = new client.Counter({ name: 'village_entries_total', help: 'Ledger entries written', labelNames: ['cause'], registers: [this.registry] });
+  readonly awards = new client.Counter({
+    name: 'village_entries_total',
+    help: 'Ledger entries written',
+    labelNames: ['cause'],
+    registers: [this.registry],
+  });
   readonly networkCalls = new client.Counter({
     name: 'village_network_calls_total',
     help: 'Requests to networks',
     labelNames: ['network', 'outcome'],
     registers: [this.registry],
   });
-  readonly sockets = new client.Gauge({ name: 'village_sockets', help: 'Open sockets', registers: [this.registry] });
+  readonly sockets = new client.Gauge({
+    name: 'village_sockets',
+    help: 'Open sockets',
+    registers: [this.registry],
+  });
 
-  readonly cuts = new client.Counter({ name: 'village_sockets_cut_total', help: 'Sockets that were cut', labelNames: ['why'], registers: [this.registry] });
+  readonly cuts = new client.Counter({
+    name: 'village_sockets_cut_total',
+    help: 'Sockets that were cut',
+    labelNames: ['why'],
+    registers: [this.registry],
+  });
   readonly faults = new client.Counter({
     name: 'village_faults_total',
     help: 'Errors that nobody caught (RELIABILITY F19): each one is a mistake of ours',
@@ -45,8 +59,16 @@ export class Metrics {
     });
   }
 
-  /** A figure that all processes share: read from the store whenever it is asked for; left out while the store is away. */
-  watchAll(name: string, help: string, label: string, read: () => Promise<ReadonlyMap<string, number>>): void {
+  /**
+   * A figure that all processes share: read from the store whenever it is asked for; left out while
+   * the store is away.
+   */
+  watchAll(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Promise<ReadonlyMap<string, number>>,
+  ): void {
     const gauge: client.Gauge = new client.Gauge({
       name,
       help,
@@ -54,7 +76,8 @@ export class Metrics {
       registers: [this.registry],
       collect: async () => {
         gauge.reset();
-        for (const [value, figure] of await read().catch(() => new Map<string, number>())) gauge.set({ [label]: value }, figure);
+        for (const [value, figure] of await read().catch(() => new Map<string, number>()))
+          gauge.set({ [label]: value }, figure);
       },
     });
   }

@@ -1,18 +1,25 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { VillageError } from '../errors.js';
 
-/** How often the store is asked whether it is there, and for how long it may say nothing before it counts as silent, in ms. */
+/**
+ * How often the store is asked whether it is there, and for how long it may say nothing before it
+ * counts as silent, in ms.
+ */
 const BEAT_MS = 500;
 const SILENT_MS = 700;
 /** Askings under way at once. */
 const TOGETHER = 3;
-/** When a request of which the store has said nothing is answered by us, and how often it is looked at after that. DESIGN 9 promises 2 s. */
+/**
+ * When a request of which the store has said nothing is answered by us, and how often it is looked
+ * at after that. DESIGN 9 promises 2 s.
+ */
 const PATIENCE_MS = 1800;
 const LOOK_MS = 200;
 
 /**
- * Whether the store answers at all. The driver learns of a store that hangs only after seconds, and a request that needs several reads
- * waits for each: so what a request may wait in all is not the driver's to say.
+ * Whether the store answers at all. The driver learns of a store that hangs only after seconds, and
+ * a request that needs several reads waits for each: so what a request may wait in all is not the
+ * driver's to say.
  */
 export class Pulse {
   private timer: NodeJS.Timeout | null = null;
@@ -20,7 +27,10 @@ export class Pulse {
   /** Since when nothing was answered, in ms of `now`; null while the store answers. */
   private since: number | null = null;
 
-  /** @param ping settles when the store has answered, rejects when it has not @param now a clock that is never set back, in ms */
+  /**
+   * @param ping settles when the store has answered, rejects when it has not @param now a clock
+   * that is never set back, in ms
+   */
   constructor(
     private readonly ping: () => Promise<unknown>,
     private readonly now: () => number = () => performance.now(),
@@ -36,7 +46,10 @@ export class Pulse {
     this.timer = null;
   }
 
-  /** Asks the store once, beside at most two askings without an answer: one of many connections may be dead while the store lives. */
+  /**
+   * Asks the store once, beside at most two askings without an answer: one of many connections may
+   * be dead while the store lives.
+   */
   async beat(): Promise<void> {
     if (this.asking >= TOGETHER) return;
     this.asking += 1;
@@ -58,9 +71,11 @@ export class Pulse {
 }
 
 /**
- * Answers 503 for a request that has waited long while the store is silent. What the request does goes on and may come true, as with any
- * 503: asking again is safe. A request that waits for something else, a network or a slow reader, is left alone.
- * @param refuse answers with an error; not express's `next`, which would leave nobody to hear what the handler throws later
+ * Answers 503 for a request that has waited long while the store is silent. What the request does
+ * goes on and may come true, as with any 503: asking again is safe. A request that waits for
+ * something else, a network or a slow reader, is left alone.
+ * @param refuse answers with an error; not express's `next`, which would leave nobody to hear what
+ * the handler throws later
  * @param patience ms that a request may wait @param look ms between two looks after that
  */
 export function answerInTime(

@@ -3,7 +3,9 @@ import type { Log } from './logs.js';
 
 export type { Redis } from 'ioredis';
 
-/** The clients of one process, made here only (so that another library would be a one-file swap). */
+/**
+ * The clients of one process, made here only (so that another library would be a one-file swap).
+ */
 export interface RedisClients {
   /** Requests: fails fast, so that nothing waits for a Redis that is away. */
   commands: Redis;
@@ -12,14 +14,20 @@ export interface RedisClients {
   /** Blocking reads (streams adapter): waits without a limit, reconnects by itself. */
   blocking(): Redis;
   prefix: string;
-  /** Which run of which server answers now; another value means that what was there may be gone or old. */
+  /**
+   * Which run of which server answers now; another value means that what was there may be gone or
+   * old.
+   */
   runId(): Promise<string>;
   close(): Promise<void>;
 }
 
 const retryStrategy = (tries: number): number => Math.min(50 * tries, 1000);
 
-/** Connects to Redis. Throws when it evicts keys on its own: boards and streams would silently lose members. */
+/**
+ * Connects to Redis. Throws when it evicts keys on its own: boards and streams would silently lose
+ * members.
+ */
 export async function connectRedis(url: string, prefix: string, log: Log): Promise<RedisClients> {
   const all: Redis[] = [];
   const make = (options: object): Redis => {
@@ -61,7 +69,8 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
     prefix,
     blocking: () => {
       const client = make({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-      // The streams adapter reads through copies, and leaves one that waits for a Redis that is gone: they are ended with the others.
+      // The streams adapter reads through copies, and leaves one that waits for a Redis that is
+      // gone: they are ended with the others.
       const copy = client.duplicate.bind(client);
       client.duplicate = (options) => {
         const made = copy(options);

@@ -1,6 +1,18 @@
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  randomBytes,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
 
-/** AES-256-GCM with the key's id in front; `owner` is bound in, so a text copied to another owner does not open (ASVS 11.3.3). */
+/**
+ * AES-256-GCM with the key's id in front; `owner` is bound in, so a text copied to another owner
+ * does not open (ASVS 11.3.3).
+ */
 export class TokenVault {
   constructor(private readonly keys: { id: string; key: Buffer }[]) {}
 
@@ -10,7 +22,11 @@ export class TokenVault {
     const nonce = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(owner));
     const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-    return [current.id, nonce.toString('base64url'), Buffer.concat([body, cipher.getAuthTag()]).toString('base64url')].join('.');
+    return [
+      current.id,
+      nonce.toString('base64url'),
+      Buffer.concat([body, cipher.getAuthTag()]).toString('base64url'),
+    ].join('.');
   }
 
   /** Throws when the text was changed, belongs to another owner, or its key is gone. */
@@ -19,10 +35,14 @@ export class TokenVault {
     const key = this.keys.find((one) => one.id === id)?.key;
     if (!key) throw new Error('token key is gone');
     const bytes = Buffer.from(body, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), { authTagLength: 16 })
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), {
+      authTagLength: 16,
+    })
       .setAAD(Buffer.from(owner))
       .setAuthTag(bytes.subarray(-16));
-    return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+    return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString(
+      'utf8',
+    );
   }
 }
 
@@ -33,7 +53,11 @@ export class Signer {
 
   constructor(seed: Buffer) {
     // RFC 8410: the PKCS #8 wrapping of an Ed25519 seed is this fixed prefix.
-    this.secret = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]), format: 'der', type: 'pkcs8' });
+    this.secret = createPrivateKey({
+      key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]),
+      format: 'der',
+      type: 'pkcs8',
+    });
     this.open = createPublicKey(this.secret);
   }
 

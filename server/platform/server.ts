@@ -7,13 +7,15 @@ const PATIENCE = {
   requestTimeout: 30_000,
   // How often both are looked after.
   connectionsCheckingInterval: 5000,
-  // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its way meets a closed door.
+  // Longer than proxies keep theirs (60 s): who closes first must not be we, or a request on its
+  // way meets a closed door.
   keepAliveTimeout: 65_000,
 };
 
 /**
- * A request may name its whole address (RFC 9112, 3.2.2): then that address's host is the one that was meant, whatever `Host` says, and
- * everybody after this finds a path, as always. `*` names the server as a whole, which is answered for by its root.
+ * A request may name its whole address (RFC 9112, 3.2.2): then that address's host is the one that
+ * was meant, whatever `Host` says, and everybody after this finds a path, as always. `*` names the
+ * server as a whole, which is answered for by its root.
  */
 function toOriginForm(req: IncomingMessage): void {
   if (!req.url || req.url.startsWith('/')) return;
@@ -28,10 +30,12 @@ function toOriginForm(req: IncomingMessage): void {
 }
 
 /**
- * An HTTP server, and the way to give it its express app. Express hands each request and each answer the app's prototype with
- * `Object.setPrototypeOf`; V8 then gives each of them a shape of its own, optimises nothing that touches them, and keeps them all until its
- * next large collection. Here they are born with that prototype, and express finds nothing to change: bare express answered three
- * times as many requests a CPU second, and small collections fell from 20 ms to under one.
+ * An HTTP server, and the way to give it its express app. Express hands each request and each
+ * answer the app's prototype with `Object.setPrototypeOf`; V8 then gives each of them a shape of
+ * its own, optimises nothing that touches them, and keeps them all until its next large collection.
+ * Here they are born with that prototype, and express finds nothing to change: bare express
+ * answered three times as many requests a CPU second, and small collections fell from 20 ms to
+ * under one.
  */
 export function createAppServer(): { server: Server; serve(app: Express): void } {
   class Incoming extends IncomingMessage {}
@@ -53,7 +57,8 @@ export function createAppServer(): { server: Server; serve(app: Express): void }
 }
 
 /**
- * The address a request came from, as express finds it under `trust proxy` (TRUST_PROXY). An upgrade never passes the app, but it was born
- * with the app's prototype like every request of this server.
+ * The address a request came from, as express finds it under `trust proxy` (TRUST_PROXY). An
+ * upgrade never passes the app, but it was born with the app's prototype like every request of this
+ * server.
  */
 export const addressOf = (req: IncomingMessage): string | undefined => (req as Request).ip;

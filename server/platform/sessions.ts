@@ -2,7 +2,7 @@ import session, { Store, type Session, type SessionData } from 'express-session'
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Request, RequestHandler } from 'express';
 import { VillageError } from '../errors.js';
-import { Batcher } from './batcher.js';
+import { BatchLoader } from './batch-loader.js';
 import type { Clock } from './clock.js';
 import { randomText, sha256 } from './ids.js';
 import { model } from './mongo.js';
@@ -11,14 +11,28 @@ import type { RedisClients } from './redis.js';
 declare module 'express-session' {
   interface SessionData {
     fan?: string;
-    /** The fan's session version when this session began; a newer one in the fan's document ends it. */
+    /**
+     * The fan's session version when this session began; a newer one in the fan's document ends it.
+     */
     version?: number;
     since?: number;
     /** When the session was last used, to the hour; the store keeps it. */
     seenAt?: number;
     /** Logins under way, by state (RFC 6749, 10.12): single use, ten minutes. */
-    logins?: Record<string, { network: string; secret: Record<string, string>; at: number; returnTo: string; link: boolean }>;
-    /** A person who has proved an account and has not answered the first page yet; sealed, because it holds tokens. */
+    logins?: Record<
+      string,
+      {
+        network: string;
+        secret: Record<string, string>;
+        at: number;
+        returnTo: string;
+        link: boolean;
+      }
+    >;
+    /**
+     * A person who has proved an account and has not answered the first page yet; sealed, because
+     * it holds tokens.
+     */
     newcomer?: { sealed: string; returnTo: string; at: number };
   }
 }
@@ -31,7 +45,14 @@ interface SessionRecord {
   seenAt: Date;
   expires: Date;
 }
-const schema = new Schema<SessionRecord>({ _id: String, fan: String, data: String, createdAt: Date, seenAt: Date, expires: Date });
+const schema = new Schema<SessionRecord>({
+  _id: String,
+  fan: String,
+  data: String,
+  createdAt: Date,
+  seenAt: Date,
+  expires: Date,
+});
 schema.index({ expires: 1 }, { expireAfterSeconds: 0 });
 schema.index({ fan: 1 }, { partialFilterExpression: { fan: { $type: 'string' } } });
 
@@ -46,26 +67,32 @@ export const NEWCOMER_MS = HOUR;
 /** How long the copy in Redis serves before MongoDB is asked again. */
 const CACHE_S = 600;
 /**
- * How long after Redis was away its copies are passed over, in ms: longer than anybody's knowledge of a fan may be old, so that news lost
- * meanwhile brings no session back that MongoDB has already said is over.
+ * How long after Redis was away its copies are passed over, in ms: longer than anybody's knowledge
+ * of a fan may be old, so that news lost meanwhile brings no session back that MongoDB has already
+ * said is over.
  */
 const DOUBT_MS = 10_000;
 
-/** Whoever the sessions belong to; they know best which of theirs are over. Sessions are named by the hash of their id. */
+/**
+ * Whoever the sessions belong to; they know best which of theirs are over. Sessions are named by
+ * the hash of their id.
+ */
 export interface SessionOwners {
   stands(fan: string, version: number, session: string): Promise<boolean>;
   ended(fan: string, session: string): Promise<void>;
 }
 
 /**
- * Sessions written through to MongoDB, Redis in front. Ids are stored hashed (ASVS 7.2.3). A session that ended never comes back: it
- * is inserted once, under an id nobody had before, and after that only updated where it is; and its fan's document says
- * that it is over, whatever an old copy in Redis still holds. The cache key carries the run id of Redis besides, so that one that comes
- * back from an old file is not even asked. Only sessions of fans have copies: what a login under way needs is read from MongoDB.
+ * Sessions written through to MongoDB, Redis in front. Ids are stored hashed (ASVS 7.2.3). A
+ * session that ended never comes back: it is inserted once, under an id nobody had before, and
+ * after that only updated where it is; and its fan's document says that it is over, whatever an old
+ * copy in Redis still holds. The cache key carries the run id of Redis besides, so that one that
+ * comes back from an old file is not even asked. Only sessions of fans have copies: what a login
+ * under way needs is read from MongoDB.
  */
 export class SessionStore extends Store {
   private readonly records: Model<SessionRecord>;
-  private readonly reader: Batcher<SessionRecord>;
+  private readonly reader: BatchLoader<SessionRecord>;
   /** The sessions of requests under way that are in the store, or were. */
   private readonly stored = new WeakSet<SessionData>();
   private owners: SessionOwners | null = null;
@@ -79,8 +106,10 @@ export class SessionStore extends Store {
   ) {
     super();
     this.records = model(connection, 'Session', schema, 'sessions');
-    this.reader = new Batcher(async (hashes) => {
-      const found = await this.records.collection.find<SessionRecord>({ _id: { $in: hashes as never[] } }).toArray();
+    this.reader = new BatchLoader(async (hashes) => {
+      const found = await this.records.collection
+        .find<SessionRecord>({ _id: { $in: hashes as never[] } })
+        .toArray();
       return new Map(found.map((one) => [one._id, one]));
     });
   }
@@ -105,10 +134,17 @@ export class SessionStore extends Store {
     }
   }
 
-  private async cache(hash: string, data: SessionData | null, expires = new Date(0)): Promise<void> {
+  private async cache(
+    hash: string,
+    data: SessionData | null,
+    expires = new Date(0),
+  ): Promise<void> {
     try {
       const key = await this.key(hash);
-      const seconds = Math.min(CACHE_S, Math.floor((expires.getTime() - this.clock.now().getTime()) / 1000));
+      const seconds = Math.min(
+        CACHE_S,
+        Math.floor((expires.getTime() - this.clock.now().getTime()) / 1000),
+      );
       if (data === null || seconds < 1) await this.redis.commands.del(key);
       else await this.redis.commands.set(key, JSON.stringify(data), 'EX', seconds);
     } catch {
@@ -117,17 +153,22 @@ export class SessionStore extends Store {
   }
 
   private async kept(hash: string): Promise<SessionData | null> {
-    const found = await this.reader.get(hash);
+    const found = await this.reader.load(hash);
     if (!found || found.expires <= this.clock.now()) return null;
     const data = { ...(JSON.parse(found.data) as SessionData), seenAt: found.seenAt.getTime() };
     if (found.fan !== null) await this.cache(hash, data, found.expires);
     return data;
   }
 
-  /** Which of these sessions, named by their hashes, the store has now; copies in Redis are not asked. */
+  /**
+   * Which of these sessions, named by their hashes, the store has now; copies in Redis are not
+   * asked.
+   */
   async living(hashes: string[]): Promise<Set<string>> {
     if (hashes.length === 0) return new Set();
-    const found = await this.records.find({ _id: { $in: hashes }, expires: { $gt: this.clock.now() } }, { _id: 1 }).lean();
+    const found = await this.records
+      .find({ _id: { $in: hashes }, expires: { $gt: this.clock.now() } }, { _id: 1 })
+      .lean();
     return new Set(found.map(({ _id }) => _id));
   }
 
@@ -139,14 +180,21 @@ export class SessionStore extends Store {
     return (await this.owners?.stands(data.fan, data.version ?? 0, hash)) === true ? data : null;
   }
 
-  /** When a session ends by itself: a fan's two weeks after its last use and a month after the sign-in (ASVS 7.3.1, 7.3.2). */
+  /**
+   * When a session ends by itself: a fan's two weeks after its last use and a month after the
+   * sign-in (ASVS 7.3.1, 7.3.2).
+   */
   private expiry(data: SessionData): Date {
     const now = this.clock.now().getTime();
-    if (data.fan !== undefined) return new Date(Math.min(now + IDLE, (data.since ?? now) + ABSOLUTE));
+    if (data.fan !== undefined)
+      return new Date(Math.min(now + IDLE, (data.since ?? now) + ABSOLUTE));
     return new Date(data.newcomer ? data.newcomer.at + NEWCOMER_MS : now + LOGIN_MS);
   }
 
-  /** Stores a session: a new one once, any other only where it still is. Throws `not_signed_in` when it ended meanwhile. */
+  /**
+   * Stores a session: a new one once, any other only where it still is. Throws `not_signed_in` when
+   * it ended meanwhile.
+   */
   private async write(sid: string, data: SessionData): Promise<void> {
     const hash = sha256(sid);
     const now = this.clock.now();
@@ -163,7 +211,10 @@ export class SessionStore extends Store {
     if (fan !== null) await this.cache(hash, { ...data, seenAt: now.getTime() }, expires);
   }
 
-  /** Ends a session. Its fan's document says so before anything is removed: from then on no copy of it answers, wherever it may lie. */
+  /**
+   * Ends a session. Its fan's document says so before anything is removed: from then on no copy of
+   * it answers, wherever it may lie.
+   */
   private async remove(sid: string): Promise<void> {
     const hash = sha256(sid);
     const found = await this.records.findById(hash, { fan: 1 }).lean<Pick<SessionRecord, 'fan'>>();
@@ -173,7 +224,10 @@ export class SessionStore extends Store {
     if (fan !== null) await this.cache(hash, null);
   }
 
-  /** Removes every session of a fan. Copies in Redis die with the fan's version, which the caller has raised. */
+  /**
+   * Removes every session of a fan. Copies in Redis die with the fan's version, which the caller
+   * has raised.
+   */
   async removeAllOf(fan: string): Promise<void> {
     await this.records.deleteMany({ fan });
   }
@@ -211,8 +265,8 @@ export class SessionStore extends Store {
   }
 
   /**
-   * Prolongs a fan's session at most once an hour: a write a page view would be too dear. What the session holds is not written, another
-   * request may just have.
+   * Prolongs a fan's session at most once an hour: a write a page view would be too dear. What the
+   * session holds is not written, another request may just have.
    */
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const now = this.clock.now();
@@ -229,13 +283,21 @@ export class SessionStore extends Store {
   }
 }
 
-/** Name of the session cookie: `__Host-village` under https; under http, on loopback only, one a port. */
+/**
+ * Name of the session cookie: `__Host-village` under https; under http, on loopback only, one a
+ * port.
+ */
 export function sessionCookie(publicUrl: string): { name: string; secure: boolean } {
   const { protocol, port } = new URL(publicUrl);
-  return protocol === 'https:' ? { name: '__Host-village', secure: true } : { name: `village-${port || '80'}`, secure: false };
+  return protocol === 'https:'
+    ? { name: '__Host-village', secure: true }
+    : { name: `village-${port || '80'}`, secure: false };
 }
 
-/** The middleware that reads and writes sessions; nothing is stored for a visitor until a login is under way. */
+/**
+ * The middleware that reads and writes sessions; nothing is stored for a visitor until a login is
+ * under way.
+ */
 export function sessions(store: SessionStore, secret: string, publicUrl: string): RequestHandler {
   const { name, secure } = sessionCookie(publicUrl);
   return session({

@@ -11,7 +11,10 @@ const schema = new Schema<SettingRecord>({ _id: String, value: Schema.Types.Mixe
 /** How often a first call is tried, where others make the counter at the same time. */
 const FIRST_TRIES = 10;
 
-/** Small facts that hold for the whole hub: counters, switches, what was seeded. Kept whole, never sharded. */
+/**
+ * Small facts that hold for the whole hub: counters, switches, what was seeded. Kept whole, never
+ * sharded.
+ */
 export class Settings {
   private readonly records: Model<SettingRecord>;
 
@@ -26,20 +29,33 @@ export class Settings {
 
   /** Several at once; those that were never set are absent. */
   async many<T>(names: string[]): Promise<Map<string, T>> {
-    const found = await this.records.collection.find<SettingRecord>({ _id: { $in: names as never[] } }).toArray();
+    const found = await this.records.collection
+      .find<SettingRecord>({ _id: { $in: names as never[] } })
+      .toArray();
     return new Map(found.map((one) => [one._id, one.value as T]));
   }
 
   async set(name: string, value: unknown): Promise<void> {
-    await this.records.updateOne({ _id: name }, { $set: { value, at: new Date() } }, { upsert: true });
+    await this.records.updateOne(
+      { _id: name },
+      { $set: { value, at: new Date() } },
+      { upsert: true },
+    );
   }
 
-  /** Adds one to a counter and answers its new value, which nobody else was answered. Throws as the store does, also where it answers nothing. */
+  /**
+   * Adds one to a counter and answers its new value, which nobody else was answered. Throws as the
+   * store does, also where it answers nothing.
+   */
   async next(name: string): Promise<number> {
     for (let left = FIRST_TRIES; left > 0; left -= 1) {
       try {
         const found = await this.records
-          .findOneAndUpdate({ _id: name }, { $inc: { value: 1 }, $set: { at: new Date() } }, { upsert: true, returnDocument: 'after' })
+          .findOneAndUpdate(
+            { _id: name },
+            { $inc: { value: 1 }, $set: { at: new Date() } },
+            { upsert: true, returnDocument: 'after' },
+          )
           .lean<SettingRecord | null>();
         // Of several first calls at once a store may answer some nothing at all.
         if (found) return Number(found.value);

@@ -12,15 +12,28 @@ export interface Frame {
   nonce: string;
   theme: string;
   demo: boolean;
-  reader: { id: string; name: string; points: number; medal: string | null; moderator: boolean; organiser: boolean; stopped: number } | null;
+  reader: {
+    id: string;
+    name: string;
+    points: number;
+    medal: string | null;
+    moderator: boolean;
+    organiser: boolean;
+    stopped: number;
+  } | null;
   /** The session's form token, made when a form first asks for it. */
   readonly csrf: string;
   title: string;
   section: string;
   script: string | null;
-  /** The one address of this page in this language, whole; null for pages that nobody should find. */
+  /**
+   * The one address of this page in this language, whole; null for pages that nobody should find.
+   */
   canonical: string | null;
-  /** The page in every language it has, itself too, and where whoever reads neither is sent (`x-default`); whole addresses. */
+  /**
+   * The page in every language it has, itself too, and where whoever reads neither is sent
+   * (`x-default`); whole addresses.
+   */
   alternates: { lang: string; href: string }[];
   robots: boolean;
   wide: boolean;
@@ -59,35 +72,65 @@ const HELPERS = [
   'json',
 ] as const;
 
-function registerHelpers(engine: typeof Handlebars, words: Words, assets: Record<string, string>): void {
-  engine.registerHelper('t', (key: string, options: Options) => words.t(rootOf(options).lang, key, options.hash as Record<string, unknown>));
-  engine.registerHelper('num', (value: number, options: Options) => words.number(rootOf(options).lang, value));
+function registerHelpers(
+  engine: typeof Handlebars,
+  words: Words,
+  assets: Record<string, string>,
+): void {
+  engine.registerHelper('t', (key: string, options: Options) =>
+    words.t(rootOf(options).lang, key, options.hash as Record<string, unknown>),
+  );
+  engine.registerHelper('num', (value: number, options: Options) =>
+    words.number(rootOf(options).lang, value),
+  );
   // Thousands in the display face are parted by U+00A0; U+202F is too thin there (LOOK 2).
-  engine.registerHelper('big', (value: number) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0'));
+  engine.registerHelper('big', (value: number) =>
+    String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0'),
+  );
   for (const style of ['date', 'time', 'short', 'both'] as const) {
-    engine.registerHelper(style, (value: Date | string, options: Options) => words.date(rootOf(options).lang, value, style));
+    engine.registerHelper(style, (value: Date | string, options: Options) =>
+      words.date(rootOf(options).lang, value, style),
+    );
   }
   engine.registerHelper('iso', (value: Date | string) => new Date(value).toISOString());
   engine.registerHelper('eq', (a: unknown, b: unknown) => a === b);
   engine.registerHelper('ne', (a: unknown, b: unknown) => a !== b);
   engine.registerHelper('gt', (a: number, b: number) => a > b);
-  engine.registerHelper('url', (path: string, options: Options) => `/${rootOf(options).lang}${path}`);
+  engine.registerHelper(
+    'url',
+    (path: string, options: Options) => `/${rootOf(options).lang}${path}`,
+  );
   // A text inside the query of an address.
   engine.registerHelper('uri', (value: string) => encodeURIComponent(value));
   engine.registerHelper('asset', (name: string) => assets[name] ?? '');
   engine.registerHelper(
     'csrf',
-    (options: Options) => new engine.SafeString(`<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`),
+    (options: Options) =>
+      new engine.SafeString(
+        `<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`,
+      ),
   );
-  engine.registerHelper('countryOf', (code: string, options: Options) => words.country(rootOf(options).lang, code));
-  engine.registerHelper('sport', (slug: string, options: Options) => words.t(rootOf(options).lang, `disciplines.${slug}`));
+  engine.registerHelper('countryOf', (code: string, options: Options) =>
+    words.country(rootOf(options).lang, code),
+  );
+  engine.registerHelper('sport', (slug: string, options: Options) =>
+    words.t(rootOf(options).lang, `disciplines.${slug}`),
+  );
   engine.registerHelper('concat', (...parts: unknown[]) => parts.slice(0, -1).map(String).join(''));
-  engine.registerHelper('list', (items: string[], options: Options) => new Intl.ListFormat(rootOf(options).lang, { type: 'unit' }).format(items));
+  engine.registerHelper('list', (items: string[], options: Options) =>
+    new Intl.ListFormat(rootOf(options).lang, { type: 'unit' }).format(items),
+  );
   engine.registerHelper('digits', (value: number) => Array.from(String(value)));
   // For data blocks: `<` can close a script element, the two separators end a line in old parsers.
   engine.registerHelper(
     'json',
-    (value: unknown) => new engine.SafeString(JSON.stringify(value).replace(/[<\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)),
+    (value: unknown) =>
+      new engine.SafeString(
+        JSON.stringify(value).replace(
+          /[<\u2028\u2029]/g,
+          (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        ),
+      ),
   );
 }
 
@@ -98,19 +141,34 @@ interface Shelf {
 }
 
 /**
- * What a template says in any case is put in when it is compiled, once a language: words without parameters, addresses, names of assets.
- * Half of what a page used to cost was looking these up again for every reader.
+ * What a template says in any case is put in when it is compiled, once a language: words without
+ * parameters, addresses, names of assets. Half of what a page used to cost was looking these up
+ * again for every reader.
  */
-function settle(source: string, language: Language, words: Words, assets: Record<string, string>): string {
+function settle(
+  source: string,
+  language: Language,
+  words: Words,
+  assets: Record<string, string>,
+): string {
   const { escapeExpression } = Handlebars;
   return source
     .replace(/\n\s*/g, '\n')
-    .replace(/\{\{t "([^"]+)"\}\}/g, (_all, key: string) => escapeExpression(words.t(language, key)))
+    .replace(/\{\{t "([^"]+)"\}\}/g, (_all, key: string) =>
+      escapeExpression(words.t(language, key)),
+    )
     .replace(/\{\{url "([^"]*)"\}\}/g, (_all, path: string) => `/${language}${path}`)
-    .replace(/\{\{asset "([^"]+)"\}\}/g, (_all, name: string) => escapeExpression(assets[name] ?? ''));
+    .replace(/\{\{asset "([^"]+)"\}\}/g, (_all, name: string) =>
+      escapeExpression(assets[name] ?? ''),
+    );
 }
 
-function shelf(folder: string, language: Language, words: Words, assets: Record<string, string>): Shelf {
+function shelf(
+  folder: string,
+  language: Language,
+  words: Words,
+  assets: Record<string, string>,
+): Shelf {
   const engine = Handlebars.create();
   registerHelpers(engine, words, assets);
   const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
@@ -124,8 +182,13 @@ function shelf(folder: string, language: Language, words: Words, assets: Record<
       .replaceAll('\\', '/');
     // Parsed now, so that a broken one stops the start; made into a function at its first use.
     const tree = engine.parse(settle(readFileSync(file, 'utf8'), language, words, assets));
-    const template = engine.compile(tree, { knownHelpers, knownHelpersOnly: true, strict: false }) as TemplateDelegate;
-    if (name.startsWith('partials/')) engine.registerPartial(name.slice('partials/'.length), template);
+    const template = engine.compile(tree, {
+      knownHelpers,
+      knownHelpersOnly: true,
+      strict: false,
+    }) as TemplateDelegate;
+    if (name.startsWith('partials/'))
+      engine.registerPartial(name.slice('partials/'.length), template);
     else if (name === 'layouts/main') layout = template;
     else pages.set(name, template);
   }
@@ -133,12 +196,18 @@ function shelf(folder: string, language: Language, words: Words, assets: Record<
   return { layout, pages };
 }
 
-/** All templates of `views/`, read at the start: a broken one stops it, and none is ever made from data (ASVS 1.3.7). */
+/**
+ * All templates of `views/`, read at the start: a broken one stops it, and none is ever made from
+ * data (ASVS 1.3.7).
+ */
 export class Views {
   private readonly shelves: Record<Language, Shelf>;
 
   constructor(folder: string, words: Words, assets: Record<string, string>) {
-    this.shelves = { fr: shelf(folder, 'fr', words, assets), en: shelf(folder, 'en', words, assets) };
+    this.shelves = {
+      fr: shelf(folder, 'fr', words, assets),
+      en: shelf(folder, 'en', words, assets),
+    };
   }
 
   /** A whole page: the template inside the layout, in the language of the frame. */

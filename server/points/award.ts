@@ -4,14 +4,17 @@ import type { After, Entry } from './entry.js';
 /** Whether other deeds of a fan were held at an entry. */
 export type Beside = Record<string, boolean>;
 
-/** An entry that was written, the medals the fan held before it, and what was looked up beside it. */
+/**
+ * An entry that was written, the medals the fan held before it, and what was looked up beside it.
+ */
 export interface Written {
   entry: Entry;
   before: After['medals'];
   beside?: Beside | undefined;
 }
 
-const namesOf = (medals: After['medals']): Record<string, string> => Object.fromEntries(Object.entries(medals).map(([scope, [medal]]) => [scope, medal]));
+const namesOf = (medals: After['medals']): Record<string, string> =>
+  Object.fromEntries(Object.entries(medals).map(([scope, [medal]]) => [scope, medal]));
 
 /** What entries of one fan, that follow each other, moved. */
 export function awardOf(written: readonly Written[]): Award {

@@ -10,17 +10,23 @@ const MOST = 80;
 type Held = ReadonlyMap<string, boolean>;
 const NOTHING: Held = new Map();
 
-/** The deeds that one fan's lone wish asks about beside its own, as far as they can matter to a fan with one point more than this head has. */
+/**
+ * The deeds that one fan's lone command asks about beside its own, as far as they can matter to a fan
+ * with one point more than this head has.
+ */
 function besideOf(one: Waiting, head: Head): string[] {
-  const [wish] = one.wishes;
+  const [command] = one.commands;
   // Who holds nothing need not be looked up.
-  if (!wish?.beside || one.wishes.length > 1 || head.after.points === 0) return [];
-  return [...wish.beside].filter(([deed, from]) => deed !== wish.deed && from <= head.after.points + 1).map(([deed]) => deed);
+  if (!command?.beside || one.commands.length > 1 || head.after.points === 0) return [];
+  return [...command.beside]
+    .filter(([deed, from]) => deed !== command.deed && from <= head.after.points + 1)
+    .map(([deed]) => deed);
 }
 
 /**
- * Which deeds were held at the last entry of a fan that this process wrote, as far as they were looked up: what was read for one follow
- * need not be read for the next. It is true of that entry and of no other, and is told of a head only that bears its hash.
+ * Which deeds were held at the last entry of a fan that this process wrote, as far as they were
+ * looked up: what was read for one follow need not be read for the next. It is true of that entry
+ * and of no other, and is told of a head only that bears its hash.
  */
 export class BesideMemory {
   private readonly fans = new Map<string, { hash: string; held: Map<string, boolean> }>();
@@ -36,7 +42,8 @@ export class BesideMemory {
     const { fan, prev, hash, deed, turn } = entry;
     const known = this.fans.get(fan);
     if (known) this.fans.delete(fan);
-    const held = known?.hash === prev && known.held.size <= MOST ? known.held : new Map<string, boolean>();
+    const held =
+      known?.hash === prev && known.held.size <= MOST ? known.held : new Map<string, boolean>();
     for (const [other, is] of Object.entries(beside ?? {})) held.set(other, is);
     if (held.size === 0) return;
     held.set(deed, turn % 2 === 1);
@@ -45,17 +52,34 @@ export class BesideMemory {
   }
 }
 
-/** The deeds whose turns are read for one fan: those that are decided, and what is asked beside them and not known. */
+/**
+ * The deeds whose turns are read for one fan: those that are decided, and what is asked beside them
+ * and not known.
+ */
 export const askedOf = (one: Waiting, head: Head, known: Held): Set<string> =>
-  new Set([...open(one).map(({ deed }) => deed), ...besideOf(one, head).filter((deed) => !known.has(deed))]);
+  new Set([
+    ...open(one).map(({ deed }) => deed),
+    ...besideOf(one, head).filter((deed) => !known.has(deed)),
+  ]);
 
 /**
- * What is held beside an entry that comes right behind this head, the head being known before these turns were read. Nobody reads both at
- * one instant, and it is exact all the same: all entries up to the head were there when the turns were read, and one that came between
- * them has the new entry's place, so that the new entry is refused.
+ * What is held beside an entry that comes right behind this head, the head being known before these
+ * turns were read. Nobody reads both at one instant, and it is exact all the same: all entries up
+ * to the head were there when the turns were read, and one that came between them has the new
+ * entry's place, so that the new entry is refused.
  */
-export function besideAt(one: Waiting, head: Head, turns: DeedTurns, known: Held): Beside | undefined {
+export function besideAt(
+  one: Waiting,
+  head: Head,
+  turns: DeedTurns,
+  known: Held,
+): Beside | undefined {
   const beside = besideOf(one, head);
   if (beside.length === 0) return undefined;
-  return Object.fromEntries(beside.map((deed) => [deed, known.get(deed) ?? (turns.get(turnKey(one.fan, deed))?.at(-1)?.turn ?? 0) % 2 === 1]));
+  return Object.fromEntries(
+    beside.map((deed) => [
+      deed,
+      known.get(deed) ?? (turns.get(turnKey(one.fan, deed))?.at(-1)?.turn ?? 0) % 2 === 1,
+    ]),
+  );
 }

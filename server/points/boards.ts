@@ -35,12 +35,14 @@ const TOGETHER = 500;
 const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
 
 /** Points first, then whoever was there first: exact in a double up to 2^20 points (LEDGER 3). */
-export const boardScore = (points: number, reachedAt: number): number => points * STEP + (STEP - 1 - Math.max(0, Math.floor(reachedAt / 1000) - ORIGIN));
+export const boardScore = (points: number, reachedAt: number): number =>
+  points * STEP + (STEP - 1 - Math.max(0, Math.floor(reachedAt / 1000) - ORIGIN));
 export const boardPoints = (score: number): number => Math.floor(score / STEP);
 
 /**
- * Moves of one board, guarded: a move older than what is there, in entries or in standing, is refused and named. A guard is
- * `seq:revision:country:name`, so that a page of a board needs no other store.
+ * Moves of one board, guarded: a move older than what is there, in entries or in standing, is
+ * refused and named. A guard is `seq:revision:country:name`, so that a page of a board needs no
+ * other store.
  */
 const MOVE = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run', 'building')
@@ -77,8 +79,8 @@ end
 return refused`;
 
 /**
- * Opens a generation and frees, in the same step, what a rebuild that died left half made, and places of another run of Redis: no keys
- * are ever left that nothing names.
+ * Opens a generation and frees, in the same step, what a rebuild that died left half made, and
+ * places of another run of Redis: no keys are ever left that nothing names.
  */
 const BEGIN = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run', 'building')
@@ -90,7 +92,9 @@ if meta[1] and meta[2] ~= ARGV[1] then
 end
 redis.call('HSET', KEYS[1], 'building', ARGV[2], 'run', ARGV[1])`;
 
-/** Ends a generation that is being built: shows it and frees the one before (`show`), or frees it. */
+/**
+ * Ends a generation that is being built: shows it and frees the one before (`show`), or frees it.
+ */
 const END = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'building')
 if meta[2] ~= ARGV[1] then return 0 end
@@ -103,7 +107,10 @@ redis.call('HDEL', KEYS[1], 'building')
 if old then redis.call('UNLINK', KEYS[1] .. ':z:' .. old, KEYS[1] .. ':g:' .. old) end
 return 1`;
 
-/** A page of a board: by place, behind a cursor, or around a fan; who is on it, and the fan's own rank. One round trip. */
+/**
+ * A page of a board: by place, behind a cursor, or around a fan; who is on it, and the fan's own
+ * rank. One round trip.
+ */
 const PAGE = `
 local meta = redis.call('HMGET', KEYS[1], 'gen', 'run')
 if not meta[1] or meta[2] ~= ARGV[1] then return {'lost'} end
@@ -145,7 +152,10 @@ type Scripted = Redis & {
   boardPage(key: string, ...args: (string | number)[]): Promise<unknown[]>;
 };
 
-/** The sorted sets in Redis: a projection of the ledger that may be lost at any time and is rebuilt from it. */
+/**
+ * The sorted sets in Redis: a projection of the ledger that may be lost at any time and is rebuilt
+ * from it.
+ */
 export class Boards {
   private readonly redis: Scripted;
 
@@ -168,45 +178,76 @@ export class Boards {
   }
 
   /**
-   * Sets places. Answers the fans whose move was older than what is there (to be read anew), or null when the board is lost and
-   * waits to be rebuilt.
+   * Sets places. Answers the fans whose move was older than what is there (to be read anew), or
+   * null when the board is lost and waits to be rebuilt.
    */
-  async move(board: string, moves: Move[], building: string | null = null): Promise<string[] | null> {
+  async move(
+    board: string,
+    moves: Move[],
+    building: string | null = null,
+  ): Promise<string[] | null> {
     const run = await this.mark();
-    const parts = Array.from({ length: Math.ceil(moves.length / TOGETHER) }, (_x, at) => moves.slice(at * TOGETHER, (at + 1) * TOGETHER));
+    const parts = Array.from({ length: Math.ceil(moves.length / TOGETHER) }, (_x, at) =>
+      moves.slice(at * TOGETHER, (at + 1) * TOGETHER),
+    );
     const answers = await Promise.all(
       parts.map((part) => {
         const rows = part.flatMap((one) => [
           one.fan,
-          one.points === null || one.points <= 0 ? '' : String(boardScore(one.points, one.reachedAt)),
+          one.points === null || one.points <= 0
+            ? ''
+            : String(boardScore(one.points, one.reachedAt)),
           one.seq,
           one.standing.revision,
           `${one.standing.country}:${one.standing.name}`,
         ]);
-        return this.redis.boardMove(this.key(board), run, building ? 'build' : 'live', building ?? '', ...rows);
+        return this.redis.boardMove(
+          this.key(board),
+          run,
+          building ? 'build' : 'live',
+          building ?? '',
+          ...rows,
+        );
       }),
     );
-    return answers.some(([state]) => state !== 'ok') ? null : answers.flatMap(([, ...older]) => older);
+    return answers.some(([state]) => state !== 'ok')
+      ? null
+      : answers.flatMap(([, ...older]) => older);
   }
 
-  /** Which of these boards Redis has lost, or holds from an earlier run of itself; and the generations that are being built. */
-  async look(boards: string[]): Promise<{ lost: string[]; building: { board: string; generation: string }[] }> {
+  /**
+   * Which of these boards Redis has lost, or holds from an earlier run of itself; and the
+   * generations that are being built.
+   */
+  async look(
+    boards: string[],
+  ): Promise<{ lost: string[]; building: { board: string; generation: string }[] }> {
     const run = await this.mark();
-    const found = await Promise.all(boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run', 'building')));
+    const found = await Promise.all(
+      boards.map((board) => this.redis.hmget(this.key(board), 'gen', 'run', 'building')),
+    );
     return {
       lost: boards.filter((_board, at) => !found[at]?.[0] || found[at][1] !== run),
-      building: boards.flatMap((board, at) => (found[at]?.[2] ? [{ board, generation: found[at][2] }] : [])),
+      building: boards.flatMap((board, at) =>
+        found[at]?.[2] ? [{ board, generation: found[at][2] }] : [],
+      ),
     };
   }
 
-  /** Opens a new generation; moves go to it from now on, beside the old one if that is still of this run. */
+  /**
+   * Opens a new generation; moves go to it from now on, beside the old one if that is still of this
+   * run.
+   */
   async begin(board: string): Promise<string> {
     const generation = randomId();
     await this.redis.boardBegin(this.key(board), await this.mark(), generation);
     return generation;
   }
 
-  /** Shows the new generation, in one step, and frees the old one. Answers false when another rebuild has begun meanwhile. */
+  /**
+   * Shows the new generation, in one step, and frees the old one. Answers false when another
+   * rebuild has begun meanwhile.
+   */
   async finish(board: string, generation: string): Promise<boolean> {
     return (await this.redis.boardEnd(this.key(board), generation, 'show')) === 1;
   }
@@ -219,10 +260,20 @@ export class Boards {
   /** A page, or null while the board is being counted. Throws when Redis is away. */
   async page(
     board: string,
-    ask: { limit: number; offset?: number; around?: string; cursor?: { fan: string; score: string }; me?: string },
+    ask: {
+      limit: number;
+      offset?: number;
+      around?: string;
+      cursor?: { fan: string; score: string };
+      me?: string;
+    },
   ): Promise<BoardPage | null> {
     const how =
-      ask.around !== undefined ? ['around', ask.around, ''] : ask.cursor ? ['after', ask.cursor.fan, ask.cursor.score] : ['from', String(ask.offset ?? 0), ''];
+      ask.around !== undefined
+        ? ['around', ask.around, '']
+        : ask.cursor
+          ? ['after', ask.cursor.fan, ask.cursor.score]
+          : ['from', String(ask.offset ?? 0), ''];
     const answer = await this.redis.boardPage(
       this.key(board),
       await this.mark(),
@@ -256,16 +307,33 @@ export class Boards {
     }
     const following = nextScore === '' ? null : boardPoints(Number(nextScore));
     rows.forEach((row, at) => {
-      const around = [rows[at - 1]?.points, rows[at + 1]?.points, ...(at === rows.length - 1 ? [following] : [])];
+      const around = [
+        rows[at - 1]?.points,
+        rows[at + 1]?.points,
+        ...(at === rows.length - 1 ? [following] : []),
+      ];
       row.tied = around.includes(row.points) || (at === 0 && row.rank <= from);
     });
-    const last = flat.length > 0 && nextScore !== '' ? Buffer.from(JSON.stringify([flat.at(-2), Number(flat.at(-1)).toFixed(0)])).toString('base64url') : null;
+    const last =
+      flat.length > 0 && nextScore !== ''
+        ? Buffer.from(JSON.stringify([flat.at(-2), Number(flat.at(-1)).toFixed(0)])).toString(
+            'base64url',
+          )
+        : null;
     const myPoints = mine === '' ? 0 : boardPoints(Number(mine));
     return {
       rows,
       total,
       next: last,
-      me: mine === '' ? null : { rank, points: myPoints, tied: tied > 1, above: ahead === '' ? null : boardPoints(Number(ahead)) },
+      me:
+        mine === ''
+          ? null
+          : {
+              rank,
+              points: myPoints,
+              tied: tied > 1,
+              above: ahead === '' ? null : boardPoints(Number(ahead)),
+            },
     };
   }
 }
@@ -280,7 +348,13 @@ function shownBy(guard: string | null | undefined): { name: string; country: str
 export function readBoardCursor(text: string): { fan: string; score: string } | null {
   try {
     const parsed = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
-    if (!Array.isArray(parsed) || typeof parsed[0] !== 'string' || typeof parsed[1] !== 'string' || !/^\d{1,17}$/.test(parsed[1])) return null;
+    if (
+      !Array.isArray(parsed) ||
+      typeof parsed[0] !== 'string' ||
+      typeof parsed[1] !== 'string' ||
+      !/^\d{1,17}$/.test(parsed[1])
+    )
+      return null;
     return { fan: parsed[0], score: parsed[1] };
   } catch {
     return null;
@@ -288,9 +362,15 @@ export function readBoardCursor(text: string): { fan: string; score: string } | 
 }
 
 /** The places a standing means: the hub's board and one a discipline. */
-export function placesOf(after: Pick<After, 'points' | 'reachedAt' | 'disciplines'>): { board: string; points: number; reachedAt: number }[] {
+export function placesOf(
+  after: Pick<After, 'points' | 'reachedAt' | 'disciplines'>,
+): { board: string; points: number; reachedAt: number }[] {
   return [
     { board: 'hub', points: after.points, reachedAt: after.reachedAt },
-    ...Object.entries(after.disciplines).map(([slug, [points, reachedAt]]) => ({ board: `discipline:${slug}`, points, reachedAt })),
+    ...Object.entries(after.disciplines).map(([slug, [points, reachedAt]]) => ({
+      board: `discipline:${slug}`,
+      points,
+      reachedAt,
+    })),
   ];
 }

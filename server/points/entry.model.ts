@@ -2,7 +2,10 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { model } from '../platform/mongo.js';
 import type { Entry } from './entry.js';
 
-/** Shard key: `fan`. Entries are written through the bare collection (`ledger.ts`); the schema is here for its indexes. */
+/**
+ * Shard key: `fan`. Entries are written through the bare collection (`ledger.ts`); the schema is
+ * here for its indexes.
+ */
 const schema = new Schema<Entry>({
   v: Number,
   fan: String,
@@ -31,4 +34,5 @@ schema.index({ fan: 1, deed: 1, turn: 1 }, { unique: true });
 schema.index({ deed: 1, fan: 1 });
 schema.index({ at: 1 });
 
-export const entryModel = (connection: Connection): Model<Entry> => model(connection, 'Entry', schema, 'entries');
+export const entryModel = (connection: Connection): Model<Entry> =>
+  model(connection, 'Entry', schema, 'entries');

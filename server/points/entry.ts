@@ -2,10 +2,22 @@ import { createHash } from 'node:crypto';
 import { medalAfter, type HeldMedal, type Rule } from './medals.js';
 import { windowKeys, type WindowKeys } from './windows.js';
 
-export type Cause = 'network_yes' | 'hub_click' | 'network_no' | 'undo' | 'unlinked' | 'revoked' | 'restored' | 'cap_day' | 'manual';
+export type Cause =
+  | 'network_yes'
+  | 'hub_click'
+  | 'network_no'
+  | 'undo'
+  | 'unlinked'
+  | 'revoked'
+  | 'restored'
+  | 'cap_day'
+  | 'manual';
 type Span = keyof WindowKeys;
 export const SPANS: readonly Span[] = ['day', 'week', 'month', 'season'];
-/** Points stop here. One more, and a board's score would pass 2^53 and no longer be exact in a double (LEDGER 3 says 2^20; a property test found the edge). */
+/**
+ * Points stop here. One more, and a board's score would pass 2^53 and no longer be exact in a
+ * double (LEDGER 3 says 2^20; a property test found the edge).
+ */
 export const MOST_POINTS = 2 ** 20 - 1;
 
 /** A fan's whole standing after an entry (LEDGER 1). Instants are milliseconds. */
@@ -78,15 +90,23 @@ const emptyAfter = (): After => ({
 export const NO_HEAD: Head = { seq: 0, hash: '', after: emptyAfter() };
 
 /** Points in a span now; a window of an old key reads as 0. */
-const pointsIn = (after: After, span: Span, now: WindowKeys): number => (after.windows[span][0] === now[span] ? after.windows[span][1] : 0);
+const pointsIn = (after: After, span: Span, now: WindowKeys): number =>
+  after.windows[span][0] === now[span] ? after.windows[span][1] : 0;
 
 /**
- * The standing after a turn. A turn counts in the windows in which its deed was first earned and in no other, so giving and taking
- * always balance and nobody earns a week anew by following again.
+ * The standing after a turn. A turn counts in the windows in which its deed was first earned and in
+ * no other, so giving and taking always balance and nobody earns a week anew by following again.
  */
 export function standingAfter(
   before: After,
-  change: { delta: number; at: Date; facts: DeedFacts; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> },
+  change: {
+    delta: number;
+    at: Date;
+    facts: DeedFacts;
+    zone: string;
+    rule: Rule;
+    rules: ReadonlyMap<number, Rule>;
+  },
 ): After {
   const { delta, facts, zone, rule, rules } = change;
   const at = change.at.getTime();
@@ -112,7 +132,14 @@ export function standingAfter(
     const counts = span === 'season' ? facts.season === now.season : earned[span] === now[span];
     windows[span] = [now[span], current + (counts ? delta : 0)];
   }
-  return { points, reachedAt: at, disciplines, windows, likesToday: before.likesToday[0] === now.day ? before.likesToday : [now.day, 0], medals };
+  return {
+    points,
+    reachedAt: at,
+    disciplines,
+    windows,
+    likesToday: before.likesToday[0] === now.day ? before.likesToday : [now.day, 0],
+    medals,
+  };
 }
 
 const sorted = <V>(record: Record<string, V>): Record<string, V> => {
@@ -124,9 +151,10 @@ const sorted = <V>(record: Record<string, V>): Record<string, V> => {
 };
 
 /**
- * The RFC 8785 JSON of an entry without its hash: members in the order of their names, numbers and texts as ECMAScript writes them. Spelled
- * out, because the library's general way costs a tenth of an award; `verify` and a property test read it by the library. No name of
- * ours looks like an array index, the one kind that an object does not keep in the order it was given.
+ * The RFC 8785 JSON of an entry without its hash: members in the order of their names, numbers and
+ * texts as ECMAScript writes them. Spelled out, because the library's general way costs a tenth of
+ * an award; `verify` and a property test read it by the library. No name of ours looks like an
+ * array index, the one kind that an object does not keep in the order it was given.
  */
 export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string {
   const { day, week, month, season } = after.windows;
@@ -164,7 +192,10 @@ export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string 
 /** SHA-256, in hex. */
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The next entry behind `head`. Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16). */
+/**
+ * The next entry behind `head`. Time never runs backwards inside a statement, whatever the clock
+ * does (RELIABILITY F16).
+ */
 export function chain(
   head: Head,
   fan: string,
@@ -183,7 +214,14 @@ export function chain(
     deed,
     turn,
     delta,
-    after: standingAfter(head.after, { delta, at, facts, zone: time.zone, rule: time.rule, rules: time.rules }),
+    after: standingAfter(head.after, {
+      delta,
+      at,
+      facts,
+      zone: time.zone,
+      rule: time.rule,
+      rules: time.rules,
+    }),
     account: facts.account,
     athlete: facts.athlete,
     disciplines: facts.disciplines,
@@ -201,4 +239,8 @@ export function chain(
   return { ...body, hash: hashOf(canonicalText(body)) };
 }
 
-export const headOf = (entry: Pick<Entry, 'seq' | 'hash' | 'after'>): Head => ({ seq: entry.seq, hash: entry.hash, after: entry.after });
+export const headOf = (entry: Pick<Entry, 'seq' | 'hash' | 'after'>): Head => ({
+  seq: entry.seq,
+  hash: entry.hash,
+  after: entry.after,
+});

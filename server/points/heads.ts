@@ -7,8 +7,8 @@ import { anyOf, inParts } from './turns.js';
 const LIMIT = 200_000;
 
 /**
- * The last entry of each fan: from memory as a hint (a stale one is refused by the unique index), else the score and the tail of the
- * ledger behind it, for many fans in two reads.
+ * The last entry of each fan: from memory as a hint (a stale one is refused by the unique index),
+ * else the score and the tail of the ledger behind it, for many fans in two reads.
  */
 export class Heads {
   private readonly records: Model<Entry>;
@@ -39,7 +39,10 @@ export class Heads {
     return found;
   }
 
-  /** Those of these heads that are not the last ones any more, as they are in the store now; remembered. */
+  /**
+   * Those of these heads that are not the last ones any more, as they are in the store now;
+   * remembered.
+   */
   async newer(heads: ReadonlyMap<string, Head>): Promise<Map<string, Head>> {
     const found = await this.tail([...heads].map(([fan, { seq }]) => ({ fan, seq: { $gt: seq } })));
     for (const [fan, head] of found) this.put(fan, head);
@@ -49,10 +52,16 @@ export class Heads {
   /** Heads as the store has them now. */
   async fresh(fans: string[]): Promise<Map<string, Head>> {
     const scores = await this.scores.seqs(fans);
-    // Fans without a score have a few entries at most, found by one list; the others are read from where their score ends.
-    const scored = fans.filter((fan) => scores.has(fan)).map((fan) => ({ fan, seq: { $gte: scores.get(fan) as number } }));
+    // Fans without a score have a few entries at most, found by one list; the others are read from
+    // where their score ends.
+    const scored = fans
+      .filter((fan) => scores.has(fan))
+      .map((fan) => ({ fan, seq: { $gte: scores.get(fan) as number } }));
     const unscored = fans.filter((fan) => !scores.has(fan));
-    const found = await this.tail([...scored, ...(unscored.length > 0 ? [{ fan: { $in: unscored } }] : [])]);
+    const found = await this.tail([
+      ...scored,
+      ...(unscored.length > 0 ? [{ fan: { $in: unscored } }] : []),
+    ]);
     return new Map(fans.map((fan) => [fan, found.get(fan) ?? NO_HEAD]));
   }
 
@@ -65,7 +74,8 @@ export class Heads {
           projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
           readConcern: { level: 'majority' },
         });
-        for await (const entry of tail) if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
+        for await (const entry of tail)
+          if ((found.get(entry.fan)?.seq ?? 0) < entry.seq) found.set(entry.fan, headOf(entry));
       }),
     );
     return found;

@@ -10,13 +10,23 @@ import type { Heads } from './heads.js';
 import { newestRule, type Rules, type RuleSet } from './rules.js';
 import { turnKey, Turns } from './turns.js';
 import { nextDay, windowKeys } from './windows.js';
-import { earliest, open, TURN_FIELDS, type Attempt, type DeedTurns, type Part, type Single, type Waiting } from './waiting.js';
-import { nextTurn, outcomeOf, stillStands, type Outcome, type Wish } from './wish.js';
+import {
+  earliest,
+  open,
+  TURN_FIELDS,
+  type Attempt,
+  type DeedTurns,
+  type Part,
+  type Single,
+  type Waiting,
+} from './waiting.js';
+import { nextTurn, outcomeOf, stillStands, type Outcome, type Command } from './command.js';
 
 const PATIENCE_MS = 2000;
 /**
- * The fewest ms between the beginnings of two flushes. A flush costs four commands whatever it holds: at 500 wishes a second, flushes as
- * fast as they go spent nearly all of two cores on commands (p99 71 to 180 ms), at this pace p99 was 54 ms. A lone wish never waits.
+ * The fewest ms between the beginnings of two flushes. A flush costs four commands whatever it
+ * holds: at 500 commands a second, flushes as fast as they go spent nearly all of two cores on
+ * commands (p99 71 to 180 ms), at this pace p99 was 54 ms. A lone command never waits.
  */
 const PACE_MS = 12;
 const QUEUE_LIMIT = 20_000;
@@ -27,9 +37,11 @@ const PART = 250;
 const GIVES_A_DAY = 3;
 
 /**
- * The append-only statements of all fans (LEDGER 2). Group commit: one flush is in flight in a process, what arrives meanwhile is the
- * next. A flush reads the heads and the last turns once, decides, and writes one unordered insert with at most one entry a fan; a fan
- * with many wishes gets an ordered insert of their own. A refused insert is never renumbered: it is read and decided again.
+ * The append-only statements of all fans (LEDGER 2). Group commit: one flush is in flight in a
+ * process, what arrives meanwhile is the next. A flush reads the heads and the last turns once,
+ * decides, and writes one unordered insert with at most one entry a fan; a fan with many commands
+ * gets an ordered insert of their own. A refused insert is never renumbered: it is read and decided
+ * again.
  */
 export class Ledger {
   private readonly records: Model<Entry>;
@@ -49,7 +61,10 @@ export class Ledger {
     private readonly hears: {
       /** Hears every acknowledged entry, in order a fan, after it is durable. */
       written(entries: Written[]): void;
-      /** Hears of fans for whom an insert may or may not have been stored when the patience ended, with when it was begun. */
+      /**
+       * Hears of fans for whom an insert may or may not have been stored when the patience ended,
+       * with when it was begun.
+       */
       unsure(fans: { fan: string; since: number }[]): void;
       /** Awaited before anything is written at this instant. */
       ready(at: number): Promise<void>;
@@ -59,19 +74,32 @@ export class Ledger {
     this.turns = new Turns(connection);
   }
 
-  /** Records one wish. Throws `busy` or `unavailable` (503): the wish may or may not be true then, and asking again is safe. */
-  async record(wish: Wish): Promise<Outcome> {
-    return (await this.recordMany(wish.fan, [wish]))[0] as Outcome;
+  /**
+   * Records one command. Throws `busy` or `unavailable` (503): the command may or may not be true then,
+   * and asking again is safe.
+   */
+  async record(command: Command): Promise<Outcome> {
+    return (await this.recordMany(command.fan, [command]))[0] as Outcome;
   }
 
-  /** Records many wishes of one fan, in order. Deeds must differ. */
-  recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
-    if (wishes.length === 0) return Promise.resolve([]);
-    if (this.queue.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
+  /** Records many commands of one fan, in order. Deeds must differ. */
+  recordMany(fan: string, commands: Command[]): Promise<Outcome[]> {
+    if (commands.length === 0) return Promise.resolve([]);
+    if (this.queue.length >= QUEUE_LIMIT)
+      return Promise.reject(new VillageError('busy', { seconds: 2 }));
     return new Promise((resolve, reject) => {
       const since = this.clock.now().getTime();
       const until = performance.now() + PATIENCE_MS;
-      this.queue.push({ fan, wishes, since, until, resolve, reject, outcomes: wishes.map(() => null), tried: wishes.map(() => []) });
+      this.queue.push({
+        fan,
+        commands,
+        since,
+        until,
+        resolve,
+        reject,
+        outcomes: commands.map(() => null),
+        tried: commands.map(() => []),
+      });
       this.flushing ??= this.run();
     });
   }
@@ -133,21 +161,37 @@ export class Ledger {
       // A clock set back while they waited: what is written now bears the earlier instant.
       for (const one of batch) one.since = Math.min(one.since, now.getTime());
       await this.hears.ready(now.getTime());
-      // Read beside heads and turns, and for all wishes at once: one round trip less.
-      const standing = Promise.all(batch.map((one) => Promise.all(one.wishes.map(stillStands))));
+      // Read beside heads and turns, and for all commands at once: one round trip less.
+      const standing = Promise.all(batch.map((one) => Promise.all(one.commands.map(stillStands))));
       standing.catch(() => undefined);
       const hints = this.heads.hints(batch.map((one) => one.fan));
-      const read = await this.heads.read(batch.map((one) => one.fan).filter((fan) => !hints.has(fan)));
+      const read = await this.heads.read(
+        batch.map((one) => one.fan).filter((fan) => !hints.has(fan)),
+      );
       const heads = new Map([...hints, ...read]);
-      // Whoever has no entry, as the store says just now and not as we remember, has done no deed: there is no turn to read.
-      const known = (fan: string): ReadonlyMap<string, boolean> => this.beside.at(fan, heads.get(fan) as Head);
+      // Whoever has no entry, as the store says just now and not as we remember, has done no deed:
+      // there is no turn to read.
+      const known = (fan: string): ReadonlyMap<string, boolean> =>
+        this.beside.at(fan, heads.get(fan) as Head);
       const doers = batch.filter(({ fan }) => (read.get(fan)?.seq ?? 1) > 0);
-      const asked = doers.map((one) => [one.fan, askedOf(one, heads.get(one.fan) as Head, known(one.fan))] as const);
-      const turns: DeedTurns = await this.turns.of(new Map(asked), TURN_FIELDS);
+      const asked = doers.map(
+        (one) => [one.fan, askedOf(one, heads.get(one.fan) as Head, known(one.fan))] as const,
+      );
+      const turns: DeedTurns = await this.turns.find(new Map(asked), TURN_FIELDS);
       for (const one of batch) this.recognise(one, turns);
       const stands = await standing;
-      const doubtful = batch.filter((one, place) => this.needsProof(one, heads.get(one.fan) as Head, hints.has(one.fan), turns, stands[place] ?? []));
-      const newer = await this.heads.newer(new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])));
+      const doubtful = batch.filter((one, place) =>
+        this.needsProof(
+          one,
+          heads.get(one.fan) as Head,
+          hints.has(one.fan),
+          turns,
+          stands[place] ?? [],
+        ),
+      );
+      const newer = await this.heads.newer(
+        new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])),
+      );
       for (const [fan, head] of newer) heads.set(fan, head);
       const rules = await this.rules.read(newestRule(heads.values()));
       const singles: Single[] = [];
@@ -155,14 +199,28 @@ export class Ledger {
       for (const [place, one] of batch.entries()) {
         const head = heads.get(one.fan) as Head;
         if (open(one).length === 0) continue;
-        if (one.wishes.length > 1) {
-          chains.push(this.writeChain(one, head, { now, turns, rules, stands: stands[place] ?? [] }));
+        if (one.commands.length > 1) {
+          chains.push(
+            this.writeChain(one, head, { now, turns, rules, stands: stands[place] ?? [] }),
+          );
           continue;
         }
-        const decided = this.decide(one.wishes[0] as Wish, head, { now, turns, rules }, stands[place]?.[0] ?? false);
+        const decided = this.decide(
+          one.commands[0] as Command,
+          head,
+          { now, turns, rules },
+          stands[place]?.[0] ?? false,
+        );
         if ('seq' in decided) {
-          const beside = newer.has(one.fan) ? undefined : besideAt(one, head, turns, known(one.fan));
-          const attempt = { id: new Types.ObjectId(), entry: decided, before: head.after.medals, beside };
+          const beside = newer.has(one.fan)
+            ? undefined
+            : besideAt(one, head, turns, known(one.fan));
+          const attempt = {
+            id: new Types.ObjectId(),
+            entry: decided,
+            before: head.after.medals,
+            beside,
+          };
           singles.push({ one, at: 0, ...attempt });
           one.tried[0]?.push(attempt);
         } else one.outcomes[0] = decided;
@@ -177,7 +235,8 @@ export class Ledger {
         for (const one of batch) one.reject(error);
         return;
       }
-      // No answer: what was written is found when the deed is read again. Until the patience ends, try.
+      // No answer: what was written is found when the deed is read again. Until the patience ends,
+      // try.
       if (batch.some((one) => one.until > late)) await jitter();
     }
     for (const one of batch) {
@@ -191,35 +250,57 @@ export class Ledger {
   }
 
   /**
-   * Whether a head must be looked at again before it is answered from. An insert proves the head it is chained behind, so a remembered
-   * one serves for that; what is answered without an insert, or with a turn that the head does not know yet, is answered from the store.
+   * Whether a head must be looked at again before it is answered from. An insert proves the head it
+   * is chained behind, so a remembered one serves for that; what is answered without an insert, or
+   * with a turn that the head does not know yet, is answered from the store.
    */
-  private needsProof(one: Waiting, head: Head, hint: boolean, turns: DeedTurns, stands: boolean[]): boolean {
-    return one.wishes.some((wish, at) => {
+  private needsProof(
+    one: Waiting,
+    head: Head,
+    hint: boolean,
+    turns: DeedTurns,
+    stands: boolean[],
+  ): boolean {
+    return one.commands.some((command, at) => {
       if (one.outcomes[at]) return false;
-      const last = turns.get(turnKey(wish.fan, wish.deed))?.at(-1);
+      const last = turns.get(turnKey(command.fan, command.deed))?.at(-1);
       if ((last?.seq ?? 0) > head.seq) return true;
-      const next = nextTurn(wish, last?.turn ?? 0);
+      const next = nextTurn(command, last?.turn ?? 0);
       const gives = next !== null && next % 2 === 1;
-      return hint && (next === null || (gives && (!stands[at] || next > 2 * GIVES_A_DAY || head.after.points >= MOST_POINTS)));
+      return (
+        hint &&
+        (next === null ||
+          (gives && (!stands[at] || next > 2 * GIVES_A_DAY || head.after.points >= MOST_POINTS)))
+      );
     });
   }
 
-  /** An insert that nobody acknowledged and that is there all the same was ours, whatever came behind it: answer from it, and let it be heard. */
+  /**
+   * An insert that nobody acknowledged and that is there all the same was ours, whatever came
+   * behind it: answer from it, and let it be heard.
+   */
   private recognise(one: Waiting, turns: DeedTurns): void {
     for (const [at, attempts] of one.tried.entries()) {
       if (one.outcomes[at]) continue;
-      // Not the last one alone: an insert without an answer may be stored while the one after it is refused.
-      const attempt = attempts.find(({ id, entry }) => turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id)));
+      // Not the last one alone: an insert without an answer may be stored while the one after it is
+      // refused.
+      const attempt = attempts.find(({ id, entry }) =>
+        turns.get(turnKey(entry.fan, entry.deed))?.some((turn) => turn._id.equals(id)),
+      );
       if (!attempt) continue;
       one.outcomes[at] = outcomeOf(attempt);
       this.hears.written([attempt]);
     }
   }
 
-  /** The entry that a wish means behind this head, or the outcome when nothing is to be written. */
-  private decide(wish: Wish, head: Head, known: { now: Date; turns: DeedTurns; rules: RuleSet }, stands: boolean): Entry | Outcome {
-    const turns = known.turns.get(turnKey(wish.fan, wish.deed)) ?? [];
+  /** The entry that a command means behind this head, or the outcome when nothing is to be written. */
+  private decide(
+    command: Command,
+    head: Head,
+    known: { now: Date; turns: DeedTurns; rules: RuleSet },
+    stands: boolean,
+  ): Entry | Outcome {
+    const turns = known.turns.get(turnKey(command.fan, command.deed)) ?? [];
     const before = turns.at(-1);
     const turn = before?.turn ?? 0;
     const nothing = (more: Partial<Outcome> = {}): Outcome => ({
@@ -231,9 +312,10 @@ export class Ledger {
       dropped: false,
       ...more,
     });
-    const next = nextTurn(wish, turn);
+    const next = nextTurn(command, turn);
     if (next === null) return nothing();
-    // Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16): all that is cut by days goes by this instant.
+    // Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16): all
+    // that is cut by days goes by this instant.
     const at = new Date(Math.max(known.now.getTime(), head.after.reachedAt));
     if (next % 2 === 1) {
       if (head.after.points >= MOST_POINTS) return nothing({ dropped: true });
@@ -242,16 +324,34 @@ export class Ledger {
       if (!stands) return nothing({ dropped: true });
     }
     const facts: DeedFacts = before
-      ? { account: before.account, athlete: before.athlete, disciplines: before.disciplines, season: before.season, earnedAt: before.earnedAt }
-      : { ...wish.facts, season: windowKeys(at, this.zone).season, earnedAt: at };
+      ? {
+          account: before.account,
+          athlete: before.athlete,
+          disciplines: before.disciplines,
+          season: before.season,
+          earnedAt: before.earnedAt,
+        }
+      : { ...command.facts, season: windowKeys(at, this.zone).season, earnedAt: at };
     return chain(
       head,
-      wish.fan,
-      wish.deed,
+      command.fan,
+      command.deed,
       next,
       facts,
-      { cause: wish.cause, card: wish.card, link: wish.link, evidence: wish.evidence, askedAt: wish.askedAt },
-      { at, floor: head.after.reachedAt, zone: this.zone, rule: known.rules.now, rules: known.rules.all },
+      {
+        cause: command.cause,
+        card: command.card,
+        link: command.link,
+        evidence: command.evidence,
+        askedAt: command.askedAt,
+      },
+      {
+        at,
+        floor: head.after.reachedAt,
+        zone: this.zone,
+        rule: known.rules.now,
+        rules: known.rules.all,
+      },
     );
   }
 
@@ -259,7 +359,9 @@ export class Ledger {
   private limitedUntil(turns: readonly { turn: number; at: Date }[], at: Date): Date | null {
     if (turns.length < 2 * GIVES_A_DAY) return null;
     const today = windowKeys(at, this.zone).day;
-    const gives = turns.filter((one) => one.turn % 2 === 1 && windowKeys(one.at, this.zone).day === today);
+    const gives = turns.filter(
+      (one) => one.turn % 2 === 1 && windowKeys(one.at, this.zone).day === today,
+    );
     return gives.length >= GIVES_A_DAY ? nextDay(at, this.zone) : null;
   }
 
@@ -279,25 +381,45 @@ export class Ledger {
     if (good.length > 0) this.hears.written(good);
     if (refused.size === 0) return;
     this.heads.forget(items.filter((_item, at) => refused.has(at)).map(({ entry }) => entry.fan));
-    // The winner's insert may not be visible to a majority read yet: wait a moment before reading again.
+    // The winner's insert may not be visible to a majority read yet: wait a moment before reading
+    // again.
     await jitter();
   }
 
   /**
-   * Many entries of one fan, chained inside ordered inserts. A part is sent when all before it is stored, and decided while that is being
-   * written; behind the first refusal everything is decided anew.
+   * Many entries of one fan, chained inside ordered inserts. A part is sent when all before it is
+   * stored, and decided while that is being written; behind the first refusal everything is decided
+   * anew.
    */
-  private async writeChain(one: Waiting, start: Head, known: { now: Date; turns: DeedTurns; rules: RuleSet; stands: boolean[] }): Promise<void> {
+  private async writeChain(
+    one: Waiting,
+    start: Head,
+    known: { now: Date; turns: DeedTurns; rules: RuleSet; stands: boolean[] },
+  ): Promise<void> {
     let [head, at, left] = [start, 0, CHAIN_LIMIT];
     let sent: Part | null = null;
     try {
-      while (at < one.wishes.length && left > 0) {
-        const part: Part = { entries: [], settled: [], refused: Promise.resolve(new Set<number>()) };
-        for (; at < one.wishes.length && left > 0 && part.entries.length < PART; at += 1) {
+      while (at < one.commands.length && left > 0) {
+        const part: Part = {
+          entries: [],
+          settled: [],
+          refused: Promise.resolve(new Set<number>()),
+        };
+        for (; at < one.commands.length && left > 0 && part.entries.length < PART; at += 1) {
           if (one.outcomes[at]) continue;
-          const decided = this.decide(one.wishes[at] as Wish, head, known, known.stands[at] ?? false);
+          const decided = this.decide(
+            one.commands[at] as Command,
+            head,
+            known,
+            known.stands[at] ?? false,
+          );
           if ('seq' in decided) {
-            part.entries.push({ at, id: new Types.ObjectId(), entry: decided, before: head.after.medals });
+            part.entries.push({
+              at,
+              id: new Types.ObjectId(),
+              entry: decided,
+              before: head.after.medals,
+            });
             head = headOf(decided);
             left -= 1;
           } else part.settled.push({ at, outcome: decided });
@@ -331,7 +453,10 @@ export class Ledger {
     return true;
   }
 
-  /** Sends entries; answers the places in the batch that a unique key refused (behind the first one, where they are chained). */
+  /**
+   * Sends entries; answers the places in the batch that a unique key refused (behind the first one,
+   * where they are chained).
+   */
   private async insert(entries: Attempt[], ordered: boolean): Promise<Set<number>> {
     const refused = new Set(
       await insertAll(
@@ -340,9 +465,11 @@ export class Ledger {
         ordered,
       ),
     );
-    if (ordered && refused.size > 0) for (let at = earliest(refused); at < entries.length; at += 1) refused.add(at);
+    if (ordered && refused.size > 0)
+      for (let at = earliest(refused); at < entries.length; at += 1) refused.add(at);
     return refused;
   }
 }
 
-const jitter = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45));
+const jitter = (): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45));

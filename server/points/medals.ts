@@ -13,29 +13,50 @@ export interface Rule {
 /** The medal a scope holds, and the version of the thresholds it was reached under. */
 export type HeldMedal = [medal: Medal, rule: number];
 
-export const thresholdsOf = (rule: Rule, scope: string): Thresholds => (scope === 'hub' ? rule.hub : rule.discipline);
+export const thresholdsOf = (rule: Rule, scope: string): Thresholds =>
+  scope === 'hub' ? rule.hub : rule.discipline;
 
 function best(points: number, thresholds: Thresholds): number {
-  return thresholds[2] <= points ? 2 : thresholds[1] <= points ? 1 : thresholds[0] <= points ? 0 : -1;
+  return thresholds[2] <= points
+    ? 2
+    : thresholds[1] <= points
+      ? 1
+      : thresholds[0] <= points
+        ? 0
+        : -1;
 }
 
 /**
- * The medal of a scope after its points changed. Reached under the rule in force; kept while the points are at least the threshold
- * of the version it was reached under, so raising thresholds takes none away.
+ * The medal of a scope after its points changed. Reached under the rule in force; kept while the
+ * points are at least the threshold of the version it was reached under, so raising thresholds
+ * takes none away.
  */
-export function medalAfter(points: number, scope: string, held: HeldMedal | undefined, rule: Rule, rules: ReadonlyMap<number, Rule>): HeldMedal | undefined {
+export function medalAfter(
+  points: number,
+  scope: string,
+  held: HeldMedal | undefined,
+  rule: Rule,
+  rules: ReadonlyMap<number, Rule>,
+): HeldMedal | undefined {
   const fresh = best(points, thresholdsOf(rule, scope));
   const old = held && rules.get(held[1]);
-  const kept = old && held ? Math.min(best(points, thresholdsOf(old, scope)), MEDALS.indexOf(held[0])) : -1;
+  const kept =
+    old && held ? Math.min(best(points, thresholdsOf(old, scope)), MEDALS.indexOf(held[0])) : -1;
   if (kept >= fresh && kept >= 0 && held) return [MEDALS[kept] as Medal, held[1]];
   return fresh >= 0 ? [MEDALS[fresh] as Medal, rule.version] : undefined;
 }
 
 /** What comes next in a scope: the medal, its threshold and how far it is; null with gold. */
-export function nextMedal(points: number, scope: string, held: Medal | null, rule: Rule): { medal: Medal; at: number; missing: number } | null {
+export function nextMedal(
+  points: number,
+  scope: string,
+  held: Medal | null,
+  rule: Rule,
+): { medal: Medal; at: number; missing: number } | null {
   for (let next = held === null ? 0 : MEDALS.indexOf(held) + 1; next < 3; next += 1) {
     const threshold = thresholdsOf(rule, scope)[next] as number;
-    if (threshold > points) return { medal: MEDALS[next] as Medal, at: threshold, missing: threshold - points };
+    if (threshold > points)
+      return { medal: MEDALS[next] as Medal, at: threshold, missing: threshold - points };
   }
   return null;
 }

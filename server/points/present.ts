@@ -1,7 +1,10 @@
 import type { Entry } from './entry.js';
 import type { BoardPage } from './boards.js';
 
-/** A line of a fan's own statement: what moved, when and why; `athlete` is null for one who is no longer shown. */
+/**
+ * A line of a fan's own statement: what moved, when and why; `athlete` is null for one who is no
+ * longer shown.
+ */
 export const presentEntry = (entry: Entry, hidden: ReadonlySet<string>) => ({
   seq: entry.seq,
   deed: entry.deed,

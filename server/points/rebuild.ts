@@ -5,7 +5,10 @@ import type { Scores } from './scores.js';
 
 const LEASE_MS = 120_000;
 
-/** Builds boards anew from the scores, under one lease: the hub's first, then all the others in one pass. */
+/**
+ * Builds boards anew from the scores, under one lease: the hub's first, then all the others in one
+ * pass.
+ */
 export class Rebuild {
   constructor(
     private readonly scores: Scores,
@@ -15,15 +18,17 @@ export class Rebuild {
   ) {}
 
   /**
-   * Rebuilds what Redis has lost, and frees what a rebuild that died left half made; answers which boards were rebuilt. Called by the
-   * worker every second, so a flushed Redis is whole again soon.
+   * Rebuilds what Redis has lost, and frees what a rebuild that died left half made; answers which
+   * boards were rebuilt. Called by the worker every second, so a flushed Redis is whole again soon.
    */
   async heal(all: string[]): Promise<string[]> {
     const { lost, building } = await this.boards.look(all);
     if (lost.length > 0) return (await this.rebuild(lost)) ? lost : [];
     if (building.length > 0)
       await this.alone(async () => {
-        await Promise.all(building.map(({ board, generation }) => this.boards.abandon(board, generation)));
+        await Promise.all(
+          building.map(({ board, generation }) => this.boards.abandon(board, generation)),
+        );
       });
     return [];
   }
@@ -53,7 +58,8 @@ export class Rebuild {
 
   private async pass(boards: string[], renew: () => Promise<boolean>): Promise<void> {
     const wanted = new Set(boards);
-    // `building` stands before the first read: a move that comes while we read goes into the new generation too.
+    // `building` stands before the first read: a move that comes while we read goes into the new
+    // generation too.
     const generations = new Map<string, string>();
     await Promise.all(
       boards.map(async (board) => {
@@ -69,13 +75,24 @@ export class Rebuild {
       buffers = new Map();
       size = 0;
       await writing;
-      writing = Promise.all([renew(), ...[...full].map(([board, moves]) => this.boards.move(board, moves, generations.get(board) as string))]);
+      writing = Promise.all([
+        renew(),
+        ...[...full].map(([board, moves]) =>
+          this.boards.move(board, moves, generations.get(board) as string),
+        ),
+      ]);
       writing.catch(() => undefined);
     };
     for await (const score of this.scores.all()) {
       for (const { board, points, reachedAt } of placesOf(score.after)) {
         if (!wanted.has(board)) continue;
-        const move: Move = { fan: score._id, points: score.standing.rankable ? points : null, reachedAt, seq: score.seq, standing: score.standing };
+        const move: Move = {
+          fan: score._id,
+          points: score.standing.rankable ? points : null,
+          reachedAt,
+          seq: score.seq,
+          standing: score.standing,
+        };
         const list = buffers.get(board);
         if (list) list.push(move);
         else buffers.set(board, [move]);
@@ -85,6 +102,8 @@ export class Rebuild {
     }
     await flush();
     await writing;
-    await Promise.all(boards.map((board) => this.boards.finish(board, generations.get(board) as string)));
+    await Promise.all(
+      boards.map((board) => this.boards.finish(board, generations.get(board) as string)),
+    );
   }
 }

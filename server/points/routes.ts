@@ -11,29 +11,39 @@ export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): v
   router.get('/me/ledger', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
     const { cursor, limit } = parse(StatementQuery, req.query);
-    const [found, hidden] = await Promise.all([points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor)), athletes.hidden()]);
+    const [found, hidden] = await Promise.all([
+      points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor)),
+      athletes.hidden(),
+    ]);
     const items = found.slice(0, limit);
-    res.json({ items: items.map((one) => presentEntry(one, hidden)), nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null });
+    res.json({
+      items: items.map((one) => presentEntry(one, hidden)),
+      nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null,
+    });
   });
   router.get('/me/medals', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
     const [{ after }, rules] = await Promise.all([points.head(reader.id), points.rules.read()]);
     res.json({ items: medalsOf(after, rules) });
   });
-  router.get('/boards/:board', { who: 'anyone', scope: 'read', personal: true }, async (req, res) => {
-    const { around, cursor, limit } = parse(BoardQuery, req.query);
-    const me = req.reader?.id;
-    if (around && !me) throw new VillageError('not_signed_in');
-    const page = await points.board(param(req, 'board'), {
-      limit,
-      ...(around && me ? { around: me } : {}),
-      ...(cursor ? { cursor } : {}),
-      ...(me ? { me } : {}),
-    });
-    if (!page) {
-      res.status(200).json({ items: [], me: null, nextCursor: null, total: 0, counting: true });
-      return;
-    }
-    res.json(presentBoard(page, me ?? null));
-  });
+  router.get(
+    '/boards/:board',
+    { who: 'anyone', scope: 'read', personal: true },
+    async (req, res) => {
+      const { around, cursor, limit } = parse(BoardQuery, req.query);
+      const me = req.reader?.id;
+      if (around && !me) throw new VillageError('not_signed_in');
+      const page = await points.board(param(req, 'board'), {
+        limit,
+        ...(around && me ? { around: me } : {}),
+        ...(cursor ? { cursor } : {}),
+        ...(me ? { me } : {}),
+      });
+      if (!page) {
+        res.status(200).json({ items: [], me: null, nextCursor: null, total: 0, counting: true });
+        return;
+      }
+      res.json(presentBoard(page, me ?? null));
+    },
+  );
 }

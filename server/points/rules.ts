@@ -1,6 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { model } from '../platform/mongo.js';
 import type { Head } from './entry.js';
 import type { Rule, Thresholds } from './medals.js';
@@ -11,8 +11,16 @@ interface RuleRecord {
   discipline: [number, number, number];
   from: string;
 }
-const schema = new Schema<RuleRecord>({ _id: Number, hub: [Number], discipline: [Number], from: String });
-const DEFAULTS: { hub: Thresholds; discipline: Thresholds } = { hub: [3, 10, 25], discipline: [2, 5, 10] };
+const schema = new Schema<RuleRecord>({
+  _id: Number,
+  hub: [Number],
+  discipline: [Number],
+  from: String,
+});
+const DEFAULTS: { hub: Thresholds; discipline: Thresholds } = {
+  hub: [3, 10, 25],
+  discipline: [2, 5, 10],
+};
 const FRESH_MS = 30_000;
 
 export interface RuleSet {
@@ -20,25 +28,37 @@ export interface RuleSet {
   all: ReadonlyMap<number, Rule>;
 }
 
-/** The versions of the medal thresholds. Thresholds are stated by no source (RULES R4): the organiser sets them. */
+/**
+ * The versions of the medal thresholds. Thresholds are stated by no source (RULES R4): the
+ * organiser sets them.
+ */
 export class Rules {
   private readonly records: Model<RuleRecord>;
-  private readonly known: Fresh<RuleSet>;
+  private readonly known: SwrCache<RuleSet>;
 
   constructor(
     connection: Connection,
     private readonly clock: Clock,
   ) {
     this.records = model(connection, 'Rule', schema, 'rules');
-    this.known = new Fresh(FRESH_MS, 1, () => clock.now().getTime());
+    this.known = new SwrCache(FRESH_MS, 1, () => clock.now().getTime());
   }
 
   /** Adds a version; the earlier ones go on judging what was reached under them. */
   async set(thresholds: { hub: Thresholds; discipline: Thresholds }): Promise<Rule> {
     const last = await this.records.findOne().sort({ _id: -1 }).lean();
-    const rule: Rule = { version: (last?._id ?? 0) + 1, ...thresholds, from: this.clock.now().toISOString() };
-    await this.records.create({ _id: rule.version, hub: [...rule.hub], discipline: [...rule.discipline], from: rule.from });
-    this.known.forget();
+    const rule: Rule = {
+      version: (last?._id ?? 0) + 1,
+      ...thresholds,
+      from: this.clock.now().toISOString(),
+    };
+    await this.records.create({
+      _id: rule.version,
+      hub: [...rule.hub],
+      discipline: [...rule.discipline],
+      from: rule.from,
+    });
+    this.known.invalidate();
     return rule;
   }
 
@@ -51,20 +71,25 @@ export class Rules {
 
   private async load(): Promise<RuleSet> {
     const found = await this.records.find().sort({ _id: 1 }).lean();
-    const all = new Map(found.map((one): [number, Rule] => [one._id, { version: one._id, hub: one.hub, discipline: one.discipline, from: one.from }]));
+    const all = new Map(
+      found.map((one): [number, Rule] => [
+        one._id,
+        { version: one._id, hub: one.hub, discipline: one.discipline, from: one.from },
+      ]),
+    );
     const now = [...all.values()].at(-1);
     if (!now) throw new Error('no rule was seeded');
     return { now, all };
   }
 
   /**
-   * The rule in force and all versions, at most half a minute old, but never older than `least`: a medal reached under a version that
-   * another process has just made must be judged by it.
+   * The rule in force and all versions, at most half a minute old, but never older than `least`: a
+   * medal reached under a version that another process has just made must be judged by it.
    */
   async read(least = 0): Promise<RuleSet> {
     const set = await this.known.get('all', () => this.load());
     if (set.now.version >= least) return set;
-    this.known.forget();
+    this.known.invalidate();
     return this.known.get('all', () => this.load());
   }
 }
@@ -72,6 +97,7 @@ export class Rules {
 /** The newest version of the rules that these standings name. */
 export function newestRule(heads: Iterable<Pick<Head, 'after'>>): number {
   let newest = 0;
-  for (const { after } of heads) for (const [, version] of Object.values(after.medals)) newest = Math.max(newest, version);
+  for (const { after } of heads)
+    for (const [, version] of Object.values(after.medals)) newest = Math.max(newest, version);
   return newest;
 }

@@ -5,7 +5,9 @@ export const BoardQuery = z.object({
   cursor: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
-export const BoardPageQuery = z.object({ page: z.coerce.number().int().min(1).max(100_000).default(1) });
+export const BoardPageQuery = z.object({
+  page: z.coerce.number().int().min(1).max(100_000).default(1),
+});
 export const StatementQuery = z.object({
   cursor: z
     .string()

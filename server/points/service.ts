@@ -1,9 +1,9 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
-import { Batcher } from '../platform/batcher.js';
+import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import type { Leases } from '../platform/leases.js';
 import type { Log } from '../platform/logs.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -11,7 +11,7 @@ import type { RedisClients } from '../platform/redis.js';
 import type { Settings } from '../platform/settings.js';
 import { StandingAudit } from './audit.js';
 import { awardOf, type Written } from './award.js';
-import { Beats } from './beats.js';
+import { Heartbeats } from './heartbeats.js';
 import { Boards, readBoardCursor, type BoardPage } from './boards.js';
 import { type After, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
@@ -25,10 +25,10 @@ import { Rules, type RuleSet } from './rules.js';
 import { Scores } from './scores.js';
 import { Turns, turnKey } from './turns.js';
 import { verifyLedger, type VerifyResult } from './verify.js';
-import type { Outcome, Wish } from './wish.js';
+import type { Outcome, Command } from './command.js';
 import { Zone } from './zone.js';
 
-export type { Outcome, Wish } from './wish.js';
+export type { Outcome, Command } from './command.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
 export { awardOf } from './award.js';
@@ -61,32 +61,37 @@ interface Asked {
 /** All deeds that are asked for, by fan. */
 function byFan(asked: Asked[]): Map<string, Set<string>> {
   const wanted = new Map<string, Set<string>>();
-  for (const { fan, deeds } of asked) wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
+  for (const { fan, deeds } of asked)
+    wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
   return wanted;
 }
-/** The most deeds of a fan that are read together with those of others: a whole link at once would keep them waiting. */
+/**
+ * The most deeds of a fan that are read together with those of others: a whole link at once would
+ * keep them waiting.
+ */
 const FEW = 20;
 
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
   private readonly entries: Model<Entry>;
-  private readonly seen = new Fresh<BoardPage | null>(500);
+  private readonly seen = new SwrCache<BoardPage | null>(500);
   private readonly turned: Turns;
-  private readonly asked = new Batcher((asked: Asked[]) => this.lastTurns(asked));
+  private readonly asked = new BatchLoader((asked: Asked[]) => this.lastTurns(asked));
   private readonly zone: Zone;
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
   private readonly boards: Boards;
   private readonly projector: Projector;
-  private readonly beats: Beats;
+  private readonly beats: Heartbeats;
   private readonly rebuilder: Rebuild;
   private readonly auditor: StandingAudit;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly parts: PointsParts) {
-    const { connection, redis, bus, clock, leases, log, standing, settings, timezone, metrics } = parts;
+    const { connection, redis, bus, clock, leases, log, standing, settings, timezone, metrics } =
+      parts;
     this.entries = entryModel(connection);
     this.turned = new Turns(connection);
     this.zone = new Zone(connection, timezone);
@@ -111,7 +116,14 @@ export class Points {
         await this.beats.ready(at);
       },
     });
-    this.beats = new Beats(connection, bus.process, this.projector, () => this.ledger.clearTo, clock, log);
+    this.beats = new Heartbeats(
+      connection,
+      bus.process,
+      this.projector,
+      () => this.ledger.clearTo,
+      clock,
+      log,
+    );
     this.auditor = new StandingAudit(standing, settings, (fans) => this.projector.restand(fans));
     bus.on('fans:changed', ({ fan }) => this.projector.restand([fan]));
   }
@@ -122,12 +134,18 @@ export class Points {
     await this.zone.adopt();
   }
 
-  /** Whether this process may write here at all: throws a ConfigError when its time zone is not the ledger's (LEDGER 5). */
+  /**
+   * Whether this process may write here at all: throws a ConfigError when its time zone is not the
+   * ledger's (LEDGER 5).
+   */
   check(): Promise<void> {
     return this.zone.check();
   }
 
-  /** Starts the beat, before anything may be recorded; the worker also heals boards and settles what dead processes left. */
+  /**
+   * Starts the beat, before anything may be recorded; the worker also heals boards and settles what
+   * dead processes left.
+   */
   async start(worker: boolean): Promise<void> {
     await this.beats.start();
     if (!worker) return;
@@ -135,7 +153,10 @@ export class Points {
     const look = (): void => {
       this.timer = setTimeout(() => {
         turn += 1;
-        void Promise.allSettled([this.heal(), ...(turn % 5 === 0 ? [this.sweep(), this.audit()] : [])]).finally(() => {
+        void Promise.allSettled([
+          this.heal(),
+          ...(turn % 5 === 0 ? [this.sweep(), this.audit()] : []),
+        ]).finally(() => {
           if (this.timer) look();
         });
       }, 1000);
@@ -161,14 +182,14 @@ export class Points {
     this.parts.bus.tell('points:moved', { moves: [...fans.values()].map(awardOf) });
   }
 
-  /** Records a wish durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */
-  record(wish: Wish): Promise<Outcome> {
-    return this.ledger.record(wish);
+  /** Records a command durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */
+  record(command: Command): Promise<Outcome> {
+    return this.ledger.record(command);
   }
 
-  /** Records many wishes of one fan, in order. */
-  recordMany(fan: string, wishes: Wish[]): Promise<Outcome[]> {
-    return this.ledger.recordMany(fan, wishes);
+  /** Records many commands of one fan, in order. */
+  recordMany(fan: string, commands: Command[]): Promise<Outcome[]> {
+    return this.ledger.recordMany(fan, commands);
   }
 
   /** A fan's newest standing, from the ledger itself. */
@@ -176,21 +197,34 @@ export class Points {
     return (await this.heads.fresh([fan])).get(fan) as Head;
   }
 
-  /** The last turn of each of these deeds of a fan; a deed never done is absent. Few deeds of many fans are read together. */
+  /**
+   * The last turn of each of these deeds of a fan; a deed never done is absent. Few deeds of many
+   * fans are read together.
+   */
   async turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
     const asked = { fan, deeds };
     if (deeds.length === 0) return new Map();
-    return (deeds.length > FEW ? (await this.lastTurns([asked])).get(asked) : await this.asked.get(asked)) ?? new Map<string, DeedState>();
+    return (
+      (deeds.length > FEW
+        ? (await this.lastTurns([asked])).get(asked)
+        : await this.asked.load(asked)) ?? new Map<string, DeedState>()
+    );
   }
 
   private async lastTurns(asked: Asked[]): Promise<Map<Asked, Map<string, DeedState>>> {
-    const found = await this.turned.of(byFan(asked), ['card', 'askedAt', 'cause']);
+    const found = await this.turned.find(byFan(asked), ['card', 'askedAt', 'cause']);
     return new Map(
       asked.map((one) => {
         const last = new Map<string, DeedState>();
         for (const deed of one.deeds) {
           const turn = found.get(turnKey(one.fan, deed))?.at(-1);
-          if (turn) last.set(deed, { turn: turn.turn, card: turn.card, askedAt: turn.askedAt, cause: turn.cause });
+          if (turn)
+            last.set(deed, {
+              turn: turn.turn,
+              card: turn.card,
+              askedAt: turn.askedAt,
+              cause: turn.cause,
+            });
         }
         return [one, last] as const;
       }),
@@ -199,9 +233,12 @@ export class Points {
 
   /** Which of these deeds each fan held after their entry `seq`, for many fans at once. */
   async heldAt(asked: { fan: string; seq: number; deeds: string[] }[]): Promise<Set<string>[]> {
-    const found = await this.turned.of(byFan(asked), ['seq']);
-    const held = (fan: string, deed: string, seq: number): boolean => (found.get(turnKey(fan, deed))?.findLast((turn) => turn.seq <= seq)?.turn ?? 0) % 2 === 1;
-    return asked.map(({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))));
+    const found = await this.turned.find(byFan(asked), ['seq']);
+    const held = (fan: string, deed: string, seq: number): boolean =>
+      (found.get(turnKey(fan, deed))?.findLast((turn) => turn.seq <= seq)?.turn ?? 0) % 2 === 1;
+    return asked.map(
+      ({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))),
+    );
   }
 
   /** The last turn of every deed that each of these fans ever did. */
@@ -209,15 +246,27 @@ export class Points {
     const last = new Map<string, Map<string, DeedState>>(fans.map((fan) => [fan, new Map()]));
     for await (const one of this.entries.collection.find<Entry>(
       { fan: { $in: fans } },
-      { projection: { _id: 0, fan: 1, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 }, readConcern: { level: 'majority' } },
+      {
+        projection: { _id: 0, fan: 1, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 },
+        readConcern: { level: 'majority' },
+      },
     )) {
       const deeds = last.get(one.fan);
-      if (deeds && (deeds.get(one.deed)?.turn ?? 0) < one.turn) deeds.set(one.deed, { turn: one.turn, card: one.card, askedAt: one.askedAt, cause: one.cause });
+      if (deeds && (deeds.get(one.deed)?.turn ?? 0) < one.turn)
+        deeds.set(one.deed, {
+          turn: one.turn,
+          card: one.card,
+          askedAt: one.askedAt,
+          cause: one.cause,
+        });
     }
     return last;
   }
 
-  /** How many deeds whose key begins so are held, by all fans together. Reads every entry of them: for what is asked rarely. */
+  /**
+   * How many deeds whose key begins so are held, by all fans together. Reads every entry of them:
+   * for what is asked rarely.
+   */
   async heldCount(prefix: string): Promise<number> {
     const [sum] = await this.entries.aggregate<{ n: number }>([
       { $match: { deed: { $gte: prefix, $lt: `${prefix}\uffff` } } },
@@ -235,8 +284,14 @@ export class Points {
       .lean<Entry[]>();
   }
 
-  /** A page of a board; null while it is being counted or Redis is away. Throws `board_not_found`, `bad_cursor`. */
-  async board(board: string, ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string }): Promise<BoardPage | null> {
+  /**
+   * A page of a board; null while it is being counted or Redis is away. Throws `board_not_found`,
+   * `bad_cursor`.
+   */
+  async board(
+    board: string,
+    ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string },
+  ): Promise<BoardPage | null> {
     if (!this.parts.boards.includes(board)) throw new VillageError('board_not_found', { board });
     const { cursor: text, ...rest } = ask;
     const cursor = text === undefined ? undefined : readBoardCursor(text);
@@ -261,10 +316,18 @@ export class Points {
 
   /** Checks the whole ledger and the scores against it. */
   async verify(): Promise<VerifyResult> {
-    return verifyLedger(this.parts.connection, this.scores, await this.rules.read(), this.parts.timezone);
+    return verifyLedger(
+      this.parts.connection,
+      this.scores,
+      await this.rules.read(),
+      this.parts.timezone,
+    );
   }
 
-  /** Makes scores and boards follow fans whose standing changed, whether or not that was heard; answers how many were looked at. */
+  /**
+   * Makes scores and boards follow fans whose standing changed, whether or not that was heard;
+   * answers how many were looked at.
+   */
   audit(): Promise<number> {
     return this.auditor.run();
   }
@@ -285,13 +348,30 @@ export class Points {
 export function medalsOf(
   after: After,
   rules: RuleSet,
-): { scope: string; medal: Medal | null; points: number; next: { medal: Medal; at: number; missing: number } | null; thresholds: readonly number[] }[] {
-  const scopes = ['hub', ...Object.keys(after.disciplines).sort((a, b) => (after.disciplines[b]?.[0] ?? 0) - (after.disciplines[a]?.[0] ?? 0))];
+): {
+  scope: string;
+  medal: Medal | null;
+  points: number;
+  next: { medal: Medal; at: number; missing: number } | null;
+  thresholds: readonly number[];
+}[] {
+  const scopes = [
+    'hub',
+    ...Object.keys(after.disciplines).sort(
+      (a, b) => (after.disciplines[b]?.[0] ?? 0) - (after.disciplines[a]?.[0] ?? 0),
+    ),
+  ];
   return scopes
     .map((scope) => {
       const points = scope === 'hub' ? after.points : (after.disciplines[scope]?.[0] ?? 0);
       const medal = after.medals[scope]?.[0] ?? null;
-      return { scope, medal, points, next: nextMedal(points, scope, medal, rules.now), thresholds: thresholdsOf(rules.now, scope) };
+      return {
+        scope,
+        medal,
+        points,
+        next: nextMedal(points, scope, medal, rules.now),
+        thresholds: thresholdsOf(rules.now, scope),
+      };
     })
     .filter((one) => one.scope === 'hub' || one.points > 0 || one.medal !== null);
 }

@@ -2,10 +2,16 @@ import type { Connection, Model, Types } from 'mongoose';
 import type { Entry } from './entry.js';
 import { entryModel } from './entry.model.js';
 
-/** Branches of one find: a store tries each branch of an `$or` on all that any of them found, so eight finds of 50 cost a third of one of 400. */
+/**
+ * Branches of one find: a store tries each branch of an `$or` on all that any of them found, so
+ * eight finds of 50 cost a third of one of 400.
+ */
 const TOGETHER = 64;
 
-/** Cuts the branches of an `$or` into finds that stay cheap; `weight` says how many look-ups one branch is. */
+/**
+ * Cuts the branches of an `$or` into finds that stay cheap; `weight` says how many look-ups one
+ * branch is.
+ */
 export function inParts<T>(branches: readonly T[], weight: (branch: T) => number = () => 1): T[][] {
   const parts: T[][] = [];
   let left = 0;
@@ -21,13 +27,17 @@ export function inParts<T>(branches: readonly T[], weight: (branch: T) => number
 }
 
 /** One filter for several: a single one needs no `$or`. */
-export const anyOf = (branches: object[]): object => (branches.length === 1 ? (branches[0] as object) : { $or: branches });
+export const anyOf = (branches: object[]): object =>
+  branches.length === 1 ? (branches[0] as object) : { $or: branches };
 
 /** Turns of deeds, by fan and deed, the first one first. A deed never done is absent. */
 export type Turned<T> = ReadonlyMap<string, T[]>;
 export const turnKey = (fan: string, deed: string): string => `${fan}\0${deed}`;
 
-/** Deeds of fans as the ledger has them: point look-ups of (fan, deed), never the product of many fans and many deeds. */
+/**
+ * Deeds of fans as the ledger has them: point look-ups of (fan, deed), never the product of many
+ * fans and many deeds.
+ */
 export class Turns {
   private readonly records: Model<Entry>;
 
@@ -35,8 +45,11 @@ export class Turns {
     this.records = entryModel(connection);
   }
 
-  /** Every turn of each fan's deeds, with these fields of it besides fan, deed, turn and `_id`. Read with `majority`. */
-  async of<K extends keyof Entry>(
+  /**
+   * Every turn of each fan's deeds, with these fields of it besides fan, deed, turn and `_id`. Read
+   * with `majority`.
+   */
+  async find<K extends keyof Entry>(
     asked: ReadonlyMap<string, ReadonlySet<string>>,
     fields: readonly K[],
   ): Promise<Turned<Pick<Entry, K | 'fan' | 'deed' | 'turn'> & { _id: Types.ObjectId }>> {
@@ -46,12 +59,20 @@ export class Turns {
       readConcern: { level: 'majority' as const },
     };
     const asks = [...asked].filter(([, deeds]) => deeds.size > 0);
-    // Look-ups that share a branch cost less than branches do: nine of each of 64 fans took 7.2 ms of the store's time and 4.1 of ours in
-    // finds of eight fans, 7.2 and 2.2 in finds of sixteen.
+    // Look-ups that share a branch cost less than branches do: nine of each of 64 fans took 7.2 ms
+    // of the store's time and 4.1 of ours in finds of eight fans, 7.2 and 2.2 in finds of sixteen.
     const found = await Promise.all(
       inParts(asks, ([, deeds]) => Math.ceil(deeds.size / 2)).map((part) =>
         this.records.collection
-          .find<Found>(anyOf(part.map(([fan, deeds]) => ({ fan, deed: deeds.size === 1 ? [...deeds][0] : { $in: [...deeds] } }))), options)
+          .find<Found>(
+            anyOf(
+              part.map(([fan, deeds]) => ({
+                fan,
+                deed: deeds.size === 1 ? [...deeds][0] : { $in: [...deeds] },
+              })),
+            ),
+            options,
+          )
           .toArray(),
       ),
     );

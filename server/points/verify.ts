@@ -16,26 +16,39 @@ export interface VerifyResult {
 const TOGETHER = 500;
 
 /**
- * Walks the whole ledger in order and checks every line: sequence without holes, turns without gaps, deltas, hashes and their chain,
- * and the standing recomputed from nothing; then every score against its fan's last line. Stops at the first bad one and names it.
+ * Walks the whole ledger in order and checks every line: sequence without holes, turns without
+ * gaps, deltas, hashes and their chain, and the standing recomputed from nothing; then every score
+ * against its fan's last line. Stops at the first bad one and names it.
  */
-export async function verifyLedger(connection: Connection, scores: Scores, rules: RuleSet, zone: string): Promise<VerifyResult> {
+export async function verifyLedger(
+  connection: Connection,
+  scores: Scores,
+  rules: RuleSet,
+  zone: string,
+): Promise<VerifyResult> {
   const records = entryModel(connection);
   const result: VerifyResult = { entries: 0, fans: 0, points: 0, bad: null };
   let fan = '';
   let head: Head = NO_HEAD;
   let sum = 0;
   let turns = new Map<string, Entry>();
-  const fail = (entry: { fan: string; seq: number }, reason: string): VerifyResult => ({ ...result, bad: { fan: entry.fan, seq: entry.seq, reason } });
+  const fail = (entry: { fan: string; seq: number }, reason: string): VerifyResult => ({
+    ...result,
+    bad: { fan: entry.fan, seq: entry.seq, reason },
+  });
   /** Fans whose entries are read, still to be compared with their scores: many in one read. */
   let closed = new Map<string, { seq: number; sum: number }>();
   const compare = async (): Promise<VerifyResult | null> => {
-    const found = await scores.of([...closed.keys()]);
+    const found = await scores.byFans([...closed.keys()]);
     for (const [one, { seq, sum: points }] of closed) {
       const score = found.get(one);
       if (score && score.seq === seq && score.after.points !== points)
-        return fail({ fan: one, seq }, `the score says ${score.after.points} points, the entries sum to ${points}`);
-      if (score && score.seq > seq) return fail({ fan: one, seq: score.seq }, 'the score knows an entry that is not there');
+        return fail(
+          { fan: one, seq },
+          `the score says ${score.after.points} points, the entries sum to ${points}`,
+        );
+      if (score && score.seq > seq)
+        return fail({ fan: one, seq: score.seq }, 'the score knows an entry that is not there');
     }
     closed = new Map();
     return null;
@@ -48,7 +61,8 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
     return closed.size >= TOGETHER ? compare() : null;
   };
   /** What was read before a bad entry may be bad as well, and is named first. */
-  const bad = async (entry: { fan: string; seq: number }, reason: string): Promise<VerifyResult> => (await compare()) ?? fail(entry, reason);
+  const bad = async (entry: { fan: string; seq: number }, reason: string): Promise<VerifyResult> =>
+    (await compare()) ?? fail(entry, reason);
   for await (const raw of records.collection
     .find<Entry & { _id?: unknown }>({}, { batchSize: 1000, readConcern: { level: 'majority' } })
     .sort({ fan: 1, seq: 1 })) {
@@ -65,8 +79,10 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
     const before = turns.get(entry.deed);
     const rule = rules.all.get(entry.rule);
     if (entry.seq !== head.seq + 1) return bad(entry, `sequence ${entry.seq} after ${head.seq}`);
-    if (entry.turn !== (before?.turn ?? 0) + 1) return bad(entry, `turn ${entry.turn} of ${entry.deed} after ${before?.turn ?? 0}`);
-    if (entry.delta !== (entry.turn % 2 === 1 ? 1 : -1)) return bad(entry, `delta ${entry.delta} at turn ${entry.turn}`);
+    if (entry.turn !== (before?.turn ?? 0) + 1)
+      return bad(entry, `turn ${entry.turn} of ${entry.deed} after ${before?.turn ?? 0}`);
+    if (entry.delta !== (entry.turn % 2 === 1 ? 1 : -1))
+      return bad(entry, `delta ${entry.delta} at turn ${entry.turn}`);
     if (entry.prev !== head.hash) return bad(entry, 'prev is not the hash of the entry before');
     const { hash, ...body } = entry;
     if (hashOf(canonicalize(body) ?? '') !== hash) return bad(entry, 'the hash does not fit');
@@ -80,9 +96,17 @@ export async function verifyLedger(connection: Connection, scores: Scores, rules
         before.disciplines.join() !== entry.disciplines.join())
     )
       return bad(entry, 'a later turn changed what turn 1 had fixed');
-    const after = standingAfter(head.after, { delta: entry.delta, at: entry.at, facts: entry, zone, rule, rules: rules.all });
+    const after = standingAfter(head.after, {
+      delta: entry.delta,
+      at: entry.at,
+      facts: entry,
+      zone,
+      rule,
+      rules: rules.all,
+    });
     sum += entry.delta;
-    if (canonicalize(after) !== canonicalize(entry.after) || after.points !== sum) return bad(entry, 'the standing after it is not what the entries give');
+    if (canonicalize(after) !== canonicalize(entry.after) || after.points !== sum)
+      return bad(entry, 'the standing after it is not what the entries give');
     turns.set(entry.deed, entry);
     head = headOf(entry);
   }

@@ -11,7 +11,16 @@ let last: { zone: string; from: number; to: number; keys: WindowKeys } | null = 
 
 function local(at: Date, zone: string): [number, number, number] {
   let format = formats.get(zone);
-  if (!format) formats.set(zone, (format = new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' })));
+  if (!format)
+    formats.set(
+      zone,
+      (format = new Intl.DateTimeFormat('en-CA', {
+        timeZone: zone,
+        year: 'numeric',
+        month: '2-digit',
+        day: '2-digit',
+      })),
+    );
   const [year = 0, month = 0, day = 0] = format.format(at).split('-').map(Number);
   return [year, month, day];
 }
@@ -27,7 +36,8 @@ function week(year: number, month: number, day: number): string {
 
 /** The keys of the spans an instant lies in. A season is a calendar year. */
 export function windowKeys(at: Date, zone: string): WindowKeys {
-  // A quarter of an hour never spans midnight in any zone (all offsets are multiples of it), so its keys serve again.
+  // A quarter of an hour never spans midnight in any zone (all offsets are multiples of it), so its
+  // keys serve again.
   const quarter = Math.floor(at.getTime() / 900_000);
   if (last?.zone === zone && last.from === quarter) return last.keys;
   const [year, month, day] = local(at, zone);

@@ -10,8 +10,9 @@ interface ZoneRecord {
 const schema = new Schema<ZoneRecord>({ _id: String, zone: String });
 
 /**
- * The time zone that cuts the days of this ledger (LEDGER 5): claimed in the store before the first entry, and no other may write
- * after that. Whoever claims first is right, whatever other processes were started with.
+ * The time zone that cuts the days of this ledger (LEDGER 5): claimed in the store before the first
+ * entry, and no other may write after that. Whoever claims first is right, whatever other processes
+ * were started with.
  */
 export class Zone {
   private readonly records: Model<ZoneRecord>;
@@ -33,7 +34,10 @@ export class Zone {
       ]);
   }
 
-  /** Makes ours the ledger's, once and for ever; to be awaited before an entry is written. Throws as `check`. */
+  /**
+   * Makes ours the ledger's, once and for ever; to be awaited before an entry is written. Throws as
+   * `check`.
+   */
   claim(): Promise<void> {
     this.claimed ??= this.write().catch((error: unknown) => {
       this.claimed = null;

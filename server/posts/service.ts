@@ -2,11 +2,13 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { NetworkError, type NetworkId, type Post } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { isDuplicate, model } from '../platform/mongo.js';
 import type { Registry } from '../registry/service.js';
 
-/** What a verified account published. `_id` = network and the network's id. Shard key: `athlete`. */
+/**
+ * What a verified account published. `_id` = network and the network's id. Shard key: `athlete`.
+ */
 export interface PostRecord {
   _id: string;
   network: NetworkId;
@@ -36,7 +38,7 @@ const NEWEST = 10;
 /** Posts of verified accounts, stored so that no page asks a network. */
 export class Posts {
   private readonly records: Model<PostRecord>;
-  private readonly shown = new Fresh<PostRecord[]>(30_000, 5000);
+  private readonly shown = new SwrCache<PostRecord[]>(30_000, 5000);
 
   constructor(
     connection: Connection,
@@ -48,23 +50,30 @@ export class Posts {
   }
 
   /**
-   * Fetches the newest posts of so many verified accounts, those behind `after`; a network that is down is skipped. Answers behind which
-   * account to go on, or null when these were the last. Ends early when `signal` says so.
+   * Fetches the newest posts of so many verified accounts, those behind `after`; a network that is
+   * down is skipped. Answers behind which account to go on, or null when these were the last. Ends
+   * early when `signal` says so.
    */
   async fetch(after: string, most: number, signal?: AbortSignal): Promise<string | null> {
     const down = new Set<NetworkId>();
-    const all = (await this.registry.verified()).map((account) => ({ account, key: `${account.network}:${account.accountId}` }));
+    const all = (await this.registry.verified()).map((account) => ({
+      account,
+      key: `${account.network}:${account.accountId}`,
+    }));
     const rest = all.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
     const part = rest.slice(0, most);
     for (const { account } of part) {
       signal?.throwIfAborted();
       if (down.has(account.network)) continue;
       try {
-        const posts = await this.networks.of(account.network).fetchPosts({ account: account.accountId, limit: NEWEST });
+        const posts = await this.networks
+          .adapter(account.network)
+          .fetchPosts({ account: account.accountId, limit: NEWEST });
         await this.keep(account.athlete.id, posts);
       } catch (error) {
         if (!(error instanceof NetworkError)) throw error;
-        if (error.code === 'network_down' || error.code === 'rate_limited') down.add(account.network);
+        if (error.code === 'network_down' || error.code === 'rate_limited')
+          down.add(account.network);
       }
     }
     return rest.length > part.length ? (part.at(-1)?.key ?? null) : null;
@@ -84,7 +93,11 @@ export class Posts {
       createdAt: one.createdAt,
       fetchedAt: now,
     }));
-    const known = new Set((await this.records.find({ _id: { $in: records.map((one) => one._id) } }, { _id: 1 }).lean()).map((one) => one._id));
+    const known = new Set(
+      (
+        await this.records.find({ _id: { $in: records.map((one) => one._id) } }, { _id: 1 }).lean()
+      ).map((one) => one._id),
+    );
     const fresh = records.filter((one) => !known.has(one._id));
     if (fresh.length > 0)
       await this.records.insertMany(fresh, { ordered: false }).catch((error: unknown) => {
@@ -96,13 +109,15 @@ export class Posts {
   async newest(athlete: string, limit: number): Promise<PostRecord[]> {
     const accounts = await this.registry.verifiedOf(athlete);
     if (accounts.length === 0) return [];
-    return this.shown.get(`${athlete}|${limit}|${accounts.map((one) => one.accountId).join()}`, () =>
-      this.records
-        .find({ athlete, account: { $in: accounts.map((one) => one.accountId) } })
-        .sort({ createdAt: -1 })
-        .limit(limit)
-        .lean<PostRecord[]>()
-        .exec(),
+    return this.shown.get(
+      `${athlete}|${limit}|${accounts.map((one) => one.accountId).join()}`,
+      () =>
+        this.records
+          .find({ athlete, account: { $in: accounts.map((one) => one.accountId) } })
+          .sort({ createdAt: -1 })
+          .limit(limit)
+          .lean<PostRecord[]>()
+          .exec(),
     );
   }
 }

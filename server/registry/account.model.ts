@@ -10,12 +10,18 @@ export interface Signature {
   at: Date;
   reason: string;
 }
-/** A fan whose own account this is; `by` is `network` when they signed in with it (or with one that speaks for it), else the moderator who recorded it. */
+/**
+ * A fan whose own account this is; `by` is `network` when they signed in with it (or with one that
+ * speaks for it), else the moderator who recorded it.
+ */
 export interface Owner {
   fan: string;
   by: string;
 }
-/** What the public is warned of, whatever the state, until somebody decides anew: that it pretends to be this athlete, or is theirs no more. */
+/**
+ * What the public is warned of, whatever the state, until somebody decides anew: that it pretends
+ * to be this athlete, or is theirs no more.
+ */
 export interface Warning {
   as: 'fake' | 'revoked';
   athlete: string;
@@ -30,7 +36,10 @@ export interface AccountRecord {
   accountId: string;
   /** As the network last said. */
   handle: string;
-  /** What its spellings share; at most one account bears it now, null for one that is known to have lost it. */
+  /**
+   * What its spellings share; at most one account bears it now, null for one that is known to have
+   * lost it.
+   */
   handleKey: string | null;
   /** Handles it bore and lost. */
   former: { handle: string; key: string; until: Date }[];
@@ -39,7 +48,10 @@ export interface AccountRecord {
   skeleton: string;
   athlete: string;
   state: AccountState;
-  /** Grows with every decision that changes whether the account earns; whoever gave under an older one must ask again. */
+  /**
+   * Grows with every decision that changes whether the account earns; whoever gave under an older
+   * one must ask again.
+   */
   epoch: number;
   /** Who agreed so far, and how many must. */
   signatures: Signature[];
@@ -49,11 +61,21 @@ export interface AccountRecord {
   reason: string | null;
   warning: Warning | null;
   owners: Owner[];
-  profile: { name: string; about: string; createdAt: Date | null; followers: number | null; badge: string | null; fetchedAt: Date };
+  profile: {
+    name: string;
+    about: string;
+    createdAt: Date | null;
+    followers: number | null;
+    badge: string | null;
+    fetchedAt: Date;
+  };
   submittedBy: string;
   submittedAt: Date;
 }
-const warning = new Schema<Warning>({ as: String, athlete: String, reason: String, at: Date }, { _id: false });
+const warning = new Schema<Warning>(
+  { as: String, athlete: String, reason: String, at: Date },
+  { _id: false },
+);
 const schema = new Schema<AccountRecord>({
   _id: String,
   network: String,
@@ -73,12 +95,22 @@ const schema = new Schema<AccountRecord>({
   reason: String,
   warning,
   owners: [{ _id: false, fan: String, by: String }],
-  profile: { name: String, about: String, createdAt: Date, followers: Number, badge: String, fetchedAt: Date },
+  profile: {
+    name: String,
+    about: String,
+    createdAt: Date,
+    followers: Number,
+    badge: String,
+    fetchedAt: Date,
+  },
   submittedBy: String,
   submittedAt: Date,
 });
 schema.index({ network: 1, accountId: 1 }, { unique: true });
-schema.index({ network: 1, handleKey: 1 }, { unique: true, partialFilterExpression: { handleKey: { $type: 'string' } } });
+schema.index(
+  { network: 1, handleKey: 1 },
+  { unique: true, partialFilterExpression: { handleKey: { $type: 'string' } } },
+);
 schema.index({ network: 1, 'former.key': 1 });
 schema.index({ network: 1, 'profile.fetchedAt': 1 });
 schema.index({ 'owners.fan': 1 });
@@ -86,4 +118,5 @@ schema.index({ skeleton: 1, state: 1 });
 schema.index({ athlete: 1, state: 1 });
 schema.index({ state: 1, submittedAt: 1 });
 
-export const accountModel = (connection: Connection): Model<AccountRecord> => model(connection, 'Account', schema, 'accounts');
+export const accountModel = (connection: Connection): Model<AccountRecord> =>
+  model(connection, 'Account', schema, 'accounts');

@@ -6,8 +6,17 @@ import { skeleton } from '../platform/skeleton.js';
 
 const QUORUM = 1;
 
-/** What a submission sets of an account, whether it is new or was refused or revoked before: a claim that it is this athlete's. */
-export const claimOf = (profile: Profile, handleKey: string, athlete: string, by: string, at: Date) => ({
+/**
+ * What a submission sets of an account, whether it is new or was refused or revoked before: a claim
+ * that it is this athlete's.
+ */
+export const claimOf = (
+  profile: Profile,
+  handleKey: string,
+  athlete: string,
+  by: string,
+  at: Date,
+) => ({
   handle: profile.handle,
   handleKey,
   gone: false,

@@ -3,7 +3,7 @@ import type { Athletes } from '../athletes/service.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Changes } from '../platform/changes.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { EARNS, type AccountRecord } from './account.model.js';
 
 /** A verified account with what points need to know of its athlete. */
@@ -27,7 +27,7 @@ const KEPT_MS = 60_000;
 
 /** Every verified account of an athlete who is shown, in memory, as fresh as `Changes`. */
 export class Listing {
-  private readonly lists = new Fresh<Listed>(KEPT_MS);
+  private readonly lists = new SwrCache<Listed>(KEPT_MS);
 
   constructor(
     private readonly records: Model<AccountRecord>,
@@ -37,11 +37,19 @@ export class Listing {
   ) {}
 
   forget(): void {
-    this.lists.forget();
+    this.lists.invalidate();
   }
 
   private async load(): Promise<Listed> {
-    const fields = { network: 1, accountId: 1, handle: 1, since: 1, submittedAt: 1, epoch: 1, athlete: 1 };
+    const fields = {
+      network: 1,
+      accountId: 1,
+      handle: 1,
+      since: 1,
+      submittedAt: 1,
+      epoch: 1,
+      athlete: 1,
+    };
     const found = await this.records.collection
       .find<AccountRecord>({ state: { $in: [...EARNS] } }, { projection: fields })
       .sort({ since: 1, _id: 1 })
@@ -56,10 +64,15 @@ export class Listing {
         network: one.network,
         accountId: one.accountId,
         handle: one.handle,
-        url: this.networks.of(one.network).accountUrl(one.accountId),
+        url: this.networks.adapter(one.network).accountUrl(one.accountId),
         since: one.since ?? one.submittedAt,
         epoch: one.epoch,
-        athlete: { id: athlete._id, slug: athlete.slugs[0] ?? athlete._id, name: athlete.name, disciplines: athlete.disciplines },
+        athlete: {
+          id: athlete._id,
+          slug: athlete.slugs[0] ?? athlete._id,
+          name: athlete.name,
+          disciplines: athlete.disciplines,
+        },
       };
       listed.byAccount.set(`${one.network}:${one.accountId}`, account);
       const list = listed.byAthlete.get(one.athlete);

@@ -2,18 +2,22 @@ import type { Bus } from '../platform/bus.js';
 import type { RedisClients } from '../platform/redis.js';
 
 /**
- * Sockets of one fan. A dozen open tabs on each of two devices are more than anybody reads; every further one costs each room its share of
- * every message.
+ * Sockets of one fan. A dozen open tabs on each of two devices are more than anybody reads; every
+ * further one costs each room its share of every message.
  */
 export const SEATS = 30;
-/** How long after a fan's last connect the list of their seats is kept, in seconds. Should it go earlier, each process still keeps the bound. */
+/**
+ * How long after a fan's last connect the list of their seats is kept, in seconds. Should it go
+ * earlier, each process still keeps the bound.
+ */
 const KEPT_S = 86_400;
 
 /**
- * How many sockets a fan may have, over all processes: an ordered list a fan in Redis, the oldest first. The oldest goes, not the newest:
- * the newest is the one being looked at, and a fan whose phone lost its network must not be kept out by connections that nobody has noticed
- * are dead; so do the seats that a killed process left behind. While Redis is away, or where the news of an eviction was lost, each process
- * keeps the bound for itself.
+ * How many sockets a fan may have, over all processes: an ordered list a fan in Redis, the oldest
+ * first. The oldest goes, not the newest: the newest is the one being looked at, and a fan whose
+ * phone lost its network must not be kept out by connections that nobody has noticed are dead; so
+ * do the seats that a killed process left behind. While Redis is away, or where the news of an
+ * eviction was lost, each process keeps the bound for itself.
  */
 export class Seats {
   /** Per fan, the sockets of this process, the oldest first. */
@@ -27,7 +31,7 @@ export class Seats {
   ) {}
 
   /** The sockets of a fan on this process, the oldest first. */
-  of(fan: string): Iterable<string> {
+  socketsOf(fan: string): Iterable<string> {
     return this.here.get(fan) ?? [];
   }
 
@@ -46,12 +50,23 @@ export class Seats {
     }
     const key = this.key(fan);
     try {
-      const told = await this.redis.commands.multi().zadd(key, Date.now(), `${this.bus.process}:${socket}`).expire(key, KEPT_S).zcard(key).exec();
+      const told = await this.redis.commands
+        .multi()
+        .zadd(key, Date.now(), `${this.bus.process}:${socket}`)
+        .expire(key, KEPT_S)
+        .zcard(key)
+        .exec();
       const count = Number(told?.[2]?.[1] ?? 0);
       // It may have left while Redis was asked.
-      if (!this.here.get(fan)?.has(socket)) await this.redis.commands.zrem(key, `${this.bus.process}:${socket}`);
+      if (!this.here.get(fan)?.has(socket))
+        await this.redis.commands.zrem(key, `${this.bus.process}:${socket}`);
       else if (count > SEATS)
-        this.bus.tell('sockets:crowded', { fan, seats: (await this.redis.commands.zpopmin(key, count - SEATS)).filter((_one, at) => at % 2 === 0) });
+        this.bus.tell('sockets:crowded', {
+          fan,
+          seats: (await this.redis.commands.zpopmin(key, count - SEATS)).filter(
+            (_one, at) => at % 2 === 0,
+          ),
+        });
     } catch {
       /* Redis is away: the bound of this process stands. */
     }

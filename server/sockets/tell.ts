@@ -6,7 +6,9 @@ import type { VillageSocket } from '../village/socket.js';
 import { allowed, HEARD_WITH, type ServerEvents } from '../wire.js';
 import { claimsOf } from './claims.js';
 
-/** What a fan's own sockets are told, those that may hear it: a token hears what its scopes allow. */
+/**
+ * What a fan's own sockets are told, those that may hear it: a token hears what its scopes allow.
+ */
 export class Tell {
   /** @param socketsOf the sockets of a fan on this process */
   constructor(
@@ -16,16 +18,26 @@ export class Tell {
   ) {}
 
   /** Who was hidden meanwhile is told to nobody; nor is anybody while that cannot be known. */
-  private async withoutHidden(items: Award['items']): Promise<{ deed: string; athlete: string | null; delta: number }[]> {
+  private async withoutHidden(
+    items: Award['items'],
+  ): Promise<{ deed: string; athlete: string | null; delta: number }[]> {
     const hidden = await this.athletes.hidden().catch(() => null);
-    return items.map((one) => ({ ...one, athlete: hidden === null || hidden.has(one.athlete) ? null : one.athlete }));
+    return items.map((one) => ({
+      ...one,
+      athlete: hidden === null || hidden.has(one.athlete) ? null : one.athlete,
+    }));
   }
 
   private hearers(fan: string, event: keyof ServerEvents): VillageSocket[] {
-    return this.socketsOf(fan).filter((socket) => allowed(HEARD_WITH[event], claimsOf(socket).scopes));
+    return this.socketsOf(fan).filter((socket) =>
+      allowed(HEARD_WITH[event], claimsOf(socket).scopes),
+    );
   }
 
-  /** Points moved. A fan may have a page open in each language: titles of what was unlocked are told in the page's own. */
+  /**
+   * Points moved. A fan may have a page open in each language: titles of what was unlocked are told
+   * in the page's own.
+   */
   async points(award: Award): Promise<void> {
     const { fan, seq, items, points, medals } = award;
     const sockets = this.hearers(fan, 'points:awarded');
@@ -36,12 +48,20 @@ export class Tell {
       const theirs = sockets.filter((socket) => claimsOf(socket).lang === lang);
       if (theirs.length === 0) continue;
       const unlocked = await this.videos.openedBy(award, lang).catch(() => []);
-      for (const socket of theirs) socket.emit('points:awarded', { items: told, points, unlocked, seq, ...(medal ? { medal } : {}) });
+      for (const socket of theirs)
+        socket.emit('points:awarded', {
+          items: told,
+          points,
+          unlocked,
+          seq,
+          ...(medal ? { medal } : {}),
+        });
     }
   }
 
   /** A long asking of a network went on. */
   progress({ fan, ...progress }: News['follows:progress']): void {
-    for (const socket of this.hearers(fan, 'follows:progress')) socket.emit('follows:progress', progress);
+    for (const socket of this.hearers(fan, 'follows:progress'))
+      socket.emit('follows:progress', progress);
   }
 }

@@ -15,12 +15,23 @@ export interface MissingView {
 }
 
 /** What a rule asks for, in words: "Follow 1 more of these 3 athletes". */
-function presentMissing(words: Words, lang: Language, missing: Missing, people: Map<string, AthleteRecord>): MissingView {
+function presentMissing(
+  words: Words,
+  lang: Language,
+  missing: Missing,
+  people: Map<string, AthleteRecord>,
+): MissingView {
   if (missing.kind === 'medal') {
-    const scope = missing.scope === 'hub' ? words.t(lang, 'videos.lock.onHub') : words.t(lang, `disciplines.${missing.scope}`);
+    const scope =
+      missing.scope === 'hub'
+        ? words.t(lang, 'videos.lock.onHub')
+        : words.t(lang, `disciplines.${missing.scope}`);
     return {
       kind: 'medal',
-      text: words.t(lang, 'videos.lock.medal', { medal: words.t(lang, `points.medal.${missing.medal}`), scope }),
+      text: words.t(lang, 'videos.lock.medal', {
+        medal: words.t(lang, `points.medal.${missing.medal}`),
+        scope,
+      }),
       need: 1,
       have: 0,
       stamps: [{ at: 1, done: false }],
@@ -33,7 +44,11 @@ function presentMissing(words: Words, lang: Language, missing: Missing, people: 
     return one ? [{ slug: one.slugs[0] ?? id, name: one.name, followed }] : [];
   });
   const more = Math.max(0, missing.need - missing.have);
-  const on = missing.network ? words.t(lang, 'videos.lock.onNetwork', { network: words.t(lang, `networks.${missing.network}`) }) : '';
+  const on = missing.network
+    ? words.t(lang, 'videos.lock.onNetwork', {
+        network: words.t(lang, `networks.${missing.network}`),
+      })
+    : '';
   const text =
     athletes.length === 1
       ? words.t(lang, 'videos.lock.one', { name: athletes[0]?.name ?? '', on })
@@ -43,7 +58,10 @@ function presentMissing(words: Words, lang: Language, missing: Missing, people: 
     text,
     need: missing.need,
     have: missing.have,
-    stamps: Array.from({ length: missing.need }, (_x, at) => ({ at: at + 1, done: at < missing.have })),
+    stamps: Array.from({ length: missing.need }, (_x, at) => ({
+      at: at + 1,
+      done: at < missing.have,
+    })),
     athletes,
     network: missing.network,
   };
@@ -65,7 +83,12 @@ export interface VideoView {
 }
 
 /** A video as tickets and its page show it. */
-export function presentVideo(words: Words, lang: Language, state: VideoState, people: Map<string, AthleteRecord>): VideoView {
+export function presentVideo(
+  words: Words,
+  lang: Language,
+  state: VideoState,
+  people: Map<string, AthleteRecord>,
+): VideoView {
   const { video } = state;
   const missing = state.missing.map((one) => presentMissing(words, lang, one, people));
   const athlete = people.get(video.athlete);
@@ -87,7 +110,12 @@ export function presentVideo(words: Words, lang: Language, state: VideoState, pe
 }
 
 /** A video in the JSON of `/api/v1/videos`: what is missing, in the reader's language too. */
-export const presentVideoItem = (words: Words, lang: Language, state: VideoState, people: Map<string, AthleteRecord>) => {
+export const presentVideoItem = (
+  words: Words,
+  lang: Language,
+  state: VideoState,
+  people: Map<string, AthleteRecord>,
+) => {
   const view = presentVideo(words, lang, state, people);
   return {
     slug: view.slug,
@@ -96,7 +124,14 @@ export const presentVideoItem = (words: Words, lang: Language, state: VideoState
     seconds: state.video.seconds,
     athlete: view.athlete?.slug ?? null,
     open: view.open,
-    missing: view.missing.map(({ kind, text, need, have, athletes, network }) => ({ kind, text, need, have, athletes, network })),
+    missing: view.missing.map(({ kind, text, need, have, athletes, network }) => ({
+      kind,
+      text,
+      need,
+      have,
+      athletes,
+      network,
+    })),
     ...(view.open ? { media: `/api/v1/videos/${view.slug}/media` } : {}),
   };
 };

@@ -5,16 +5,24 @@ import { z } from 'zod';
 import type { Athletes } from '../athletes/service.js';
 import { InputError, VillageError } from '../errors.js';
 import type { Award } from '../events.js';
-import { mayOrganise } from '../fans/service.js';
-import { athletesOf, judge, Lock, LockIndex, lockWithout, type Locks, type Missing } from '../locks/service.js';
+import {
+  athletesOf,
+  judge,
+  Lock,
+  LockIndex,
+  lockWithout,
+  type Locks,
+  type Missing,
+} from '../locks/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Changes } from '../platform/changes.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import type { ByteRange, Files } from '../platform/files.js';
 import { fieldIssues } from '../platform/http.js';
 import { videoModel, type VideoRecord } from './video.model.js';
+import { may } from '../platform/rights.js';
 
 export type { VideoRecord } from './video.model.js';
 export interface VideoState {
@@ -55,7 +63,7 @@ const KEPT_MS = 60_000;
 /** Exclusive videos: the media are refused by the server itself, at every request. */
 export class Videos {
   private readonly records: Model<VideoRecord>;
-  private readonly known = new Fresh<Published>(KEPT_MS);
+  private readonly known = new SwrCache<Published>(KEPT_MS);
 
   constructor(
     connection: Connection,
@@ -69,26 +77,42 @@ export class Videos {
   ) {
     this.records = videoModel(connection);
     const forget = (): void => {
-      this.known.forget();
+      this.known.invalidate();
     };
     for (const topic of ['videos:changed', 'athletes:changed'] as const) bus.on(topic, forget);
     for (const kind of ['videos', 'athletes']) changes.on(kind, forget);
   }
 
-  /** Publishes a video, or a new form of it. The files are checked by their bytes, not by their names (ASVS 5.2.2). */
-  async publish(actor: { id: string; roles: readonly string[] }, given: VideoFacts, files: VideoFiles): Promise<VideoRecord> {
-    if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
+  /**
+   * Publishes a video, or a new form of it. The files are checked by their bytes, not by their
+   * names (ASVS 5.2.2).
+   */
+  async publish(
+    actor: { id: string; roles: readonly string[] },
+    given: VideoFacts,
+    files: VideoFiles,
+  ): Promise<VideoRecord> {
+    if (!may(actor.roles, 'organise')) throw new VillageError('not_allowed');
     const parsed = Facts.safeParse(given);
     if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
     const { slug, ...facts } = parsed.data;
     const media = await this.take(slug, files.media, ['video/mp4']);
-    const poster = await this.take(`${slug}-poster`, files.poster, ['image/jpeg', 'image/png', 'image/webp']);
+    const poster = await this.take(`${slug}-poster`, files.poster, [
+      'image/jpeg',
+      'image/png',
+      'image/webp',
+    ]);
     const old = await this.records
-      .findByIdAndUpdate(slug, { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } }, { upsert: true })
+      .findByIdAndUpdate(
+        slug,
+        { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } },
+        { upsert: true },
+      )
       .lean<VideoRecord>();
-    if (old) await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
+    if (old)
+      await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
     await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
-    this.known.forget();
+    this.known.invalidate();
     await this.changes.mark('videos');
     this.bus.tell('videos:changed', { slug });
     return this.require(slug);
@@ -107,7 +131,12 @@ export class Videos {
   private async load(): Promise<Published> {
     await this.changes.look();
     return this.known.get('all', async () => {
-      const videos = await this.shown(await this.records.find({ published: true }).sort({ publishedAt: -1 }).lean<VideoRecord[]>());
+      const videos = await this.shown(
+        await this.records
+          .find({ published: true })
+          .sort({ publishedAt: -1 })
+          .lean<VideoRecord[]>(),
+      );
       return { videos, index: new LockIndex(videos) };
     });
   }
@@ -120,11 +149,15 @@ export class Videos {
   /** Without videos of hidden athletes, and with locks that do not name one (RULES R13). */
   private async shown(videos: VideoRecord[]): Promise<VideoRecord[]> {
     const hidden = await this.athletes.hidden();
-    return videos.filter((one) => !hidden.has(one.athlete)).map((one) => ({ ...one, lock: lockWithout(one.lock, hidden) }));
+    return videos
+      .filter((one) => !hidden.has(one.athlete))
+      .map((one) => ({ ...one, lock: lockWithout(one.lock, hidden) }));
   }
 
   private async require(slug: string): Promise<VideoRecord> {
-    const [found] = await this.shown(await this.records.find({ _id: slug, published: true }).lean<VideoRecord[]>());
+    const [found] = await this.shown(
+      await this.records.find({ _id: slug, published: true }).lean<VideoRecord[]>(),
+    );
     if (!found) throw new VillageError('video_not_found', { slug });
     return found;
   }
@@ -146,7 +179,9 @@ export class Videos {
   async about(fan: string | null, athlete: string): Promise<VideoState[]> {
     return this.states(
       fan,
-      (await this.published()).filter((one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete)),
+      (await this.published()).filter(
+        (one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete),
+      ),
     );
   }
 
@@ -155,7 +190,10 @@ export class Videos {
     return state as VideoState;
   }
 
-  /** The record of an open video. Throws `locked`, judged on what is true at this request; `video_not_found` for one not published. */
+  /**
+   * The record of an open video. Throws `locked`, judged on what is true at this request;
+   * `video_not_found` for one not published.
+   */
   async open(fan: string | null, slug: string): Promise<VideoRecord> {
     const { video, open } = await this.get(fan, slug);
     if (!open) throw new VillageError('locked', { slug });
@@ -172,15 +210,24 @@ export class Videos {
     return (await this.require(slug)).poster;
   }
 
-  /** The athletes that the locks naming this one ask of too; see `LockIndex`. Satisfies `Unlocks` of follows. */
+  /**
+   * The athletes that the locks naming this one ask of too; see `LockIndex`. Satisfies `Unlocks` of
+   * follows.
+   */
   async beside(athlete: string): Promise<ReadonlyMap<string, number>> {
     return (await this.load()).index.beside(athlete);
   }
 
-  /** Which videos an award opened. Reads nothing when no lock names who was gained or a medal that moved. Satisfies `Unlocks` of follows. */
+  /**
+   * Which videos an award opened. Reads nothing when no lock names who was gained or a medal that
+   * moved. Satisfies `Unlocks` of follows.
+   */
   async openedBy(award: Award, language: string): Promise<{ slug: string; title: string }[]> {
     const touched = (await this.load()).index.touched(award);
     const opened = touched.length > 0 ? await this.locks.opened(award, touched) : [];
-    return opened.map((one) => ({ slug: one._id, title: language === 'en' ? one.title.en : one.title.fr }));
+    return opened.map((one) => ({
+      slug: one._id,
+      title: language === 'en' ? one.title.en : one.title.fr,
+    }));
   }
 }

@@ -6,7 +6,10 @@ export interface Both {
   fr: string;
   en: string;
 }
-/** An exclusive video. The media lie in `platform/files`; captions and transcript are short and lie here. Kept whole. */
+/**
+ * An exclusive video. The media lie in `platform/files`; captions and transcript are short and lie
+ * here. Kept whole.
+ */
 export interface VideoRecord {
   _id: string;
   title: Both;
@@ -39,4 +42,5 @@ const schema = new Schema<VideoRecord>({
 });
 schema.index({ athlete: 1 });
 schema.index({ published: 1, publishedAt: -1 });
-export const videoModel = (connection: Connection): Model<VideoRecord> => model(connection, 'Video', schema, 'videos');
+export const videoModel = (connection: Connection): Model<VideoRecord> =>
+  model(connection, 'Video', schema, 'videos');

@@ -13,8 +13,9 @@ export interface ChatRecord {
   endsAt: Date;
   fromVillage: boolean;
   /**
-   * The item that tells of the state, until it is stored (a transactional outbox): written with the state in one update, so that neither is
-   * without the other, whatever ends in between. No further change of state before it is delivered.
+   * The item that tells of the state, until it is stored (a transactional outbox): written with the
+   * state in one update, so that neither is without the other, whatever ends in between. No further
+   * change of state before it is delivered.
    */
   outbox?: Omit<ItemRecord, 'n'> | null;
 }
@@ -32,9 +33,13 @@ const chat = new Schema<ChatRecord>({
 });
 chat.index({ state: 1, startsAt: 1 });
 chat.index({ host: 1 });
-export const chatModel = (connection: Connection): Model<ChatRecord> => model(connection, 'Chat', chat, 'chats');
+export const chatModel = (connection: Connection): Model<ChatRecord> =>
+  model(connection, 'Chat', chat, 'chats');
 
-/** Whatever changes what a chat shows. `n` is given by the insert itself, under the partial unique (chat, n). Shard key: `chat`. */
+/**
+ * Whatever changes what a chat shows. `n` is given by the insert itself, under the partial unique
+ * (chat, n). Shard key: `chat`.
+ */
 export interface ItemRecord {
   _id: string;
   chat: string;
@@ -61,6 +66,10 @@ const item = new Schema<ItemRecord>({
   clientId: String,
   removed: Boolean,
 });
-item.index({ chat: 1, n: 1 }, { unique: true, partialFilterExpression: { n: { $type: 'number' } } });
+item.index(
+  { chat: 1, n: 1 },
+  { unique: true, partialFilterExpression: { n: { $type: 'number' } } },
+);
 item.index({ chat: 1, fan: 1, clientId: 1 }, { unique: true });
-export const itemModel = (connection: Connection): Model<ItemRecord> => model(connection, 'ChatItem', item, 'chat_items');
+export const itemModel = (connection: Connection): Model<ItemRecord> =>
+  model(connection, 'ChatItem', item, 'chat_items');

@@ -1,7 +1,7 @@
 import type { Connection, Model } from 'mongoose';
 import { VillageError } from '../errors.js';
 import { within } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import { itemModel, type ItemRecord } from './chat.model.js';
 
@@ -23,13 +23,22 @@ interface Room {
 
 const BATCH = 100;
 const QUEUE_LIMIT = 5000;
-/** How long somebody waits for an answer, and a batch for the store, in ms (DESIGN 9: 503 within two seconds). */
+/**
+ * How long somebody waits for an answer, and a batch for the store, in ms (DESIGN 9: 503 within two
+ * seconds).
+ */
 const PATIENCE_MS = 2000;
-/** How old a read may be where the news of another process was lost, in ms, and how many different ones are kept. */
+/**
+ * How old a read may be where the news of another process was lost, in ms, and how many different
+ * ones are kept.
+ */
 const READ_MS = 500;
 const READS = 64;
 
-/** Still waited for: whoever has waited longer was told `unavailable`, and tries again under the same client id. */
+/**
+ * Still waited for: whoever has waited longer was told `unavailable`, and tries again under the
+ * same client id.
+ */
 const isWaiting = (one: Waiting): boolean => performance.now() - one.since < PATIENCE_MS;
 
 /** What the store answers, if it answers in time; else `unavailable`. */
@@ -43,15 +52,16 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a process; what arrives meanwhile is the
- * next batch. Its first number is the last one acknowledged or heard, plus one; on a refusal the own items are looked for (found means
- * acknowledged), the last number is read and the rest numbered anew.
+ * Numbers items without holes (DESIGN 9): one queue a chat and one ordered insert in flight in a
+ * process; what arrives meanwhile is the next batch. Its first number is the last one acknowledged
+ * or heard, plus one; on a refusal the own items are looked for (found means acknowledged), the
+ * last number is read and the rest numbered anew.
  */
 export class Delivery {
   private readonly records: Model<ItemRecord>;
   private readonly rooms = new Map<string, Room>();
   /** What was read lately: after a restart thousands ask for the same at once. */
-  private readonly reads = new Fresh<ItemRecord[]>(READ_MS, READS);
+  private readonly reads = new SwrCache<ItemRecord[]>(READ_MS, READS);
   private editions = 0;
 
   /** @param spoken hears what was stored, after it was stored, in order */
@@ -64,18 +74,24 @@ export class Delivery {
 
   private room(chat: string): Room {
     let room = this.rooms.get(chat);
-    if (!room) this.rooms.set(chat, (room = { last: null, waiting: [], flushing: null, edition: (this.editions += 1) }));
+    if (!room)
+      this.rooms.set(
+        chat,
+        (room = { last: null, waiting: [], flushing: null, edition: (this.editions += 1) }),
+      );
     return room;
   }
 
   /**
-   * Stores an item and answers it with its number. A repeat of (chat, fan, clientId) answers the first one, and speaks it again. Throws
-   * `unavailable` after two seconds: whether it was stored is then not known, and a repeat finds out.
+   * Stores an item and answers it with its number. A repeat of (chat, fan, clientId) answers the
+   * first one, and speaks it again. Throws `unavailable` after two seconds: whether it was stored
+   * is then not known, and a repeat finds out.
    */
   add(draft: Draft): Promise<ItemRecord> {
     const room = this.room(draft.chat);
     if (room.waiting.length >= QUEUE_LIMIT) room.waiting = room.waiting.filter(isWaiting);
-    if (room.waiting.length >= QUEUE_LIMIT) return Promise.reject(new VillageError('busy', { seconds: 2 }));
+    if (room.waiting.length >= QUEUE_LIMIT)
+      return Promise.reject(new VillageError('busy', { seconds: 2 }));
     const stored = new Promise<ItemRecord>((resolve, reject) => {
       room.waiting.push({ draft, since: performance.now(), resolve, reject });
     });
@@ -160,7 +176,8 @@ export class Delivery {
         if (good.length > 0) {
           room.last = Math.max(room.last ?? 0, first + good.length - 1);
           room.edition = this.editions += 1;
-          // Also what the store took so long to take that nobody waits any more: it is there, so it is spoken.
+          // Also what the store took so long to take that nobody waits any more: it is there, so it
+          // is spoken.
           this.spoken(chat, good);
           for (const item of good) answer(item);
         }
@@ -168,13 +185,18 @@ export class Delivery {
       });
       open = open.slice(await inTime(insert));
       if (open.length === 0) return;
-      const same = { $or: open.map(({ draft }) => ({ chat, fan: draft.fan, clientId: draft.clientId })) };
+      const same = {
+        $or: open.map(({ draft }) => ({ chat, fan: draft.fan, clientId: draft.clientId })),
+      };
       const found = await inTime(this.records.find(same).lean<ItemRecord[]>().exec());
       if (found.length > 0) {
         found.sort((a, b) => a.n - b.n);
         this.spoken(chat, found);
         for (const item of found) answer(item);
-        open = open.filter(({ draft }) => !found.some((item) => item.fan === draft.fan && item.clientId === draft.clientId));
+        open = open.filter(
+          ({ draft }) =>
+            !found.some((item) => item.fan === draft.fan && item.clientId === draft.clientId),
+        );
       }
       open = open.filter(isWaiting);
       await inTime(this.last(chat));

@@ -1,6 +1,9 @@
 import type { ChatState } from './chat.model.js';
 
-/** What a room may become, from what it is: a closed list. A chat that was ended by mistake may go live again; one that never began cannot end. */
+/**
+ * What a room may become, from what it is: a closed list. A chat that was ended by mistake may go
+ * live again; one that never began cannot end.
+ */
 export const TURNS: Readonly<Record<ChatState, readonly ChatState[]>> = {
   soon: ['live'],
   live: ['paused', 'ended'],

@@ -1,5 +1,5 @@
 import type { Bus } from '../platform/bus.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import type { RedisClients } from '../platform/redis.js';
 
 /** What a process told serves so long, in seconds: that of a dead one fades. */
@@ -7,21 +7,24 @@ const TOLD_S = 15;
 /** How old what other processes told may be, in ms. */
 const COUNT_MS = 1000;
 
-/** How many of all who are told of are on other processes and not on this one as it told. Keys: the list of processes, then this one's own set. */
+/**
+ * How many of all who are told of are on other processes and not on this one as it told. Keys: the
+ * list of processes, then this one's own set.
+ */
 const ELSEWHERE = `
 local sets = {KEYS[2]}
 for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) do sets[#sets + 1] = KEYS[1] .. ':' .. process end
 return #redis.call('SUNION', unpack(sets)) - redis.call('SCARD', KEYS[2])`;
 
 /**
- * Who is in a room: fans, not sockets, each counted once however many tabs, devices and processes they are on. This process is counted as it
- * is; it tells the others its fans as a whole set, so that nothing told is ever added to something old. While Redis is away, those here are
- * counted.
+ * Who is in a room: fans, not sockets, each counted once however many tabs, devices and processes
+ * they are on. This process is counted as it is; it tells the others its fans as a whole set, so
+ * that nothing told is ever added to something old. While Redis is away, those here are counted.
  */
 export class Presence {
   /** Per chat, the fans here and how many sockets each has in it. */
   private readonly rooms = new Map<string, Map<string, number>>();
-  private readonly others = new Fresh<number>(COUNT_MS);
+  private readonly others = new SwrCache<number>(COUNT_MS);
 
   constructor(
     private readonly redis: RedisClients,
@@ -73,11 +76,18 @@ export class Presence {
     await all.exec().catch(() => null);
   }
 
-  /** How many fans are in a room everywhere: those here as they are now, those elsewhere as they were told, at most a second late. */
+  /**
+   * How many fans are in a room everywhere: those here as they are now, those elsewhere as they
+   * were told, at most a second late.
+   */
   async count(chat: string): Promise<number> {
     const [processes, own] = this.keys(chat);
     const since = Math.floor(Date.now() / 1000) - TOLD_S;
-    const elsewhere = await this.others.get(chat, async () => Number(await this.redis.commands.eval(ELSEWHERE, 2, processes, own, since))).catch(() => 0);
+    const elsewhere = await this.others
+      .get(chat, async () =>
+        Number(await this.redis.commands.eval(ELSEWHERE, 2, processes, own, since)),
+      )
+      .catch(() => 0);
     return (this.rooms.get(chat)?.size ?? 0) + elsewhere;
   }
 }

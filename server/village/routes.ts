@@ -29,25 +29,42 @@ export function chatsApi(router: ApiDoors, chats: Chats, limits: Limits): void {
   router.get('/chats/:slug', { who: 'anyone', scope: 'none' }, async (req, res) => {
     res.json(presentChat(req.lang, await chats.require(param(req, 'slug'))));
   });
-  router.get('/chats/:slug/messages', { who: 'anyone', scope: ['read', 'chat'], personal: true }, async (req, res) => {
-    const { after, limit } = parse(Messages, req.query);
-    res.json(await chats.items(param(req, 'slug'), req.reader?.id ?? null, after, limit));
-  });
+  router.get(
+    '/chats/:slug/messages',
+    { who: 'anyone', scope: ['read', 'chat'], personal: true },
+    async (req, res) => {
+      const { after, limit } = parse(Messages, req.query);
+      res.json(await chats.items(param(req, 'slug'), req.reader?.id ?? null, after, limit));
+    },
+  );
   router.post('/chats/:slug/messages', { who: 'fan', scope: 'chat' }, async (req, res) => {
     const reader = requireReader(req);
-    await limits.countNew('say', reader.id, `${param(req, 'slug')}:${parse(Saying, req.body).clientId}`);
+    await limits.countNew(
+      'say',
+      reader.id,
+      `${param(req, 'slug')}:${parse(Saying, req.body).clientId}`,
+    );
     const { text, clientId } = parse(Say.omit({ chat: true }), req.body);
     res.status(201).json(await chats.say(reader, param(req, 'slug'), text, clientId));
   });
 }
 
-export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, words: Words, limits: Limits): void {
+export function chatsPages(
+  router: PageDoors,
+  chats: Chats,
+  athletes: Athletes,
+  words: Words,
+  limits: Limits,
+): void {
   router.get('/chats', { who: 'anyone' }, async (req) => {
     const list = await chats.list();
     const people = await athletes.byIds(list.map((one) => one.host));
     const views = list.map((one) => {
       const host = people.get(one.host);
-      return { ...presentChat(req.lang, one), athlete: host ? cardOf(words, req.lang, host) : null };
+      return {
+        ...presentChat(req.lang, one),
+        athlete: host ? cardOf(words, req.lang, host) : null,
+      };
     });
     await req.page(
       'village/index',
@@ -60,7 +77,12 @@ export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, 
     );
   });
 
-  const room = async (req: Request, status: number, typed: string, wrong: string | null): Promise<void> => {
+  const room = async (
+    req: Request,
+    status: number,
+    typed: string,
+    wrong: string | null,
+  ): Promise<void> => {
     const chat = await chats.require(param(req, 'slug'));
     const { items, last } = await chats.items(chat._id, req.reader?.id ?? null, undefined);
     const host = (await athletes.byIds([chat.host])).get(chat.host);
@@ -105,7 +127,8 @@ export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, 
   router.get('/chats/:slug', { who: 'anyone', personal: true }, async (req) => {
     await room(req, 200, '', null);
   });
-  // A link from the room to its own end would only scroll: by this way round the browser reads it anew.
+  // A link from the room to its own end would only scroll: by this way round the browser reads it
+  // anew.
   router.get('/chats/:slug/latest', { who: 'anyone', personal: true }, (req, res) => {
     seeOther(res, `/${req.lang}/chats/${encodeURIComponent(param(req, 'slug'))}#end`);
   });
@@ -115,7 +138,12 @@ export function chatsPages(router: PageDoors, chats: Chats, athletes: Athletes, 
     await limits.countNew('say', reader.id, `${param(req, 'slug')}:${clientId}`);
     const given = SayForm.safeParse(req.body);
     if (!given.success) {
-      await room(req, 400, (req.body as { text?: string }).text?.slice(0, 2000) ?? '', words.t(req.lang, 'village.wrong'));
+      await room(
+        req,
+        400,
+        (req.body as { text?: string }).text?.slice(0, 2000) ?? '',
+        words.t(req.lang, 'village.wrong'),
+      );
       return;
     }
     await chats.say(reader, param(req, 'slug'), given.data.text, clientId);

@@ -2,11 +2,10 @@ import type { Connection, Model } from 'mongoose';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
 import type { Fans } from '../fans/service.js';
-import { mayModerate, mayOrganise } from '../fans/service.js';
 import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
-import { Fresh } from '../platform/fresh.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { randomId } from '../platform/ids.js';
 import type { RedisClients } from '../platform/redis.js';
 import type { Registry } from '../registry/service.js';
@@ -16,6 +15,7 @@ import { Delivery, type Draft } from './delivery.js';
 import { mayTurn } from './policy.js';
 import { Presence } from './presence.js';
 import { presentItem } from './present.js';
+import { may } from '../platform/rights.js';
 
 export type { ChatRecord, ChatState } from './chat.model.js';
 export interface Speaker {
@@ -33,8 +33,8 @@ export type Viewer = string | null;
 export class Chats {
   private readonly records: Model<ChatRecord>;
   private readonly delivery: Delivery;
-  private readonly lists = new Fresh<ChatRecord[]>(FRESH_MS);
-  private readonly cache = new Fresh<ChatRecord | null>(FRESH_MS);
+  private readonly lists = new SwrCache<ChatRecord[]>(FRESH_MS);
+  private readonly cache = new SwrCache<ChatRecord | null>(FRESH_MS);
   /** Who is in which room. */
   readonly presence: Presence;
 
@@ -62,7 +62,10 @@ export class Chats {
     });
   }
 
-  /** A chat as it is known here. An item of its state that was left undelivered, by whomever, is delivered by whoever finds it. */
+  /**
+   * A chat as it is known here. An item of its state that was left undelivered, by whomever, is
+   * delivered by whoever finds it.
+   */
   private get(slug: string): Promise<ChatRecord | null> {
     return this.cache.get(slug, async () => {
       const chat = await this.records.findById(slug).lean<ChatRecord>().exec();
@@ -72,14 +75,15 @@ export class Chats {
   }
 
   private forget(slug: string): void {
-    this.cache.forget(slug);
-    this.lists.forget();
+    this.cache.invalidate(slug);
+    this.lists.invalidate();
   }
 
   /** A chat, or `chat_not_found`: also for that of a hidden athlete (RULES R13). */
   async require(slug: string): Promise<ChatRecord> {
     const chat = await this.get(slug);
-    if (!chat || (await this.athletes.hidden()).has(chat.host)) throw new VillageError('chat_not_found', { slug });
+    if (!chat || (await this.athletes.hidden()).has(chat.host))
+      throw new VillageError('chat_not_found', { slug });
     return chat;
   }
 
@@ -95,7 +99,9 @@ export class Chats {
     return all.sort(
       (a, b) =>
         order.indexOf(a.state) - order.indexOf(b.state) ||
-        (a.state === 'ended' ? b.startsAt.getTime() - a.startsAt.getTime() : a.startsAt.getTime() - b.startsAt.getTime()),
+        (a.state === 'ended'
+          ? b.startsAt.getTime() - a.startsAt.getTime()
+          : a.startsAt.getTime() - b.startsAt.getTime()),
     );
   }
 
@@ -106,16 +112,18 @@ export class Chats {
 
   /** Opens a room. Organisers only. */
   async open(actor: Speaker, chat: ChatRecord): Promise<void> {
-    if (!mayOrganise(actor.roles)) throw new VillageError('not_allowed');
+    if (!may(actor.roles, 'organise')) throw new VillageError('not_allowed');
     await this.records.updateOne({ _id: chat._id }, { $setOnInsert: chat }, { upsert: true });
     this.forget(chat._id);
     await this.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
   }
 
   /**
-   * Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns it. Its host or an organiser. Once this
-   * resolves the chat has that state and its item is stored; to ask again for the state it has delivers what a first try left behind, and
-   * changes nothing else. Throws `not_allowed`, and `chat_turn` where the chat cannot go there from where it is.
+   * Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns
+   * it. Its host or an organiser. Once this resolves the chat has that state and its item is
+   * stored; to ask again for the state it has delivers what a first try left behind, and changes
+   * nothing else. Throws `not_allowed`, and `chat_turn` where the chat cannot go there from where
+   * it is.
    */
   async setState(actor: Speaker, slug: string, state: ChatState): Promise<void> {
     const chat = await this.records.findById(slug).lean<ChatRecord>();
@@ -123,33 +131,52 @@ export class Chats {
     if (!(await this.mayLead(actor, chat))) throw new VillageError('not_allowed');
     if (chat.outbox) await this.deliver(chat.outbox);
     if (chat.state === state) return;
-    if (!mayTurn(chat.state, state)) throw new VillageError('chat_turn', { from: chat.state, to: state });
+    if (!mayTurn(chat.state, state))
+      throw new VillageError('chat_turn', { from: chat.state, to: state });
     const outbox = await this.draft(actor, chat, 'state', state, randomId(), 'host');
     // `null` is matched by an absent one too.
-    const done = await this.records.updateOne({ _id: slug, state: chat.state, outbox: null }, { $set: { state, outbox } });
+    const done = await this.records.updateOne(
+      { _id: slug, state: chat.state, outbox: null },
+      { $set: { state, outbox } },
+    );
     this.forget(slug);
     // Somebody else was quicker: what is asked for is judged anew, from where the chat is now.
     if (done.modifiedCount === 0) return this.setState(actor, slug, state);
     await this.deliver(outbox);
   }
 
-  /** Gives the item of a state its number, once however often and by however many, and then lets the next change of state through. */
+  /**
+   * Gives the item of a state its number, once however often and by however many, and then lets the
+   * next change of state through.
+   */
   private async deliver(outbox: Draft): Promise<void> {
     const item = await this.delivery.add(outbox);
-    const done = await this.records.updateOne({ _id: outbox.chat, 'outbox._id': item._id }, { $set: { outbox: null } });
+    const done = await this.records.updateOne(
+      { _id: outbox.chat, 'outbox._id': item._id },
+      { $set: { outbox: null } },
+    );
     this.forget(outbox.chat);
-    if (done.modifiedCount === 1) await this.audit.add({ by: outbox.fan, act: `chat.${outbox.text}`, on: `chat:${outbox.chat}` });
+    if (done.modifiedCount === 1)
+      await this.audit.add({
+        by: outbox.fan,
+        act: `chat.${outbox.text}`,
+        on: `chat:${outbox.chat}`,
+      });
   }
 
   /** Whether somebody may start, pause and end a chat. */
   async mayLead(speaker: Speaker, chat: ChatRecord): Promise<boolean> {
-    return mayOrganise(speaker.roles) || (await this.roleOf(speaker, chat)) === 'host';
+    return may(speaker.roles, 'organise') || (await this.roleOf(speaker, chat)) === 'host';
   }
 
   /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */
-  async roleOf(speaker: Speaker, chat: ChatRecord): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
-    if (speaker.roles.includes('athlete')) return (await this.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
-    return mayModerate(speaker.roles) ? 'moderator' : 'fan';
+  async roleOf(
+    speaker: Speaker,
+    chat: ChatRecord,
+  ): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
+    if (speaker.roles.includes('athlete'))
+      return (await this.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
+    return may(speaker.roles, 'moderate') ? 'moderator' : 'fan';
   }
 
   private async draft(
@@ -161,7 +188,10 @@ export class Chats {
     role: ItemRecord['by']['role'],
   ): Promise<Draft> {
     // A host speaks under the athlete's own name, which the room knows.
-    const name = role === 'host' ? ((await this.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name) : speaker.name;
+    const name =
+      role === 'host'
+        ? ((await this.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name)
+        : speaker.name;
     return {
       _id: randomId(),
       chat: chat._id,
@@ -176,37 +206,71 @@ export class Chats {
     };
   }
 
-  /** Says something. Durable and numbered when this resolves. Throws `chat_closed` unless the chat is live. */
-  async say(speaker: Speaker, slug: string, text: string, clientId: string): Promise<{ item: ChatItem; last: number }> {
+  /**
+   * Says something. Durable and numbered when this resolves. Throws `chat_closed` unless the chat
+   * is live.
+   */
+  async say(
+    speaker: Speaker,
+    slug: string,
+    text: string,
+    clientId: string,
+  ): Promise<{ item: ChatItem; last: number }> {
     const chat = await this.require(slug);
     if (chat.state !== 'live') throw new VillageError('chat_closed', { state: chat.state });
-    const stored = await this.delivery.add(await this.draft(speaker, chat, 'said', text, clientId, await this.roleOf(speaker, chat)));
+    const stored = await this.delivery.add(
+      await this.draft(speaker, chat, 'said', text, clientId, await this.roleOf(speaker, chat)),
+    );
     return { item: presentItem(stored, speaker.id), last: await this.delivery.known(slug) };
   }
 
-  /** Items after a number, or the newest hundred, as they look now for this viewer; and the last number there is. */
-  async items(slug: string, viewer: Viewer, after: number | undefined, limit = HISTORY): Promise<{ items: ChatItem[]; last: number }> {
+  /**
+   * Items after a number, or the newest hundred, as they look now for this viewer; and the last
+   * number there is.
+   */
+  async items(
+    slug: string,
+    viewer: Viewer,
+    after: number | undefined,
+    limit = HISTORY,
+  ): Promise<{ items: ChatItem[]; last: number }> {
     await this.require(slug);
-    const found = after === undefined ? await this.delivery.newest(slug, limit) : await this.delivery.after(slug, after, limit);
+    const found =
+      after === undefined
+        ? await this.delivery.newest(slug, limit)
+        : await this.delivery.after(slug, after, limit);
     const known = await this.delivery.known(slug);
-    // What is said stays; what its author is called is read anew, so that a name that was given up is shown nowhere.
+    // What is said stays; what its author is called is read anew, so that a name that was given up
+    // is shown nowhere.
     const called = await this.fans.called(found.map((item) => item.fan));
-    return { items: found.map((item) => presentItem(item, viewer, called)), last: Math.max(known, found.at(-1)?.n ?? 0) };
+    return {
+      items: found.map((item) => presentItem(item, viewer, called)),
+      last: Math.max(known, found.at(-1)?.n ?? 0),
+    };
   }
 
-  /** The last number there is, so that an item whose news was lost between processes is noticed; while the store is away, the last one heard. */
+  /**
+   * The last number there is, so that an item whose news was lost between processes is noticed;
+   * while the store is away, the last one heard.
+   */
   last(slug: string): Promise<number> {
     return this.delivery.last(slug).catch(() => this.delivery.known(slug));
   }
 
-  /** What a room is told every few seconds, and what else is due then: the other processes learn who is here, and a state left half told is told. */
+  /**
+   * What a room is told every few seconds, and what else is due then: the other processes learn who
+   * is here, and a state left half told is told.
+   */
   async pulse(slug: string): Promise<{ count: number; last: number }> {
     await Promise.all([this.presence.tell(slug), this.get(slug).catch(() => null)]);
     const [count, last] = await Promise.all([this.presence.count(slug), this.last(slug)]);
     return { count, last };
   }
 
-  /** Nobody is in a room on this process any more: the others learn it, and what is known of the room is forgotten here. */
+  /**
+   * Nobody is in a room on this process any more: the others learn it, and what is known of the
+   * room is forgotten here.
+   */
   async emptied(slug: string): Promise<void> {
     this.delivery.leave(slug);
     await this.presence.tell(slug);

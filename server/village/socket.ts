@@ -18,17 +18,28 @@ export interface ChatSocketParts {
 }
 
 const ROOM = 'chat:';
-/** The room of a chat, as socket.io's adapter names it, and back: null where the name is of no chat. */
+/**
+ * The room of a chat, as socket.io's adapter names it, and back: null where the name is of no chat.
+ */
 export const chatRoom = (slug: string): string => `${ROOM}${slug}`;
-export const chatOf = (room: string): string | null => (room.startsWith(ROOM) ? room.slice(ROOM.length) : null);
+export const chatOf = (room: string): string | null =>
+  room.startsWith(ROOM) ? room.slice(ROOM.length) : null;
 
 /** The events of a chat. Each one parses, allows, asks the door and answers, whatever was sent. */
-export function chatEvents(socket: VillageSocket, { chats, limits, reader, refusal }: ChatSocketParts): void {
-  const on = <S extends z.ZodType, T>(event: keyof ClientEvents, schema: S, act: (input: z.output<S>, who: Reader) => Promise<T>): void => {
+export function chatEvents(
+  socket: VillageSocket,
+  { chats, limits, reader, refusal }: ChatSocketParts,
+): void {
+  const on = <S extends z.ZodType, T>(
+    event: keyof ClientEvents,
+    schema: S,
+    act: (input: z.output<S>, who: Reader) => Promise<T>,
+  ): void => {
     const take = async (input: unknown): Promise<T> => {
       const who = await reader(socket);
       if (!who) throw new VillageError('not_signed_in');
-      if (!allowed(SENT_WITH[event], who.scopes)) throw new VillageError('missing_scope', { scope: SENT_WITH[event][0] });
+      if (!allowed(SENT_WITH[event], who.scopes))
+        throw new VillageError('missing_scope', { scope: SENT_WITH[event][0] });
       return act(parse(schema, input), who);
     };
     const hear = (input: unknown, ack?: Ack<T>): void => {
@@ -48,7 +59,8 @@ export function chatEvents(socket: VillageSocket, { chats, limits, reader, refus
   on('chat:join', Join, async ({ chat, after }, who) => {
     await limits.count('join', who.id);
     const found = await chats.require(chat);
-    // In the room before history is read: what is said meanwhile arrives twice at worst, and is known by its number.
+    // In the room before history is read: what is said meanwhile arrives twice at worst, and is
+    // known by its number.
     await socket.join(chatRoom(chat));
     if (socket.disconnected) await socket.leave(chatRoom(chat));
     const { items, last } = await chats.items(chat, who.id, after, 200);

@@ -7,7 +7,11 @@ import { SearchIndex, type SearchDocument } from '../../server/athletes/search-i
 import { startWorld, type World } from '../support/world.js';
 
 const HEAD = 'source,source_id,name,sex,noc,country,sports,games,gold,silver,bronze,last_year\n';
-const row = (id: number, name: string, more: Partial<Record<'sport' | 'year' | 'noc' | 'gold', string>> = {}): string =>
+const row = (
+  id: number,
+  name: string,
+  more: Partial<Record<'sport' | 'year' | 'noc' | 'gold', string>> = {},
+): string =>
   `t,${id},"${name.replace(/"/g, '""')}",F,${more.noc ?? 'FRA'},France,${more.sport ?? 'Fencing'},${more.year ?? '2012'} Summer,${more.gold ?? '0'},0,0,${more.year ?? '2012'}\n`;
 
 describe('names', () => {
@@ -21,7 +25,14 @@ describe('names', () => {
       expect(fold(text)).to.equal(folded);
     });
   it('are parted at whatever is no letter', () => {
-    expect(wordsOf('Laura lodie Flessel-Colovic "La Guêpe"')).to.deep.equal(['laura', 'lodie', 'flessel', 'colovic', 'la', 'guepe']);
+    expect(wordsOf('Laura lodie Flessel-Colovic "La Guêpe"')).to.deep.equal([
+      'laura',
+      'lodie',
+      'flessel',
+      'colovic',
+      'la',
+      'guepe',
+    ]);
   });
   it('make an address of any text', () => {
     fc.assert(
@@ -31,7 +42,11 @@ describe('names', () => {
     );
   });
   it('give two letters for a portrait', () => {
-    expect([initials('Maëlle Kervran'), initials('A "Bo" Dijiang'), initials('Pelé')]).to.deep.equal(['MK', 'AD', 'P']);
+    expect([
+      initials('Maëlle Kervran'),
+      initials('A "Bo" Dijiang'),
+      initials('Pelé'),
+    ]).to.deep.equal(['MK', 'AD', 'P']);
   });
 });
 
@@ -63,7 +78,8 @@ describe('the search index', () => {
     one('f', 'Lionel Nadal', { networks: ['x'] }),
     one('g', 'Laura Flessel', { hidden: true }),
   ]);
-  const find = (q: string, more: object = {}): string[] => index.search({ q, limit: 10, ...more }).items.map((item) => item.id);
+  const find = (q: string, more: object = {}): string[] =>
+    index.search({ q, limit: 10, ...more }).items.map((item) => item.id);
 
   it('finds by whole word, prefix and typo, accents and case aside, in any order', () => {
     expect(find('FLÉSSEL')[0]).to.equal('a');
@@ -88,7 +104,9 @@ describe('the search index', () => {
   });
   it('goes on behind a cursor without a repeat or gap, while people are added', () => {
     const growing = new SearchIndex();
-    growing.put(Array.from({ length: 30 }, (_x, n) => one(`p${String(n).padStart(2, '0')}`, `Person ${n}`)));
+    growing.put(
+      Array.from({ length: 30 }, (_x, n) => one(`p${String(n).padStart(2, '0')}`, `Person ${n}`)),
+    );
     const seen: string[] = [];
     let cursor: string | null = null;
     for (let page = 0; page < 10; page += 1) {
@@ -104,10 +122,16 @@ describe('the search index', () => {
   it('is the same after it was kept and loaded, and follows changes', () => {
     const { index: again, revision } = SearchIndex.load(index.save(7));
     expect(revision).to.equal(7);
-    expect(again.search({ q: 'laura fles', limit: 3 }).items.map((item) => item.id)).to.deep.equal(['a']);
+    expect(again.search({ q: 'laura fles', limit: 3 }).items.map((item) => item.id)).to.deep.equal([
+      'a',
+    ]);
     again.put([one('a', 'Laura Colovic'), one('b', 'Laura Fleming', { hidden: true })]);
-    expect(again.search({ q: 'flessel', limit: 3 }).items.map((item) => item.id)).to.deep.equal(['d']);
-    expect(again.search({ q: 'laura', limit: 3 }).items.map((item) => item.id)).to.deep.equal(['a']);
+    expect(again.search({ q: 'flessel', limit: 3 }).items.map((item) => item.id)).to.deep.equal([
+      'd',
+    ]);
+    expect(again.search({ q: 'laura', limit: 3 }).items.map((item) => item.id)).to.deep.equal([
+      'a',
+    ]);
     expect(() => SearchIndex.load('{"format":1}')).to.throw();
   });
   it('answers any text at all', () => {
@@ -141,13 +165,17 @@ describe('the directory', () => {
     expect(result?.bad[0]).to.deep.include({ line: 3 });
     expect(result?.bad[0]?.reason).to.contain('Quidditch');
     expect(result?.bad[1]?.line).to.equal(5);
-    expect((await world.context.athletes.require('laura-flessel-2')).name).to.equal('Laura Flessel');
+    expect((await world.context.athletes.require('laura-flessel-2')).name).to.equal(
+      'Laura Flessel',
+    );
     expect((await world.context.athletes.require('ete-dupont')).status).to.equal('active');
   });
 
   it('loses no good row of two hundred to a quote that row 21 never closes', async () => {
     const rows = Array.from({ length: 200 }, (_x, n) =>
-      n === 190 ? row(1190, `Person "Bo"\nOf Two Lines ${n}`) : row(1000 + n, `Plain Person ${n}`).replaceAll('"', ''),
+      n === 190
+        ? row(1190, `Person "Bo"\nOf Two Lines ${n}`)
+        : row(1000 + n, `Plain Person ${n}`).replaceAll('"', ''),
     );
     rows[20] = (rows[20] ?? '').replace('Plain Person 20', '"Plain Person 20');
     const result = await importText(HEAD + rows.join(''));
@@ -155,16 +183,29 @@ describe('the directory', () => {
     expect(result?.bad).to.have.length(1);
     expect(result?.bad[0]?.line).to.equal(22);
     expect(result?.bad[0]?.reason).to.contain('quote');
-    expect((await world.context.athletes.require('person-bo-of-two-lines-190')).sourceId).to.equal('1190');
+    expect((await world.context.athletes.require('person-bo-of-two-lines-190')).sourceId).to.equal(
+      '1190',
+    );
   });
 
   it('changes nothing at a second import, and only what changed at a third', async () => {
-    expect(await importText(HEAD + row(1, 'Laura Flessel') + row(3, 'Laura Flessel'))).to.include({ added: 0, changed: 0, same: 2 });
-    expect(await importText(HEAD + row(1, 'Laura Flessel-Colovic') + row(3, 'Laura Flessel', { gold: '2' }))).to.include({ changed: 2 });
+    expect(await importText(HEAD + row(1, 'Laura Flessel') + row(3, 'Laura Flessel'))).to.include({
+      added: 0,
+      changed: 0,
+      same: 2,
+    });
+    expect(
+      await importText(
+        HEAD + row(1, 'Laura Flessel-Colovic') + row(3, 'Laura Flessel', { gold: '2' }),
+      ),
+    ).to.include({ changed: 2 });
     const renamed = await world.context.athletes.require('laura-flessel');
     expect(renamed.slugs).to.deep.equal(['laura-flessel-colovic', 'laura-flessel']);
     const page = await fetch(`${world.url}/en/athletes/laura-flessel`, { redirect: 'manual' });
-    expect([page.status, page.headers.get('location')]).to.deep.equal([301, '/en/athletes/laura-flessel-colovic']);
+    expect([page.status, page.headers.get('location')]).to.deep.equal([
+      301,
+      '/en/athletes/laura-flessel-colovic',
+    ]);
     expect((await importText(HEAD + row(9, 'Laura Flessel')))?.added).to.equal(1);
     expect((await world.context.athletes.require('laura-flessel-3')).sourceId).to.equal('9');
   });
@@ -178,7 +219,10 @@ describe('the directory', () => {
   });
 
   it('lets one import run at a time', async () => {
-    const [a, b] = await Promise.all([importText(HEAD + row(30, 'One One')), importText(HEAD + row(31, 'Two Two'))]);
+    const [a, b] = await Promise.all([
+      importText(HEAD + row(30, 'One One')),
+      importText(HEAD + row(31, 'Two Two')),
+    ]);
     expect([a, b].filter((one) => one === null)).to.have.length(1);
   });
 
@@ -186,7 +230,9 @@ describe('the directory', () => {
     await world.context.search?.untilReady();
     await world.context.search?.look();
     const found = await world.api('/athletes?q=flesel&limit=5');
-    expect((found.body as unknown as { items: { name: string }[] }).items.map((one) => one.name)).to.include('Laura Flessel-Colovic');
+    expect(
+      (found.body as unknown as { items: { name: string }[] }).items.map((one) => one.name),
+    ).to.include('Laura Flessel-Colovic');
     expect(found.body).to.not.have.property('partial');
     await importText(HEAD + row(40, 'Zelda Quixote'));
     await world.context.search?.look();
@@ -195,8 +241,12 @@ describe('the directory', () => {
 
   it('pages through the API with stable cursors and refuses what is none', async () => {
     const first = await world.api('/athletes?limit=2');
-    const second = await world.api(`/athletes?limit=2&cursor=${String((first.body as { nextCursor?: string }).nextCursor)}`);
-    const names = [first, second].flatMap((one) => (one.body as unknown as { items: { slug: string }[] }).items.map((item) => item.slug));
+    const second = await world.api(
+      `/athletes?limit=2&cursor=${String((first.body as { nextCursor?: string }).nextCursor)}`,
+    );
+    const names = [first, second].flatMap((one) =>
+      (one.body as unknown as { items: { slug: string }[] }).items.map((item) => item.slug),
+    );
     expect(new Set(names).size).to.equal(4);
     expect((await world.api('/athletes?cursor=zzz')).body).to.include({ id: 'bad_cursor' });
     expect((await world.api('/athletes?limit=0')).body).to.include({ id: 'bad_input' });
@@ -209,7 +259,10 @@ describe('the directory before its index is up', () => {
   let world: World;
   before(async () => {
     world = await startWorld();
-    await world.context.athletes.importFile(Readable.from([HEAD + row(1, 'Laura Flessel') + row(2, 'Laura Fleming')]), 0);
+    await world.context.athletes.importFile(
+      Readable.from([HEAD + row(1, 'Laura Flessel') + row(2, 'Laura Fleming')]),
+      0,
+    );
   });
   after(() => world.close());
   it('shows its three credits wherever it is shown', async () => {

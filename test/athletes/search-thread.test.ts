@@ -28,9 +28,13 @@ class Gate {
     if (!uri.searchParams.has('directConnection')) uri.searchParams.set('directConnection', 'true');
     const gate = new Gate(server, uri.href);
     server.on('connection', (socket) => {
-      gate.sockets.add(socket.on('error', () => undefined).once('close', () => gate.sockets.delete(socket)));
+      gate.sockets.add(
+        socket.on('error', () => undefined).once('close', () => gate.sockets.delete(socket)),
+      );
       if (gate.open) {
-        const onward = connect(Number(store.port), store.hostname).on('error', () => socket.destroy());
+        const onward = connect(Number(store.port), store.hostname).on('error', () =>
+          socket.destroy(),
+        );
         gate.sockets.add(onward);
         socket.pipe(onward).pipe(socket);
         return;
@@ -61,29 +65,42 @@ describe('the search thread', () => {
     world = await startWorld();
     await world.athletes();
     const people = await world.context.athletes.byIds(['athlete1', 'athlete2']);
-    // What a hub keeps of the directory when it is stopped: then somebody objects, and somebody comes.
+    // What a hub keeps of the directory when it is stopped: then somebody objects, and somebody
+    // comes.
     const index = new SearchIndex();
     index.put([...people.values()].map(documentOf));
     const [one] = people.values();
     folder = mkdtempSync(join(tmpdir(), 'village-search-'));
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `search-${one?.revision ?? 0}.json`), index.save(one?.revision ?? 0));
+    writeFileSync(
+      join(folder, `search-${one?.revision ?? 0}.json`),
+      index.save(one?.revision ?? 0),
+    );
     await world.context.athletes.hide('athlete2', true);
   });
   after(async () => {
     await world.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  const found = async (search: Search): Promise<string[]> => (await search.search({ q: '', limit: 20 })).items.map((item) => item.id).sort();
+  const found = async (search: Search): Promise<string[]> =>
+    (await search.search({ q: '', limit: 20 })).items.map((item) => item.id).sort();
 
   for (const how of ['refuses', 'hangs'] as const)
     it(`catches up by itself though the store ${how} at its start, more than once`, async () => {
       const gate = await Gate.make(how);
-      const search = new Search({ uri: gate.uri, name: world.context.config.mongodb.name, folder }, pino({ level: 'silent' }));
+      const search = new Search(
+        { uri: gate.uri, name: world.context.config.mongodb.name, folder },
+        pino({ level: 'silent' }),
+      );
       try {
         search.start();
         await search.untilReady();
-        expect(search.state()).to.deep.equal({ ready: true, ageMs: null, failures: 0, athletes: 2 });
+        expect(search.state()).to.deep.equal({
+          ready: true,
+          ageMs: null,
+          failures: 0,
+          athletes: 2,
+        });
         expect(search.fresh).to.equal(true);
         expect(await found(search)).to.deep.equal(['athlete1', 'athlete2']);
         // Opened once more, and once more.
@@ -106,11 +123,18 @@ describe('the search thread', () => {
     });
 
   it('tells its age, and an index that has not asked for long answers only when the store does not', async () => {
-    const state = { fresh: false, ready: true, search: () => Promise.resolve({ items: [{ id: 'old' }], total: 1, next: null }) };
+    const state = {
+      fresh: false,
+      ready: true,
+      search: () => Promise.resolve({ items: [{ id: 'old' }], total: 1, next: null }),
+    };
     const { athletes } = world.context;
     Object.assign(athletes, { index: state });
     try {
-      expect(await athletes.search({ q: 'maelle', limit: 5 })).to.include({ partial: true, total: 1 });
+      expect(await athletes.search({ q: 'maelle', limit: 5 })).to.include({
+        partial: true,
+        total: 1,
+      });
       expect((await athletes.search({ q: 'maelle', limit: 5 })).items[0]?.id).to.equal('athlete1');
       const records = world.context.connection.model('Athlete');
       const find = records.find.bind(records);
@@ -136,9 +160,23 @@ describe('the age of the search index', () => {
   after(() => world.close());
 
   it('is told by readiness and metrics, and is none before the thread has asked', async () => {
-    const readyz = async () => (await (await fetch(`${world.url}/readyz`)).json()) as { ok: boolean; search: { ready: boolean; ageMs: number | null } };
-    const metrics = async () => (await fetch(`${world.url}/metrics`, { headers: { authorization: 'Bearer metrics-token-of-a-test' } })).text();
-    expect((await readyz()).search).to.deep.equal({ ready: false, ageMs: null, failures: 0, athletes: 0 });
+    const readyz = async () =>
+      (await (await fetch(`${world.url}/readyz`)).json()) as {
+        ok: boolean;
+        search: { ready: boolean; ageMs: number | null };
+      };
+    const metrics = async () =>
+      (
+        await fetch(`${world.url}/metrics`, {
+          headers: { authorization: 'Bearer metrics-token-of-a-test' },
+        })
+      ).text();
+    expect((await readyz()).search).to.deep.equal({
+      ready: false,
+      ageMs: null,
+      failures: 0,
+      athletes: 0,
+    });
     expect(await metrics()).to.match(/^village_search_age_seconds Nan$/m);
     world.context.search?.start();
     await world.context.search?.untilReady();

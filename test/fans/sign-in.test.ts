@@ -27,7 +27,8 @@ describe('signing in', () => {
     world = await startWorld();
   });
   after(() => world.close());
-  const me = async (browser: Browser): Promise<string | null> => (/data-points[ >]/.exec((await browser.go('/en')).text) ? 'in' : null);
+  const me = async (browser: Browser): Promise<string | null> =>
+    /data-points[ >]/.exec((await browser.go('/en')).text) ? 'in' : null;
   const count = (name: string) => world.context.connection.collection(name).countDocuments();
 
   for (const network of ['x', 'facebook'] as const) {
@@ -60,7 +61,10 @@ describe('signing in', () => {
         });
       }, 50);
     };
-    const onHead = (_req: unknown, res: { statusCode: number; writeHead: (...args: never[]) => unknown }): void => {
+    const onHead = (
+      _req: unknown,
+      res: { statusCode: number; writeHead: (...args: never[]) => unknown },
+    ): void => {
       const head = res.writeHead.bind(res);
       stored = 0;
       res.writeHead = (...args) => {
@@ -72,7 +76,10 @@ describe('signing in', () => {
     const browser = world.browser();
     const page = await browser.go('/en/sign-in');
     before.length = 0;
-    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    const start = await browser.send('/en/sign-in/x', {
+      method: 'POST',
+      body: browser.form(page.text, '/sign-in/x'),
+    });
     expect((await browser.consent(start.location ?? '', 'fan5')).url).to.match(/\/en\/welcome$/);
     world.server.removeListener('request', onHead);
     sessions.set = write;
@@ -86,7 +93,10 @@ describe('signing in', () => {
     const fans = await count('fans');
     const back = await browser.welcome(page.text, { birthYear: '19x0', consent: '' });
     expect(back.status).to.equal(400);
-    expect(back.text).to.contain('four digits').and.contain('Without your consent').and.contain('value="19x0"');
+    expect(back.text)
+      .to.contain('four digits')
+      .and.contain('Without your consent')
+      .and.contain('value="19x0"');
     expect(await count('fans')).to.equal(fans);
   });
 
@@ -99,29 +109,40 @@ describe('signing in', () => {
     expect(answer.text).to.contain('Not yet');
     const after = await Promise.all(['fans', 'identities', 'sessions'].map(count));
     expect(after).to.deep.equal([before[0], before[1], (before[2] ?? 0) - 1]);
-    expect(JSON.stringify(await world.context.connection.collection('sessions').find().toArray())).to.not.contain('fan5');
+    expect(
+      JSON.stringify(await world.context.connection.collection('sessions').find().toArray()),
+    ).to.not.contain('fan5');
   });
 
   it('says so too, and keeps nothing, while the network does not take its tokens back', async () => {
     const browser = world.browser();
     world.sandbox.world.add({ handle: 'young', name: 'Name of young' });
     const page = await browser.signIn('x', 'young');
-    const network = world.context.networks.of('x');
+    const network = world.context.networks.adapter('x');
     network.revoke = () => Promise.reject(new NetworkError('x', 'network_down', 'planted'));
-    const answer = await browser.welcome(page.text, { birthYear: '2015' }).finally(() => Reflect.deleteProperty(network, 'revoke'));
+    const answer = await browser
+      .welcome(page.text, { birthYear: '2015' })
+      .finally(() => Reflect.deleteProperty(network, 'revoke'));
     expect([answer.status, /Not yet/.test(answer.text)]).to.deep.equal([403, true]);
   });
 
   it('changes the session id, so that one fixed before is worth nothing', async () => {
     const browser = world.browser();
-    const read = (): string => new RegExp(`village-${new URL(world.url).port}=([^;]*)`).exec(browser.cookie)?.[1] ?? '';
+    const read = (): string =>
+      new RegExp(`village-${new URL(world.url).port}=([^;]*)`).exec(browser.cookie)?.[1] ?? '';
     const page = await browser.go('/en/sign-in');
-    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    const start = await browser.send('/en/sign-in/x', {
+      method: 'POST',
+      body: browser.form(page.text, '/sign-in/x'),
+    });
     const fixed = read();
     expect(fixed).to.not.equal('');
     await browser.consent(start.location ?? '', 'fan2');
     expect(read()).to.not.equal(fixed);
-    const old = await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie: `village-${new URL(world.url).port}=${fixed}` } });
+    const old = await fetch(`${world.url}/en/me`, {
+      redirect: 'manual',
+      headers: { cookie: `village-${new URL(world.url).port}=${fixed}` },
+    });
     expect(old.status).to.equal(303);
   });
 
@@ -131,24 +152,38 @@ describe('signing in', () => {
     expect(answer.status).to.equal(400);
     expect(answer.text).to.contain('Sign-in cancelled');
     expect(await me(browser)).to.equal(null);
-    expect((await world.browser().signIn('facebook', 'fan4', 'deny')).text).to.contain('Sign-in cancelled');
+    expect((await world.browser().signIn('facebook', 'fan4', 'deny')).text).to.contain(
+      'Sign-in cancelled',
+    );
   });
 
   it('refuses a state that was used, is another session\u2019s, is too old, or is missing', async () => {
     const browser = world.browser();
     const page = await browser.go('/en/sign-in');
-    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+    const start = await browser.send('/en/sign-in/x', {
+      method: 'POST',
+      body: browser.form(page.text, '/sign-in/x'),
+    });
     const consent = await browser.send(start.location ?? '');
     const fields = browser.form(consent.text, '');
     fields.set('person', 'fan2');
     fields.set('answer', 'allow');
-    const back = (await browser.send((start.location ?? '').replace(/\?.*/, ''), { method: 'POST', body: fields })).location ?? '';
+    const back =
+      (
+        await browser.send((start.location ?? '').replace(/\?.*/, ''), {
+          method: 'POST',
+          body: fields,
+        })
+      ).location ?? '';
     expect((await world.browser().go(back)).text).to.contain('Sign-in expired');
     expect((await browser.go(back)).url).to.match(/\/en$/);
     expect((await browser.go(back)).text).to.contain('Sign-in expired');
     expect((await browser.go('/auth/x/callback?code=abc')).text).to.contain('Sign-in expired');
     const late = world.browser();
-    const begun = await late.send('/en/sign-in/x', { method: 'POST', body: late.form((await late.go('/en/sign-in')).text, '/sign-in/x') });
+    const begun = await late.send('/en/sign-in/x', {
+      method: 'POST',
+      body: late.form((await late.go('/en/sign-in')).text, '/sign-in/x'),
+    });
     world.clock.advance(HOUR / 5);
     expect((await late.consent(begun.location ?? '', 'fan2')).text).to.contain('Sign-in expired');
     expect((await browser.go('/auth/myspace/callback')).status).to.equal(404);
@@ -156,30 +191,51 @@ describe('signing in', () => {
 
   it('says so when a network refuses the code or does not answer', async () => {
     const browser = world.browser();
-    world.sandbox.world.faults.push({ network: 'x', path: '/2/oauth2/token', status: 500, times: 4, latencyMs: 0, body: null });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path: '/2/oauth2/token',
+      status: 500,
+      times: 4,
+      latencyMs: 0,
+      body: null,
+    });
     expect((await browser.signIn('x', 'fan2')).text).to.contain('network does not answer');
     world.sandbox.world.faults.length = 0;
-    const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x') });
+    const start = await browser.send('/en/sign-in/x', {
+      method: 'POST',
+      body: browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x'),
+    });
     world.sandbox.world.advance(120_000);
     const state = new URL(start.location ?? '').searchParams.get('state') ?? '';
-    expect((await browser.go(`/auth/x/callback?state=${state}&code=expired`)).text).to.contain('Sign-in refused');
+    expect((await browser.go(`/auth/x/callback?state=${state}&code=expired`)).text).to.contain(
+      'Sign-in refused',
+    );
   });
 
   it('links a second network, and refuses one that belongs to somebody else', async () => {
     const browser = world.browser();
     await browser.signIn('x', 'fan2');
     const settings = await browser.go('/en/me/settings');
-    const start = await browser.send('/en/sign-in/facebook', { method: 'POST', body: browser.form(settings.text, '/sign-in/facebook') });
+    const start = await browser.send('/en/sign-in/facebook', {
+      method: 'POST',
+      body: browser.form(settings.text, '/sign-in/facebook'),
+    });
     const done = await browser.consent(start.location ?? '', 'fan2');
     expect(done.status).to.equal(200);
     const other = world.browser();
     await other.signIn('facebook', 'fan3');
     const theirs = await other.go('/en/me/settings');
-    const taken = await other.send('/en/sign-in/x', { method: 'POST', body: other.form(theirs.text, '/sign-in/x') });
+    const taken = await other.send('/en/sign-in/x', {
+      method: 'POST',
+      body: other.form(theirs.text, '/sign-in/x'),
+    });
     const refused = await other.consent(taken.location ?? '', 'fan2');
     expect(refused.status).to.equal(409);
     expect(refused.text).to.contain('Linked elsewhere');
-    const identities = await world.context.connection.collection('identities').find({ handle: 'fan2' }).toArray();
+    const identities = await world.context.connection
+      .collection('identities')
+      .find({ handle: 'fan2' })
+      .toArray();
     expect(identities).to.have.length(1);
   });
 
@@ -201,7 +257,10 @@ describe('signing in', () => {
     // An account of one's own may be renewed all the same.
     expect((await link('x')).location).to.contain('/oauth2/authorize');
     const again = async (person: string) => {
-      const start = await browser.send('/en/sign-in/x', { method: 'POST', body: browser.form(page.text, '/sign-in/x') });
+      const start = await browser.send('/en/sign-in/x', {
+        method: 'POST',
+        body: browser.form(page.text, '/sign-in/x'),
+      });
       return browser.consent(start.location ?? '', person);
     };
     const count = await world.context.connection.collection('fans').countDocuments();
@@ -210,7 +269,9 @@ describe('signing in', () => {
     expect((await again('fan4')).url).to.contain('/en/me/settings');
     const done = await browser.consent((await link('facebook')).location ?? '', 'fan4');
     expect(done.status).to.equal(200);
-    expect((await world.context.fans.identities.of(fan._id)).map((one) => one.network)).to.have.members(['x', 'facebook']);
+    expect(
+      (await world.context.fans.identities.linkedBy(fan._id)).map((one) => one.network),
+    ).to.have.members(['x', 'facebook']);
   });
 
   it('signs out here: the replayed cookie is nobody', async () => {
@@ -220,7 +281,9 @@ describe('signing in', () => {
     const mine = await browser.go('/en/me');
     expect(page.status).to.equal(200);
     await browser.post('/en/sign-out', browser.form(mine.text, '/sign-out'));
-    expect((await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie } })).status).to.equal(303);
+    expect(
+      (await fetch(`${world.url}/en/me`, { redirect: 'manual', headers: { cookie } })).status,
+    ).to.equal(303);
   });
 
   it('lasts two weeks from the last use and a month in all, and a page read writes nothing within the hour', async () => {
@@ -266,7 +329,9 @@ describe('signing in', () => {
     const first = all[0] as unknown as { sealed: string; fan: string; network: string };
     expect(first.sealed).to.match(/^k1\./);
     const second = all[1] as unknown as { fan: string; network: string };
-    await world.context.connection.collection('identities').updateOne({ fan: second.fan, network: second.network }, { $set: { sealed: first.sealed } });
+    await world.context.connection
+      .collection('identities')
+      .updateOne({ fan: second.fan, network: second.network }, { $set: { sealed: first.sealed } });
     let opened = true;
     try {
       await world.context.fans.identities.usable(second.fan, second.network as 'x');
@@ -281,14 +346,20 @@ describe('signing in', () => {
     world.clock.advance(3 * HOUR);
     world.sandbox.world.advance(3 * HOUR);
     const { identities } = world.context.fans;
-    const refreshed = (): number => world.sandbox.world.log.filter((one) => one.path === '/2/oauth2/token').length;
+    const refreshed = (): number =>
+      world.sandbox.world.log.filter((one) => one.path === '/2/oauth2/token').length;
     const before = refreshed();
-    const found = await Promise.all(Array.from({ length: 5 }, () => identities.usable(fan._id, 'x')));
-    // Whoever does not refresh is told to come again, never refused; once it is stored, all have the same new one.
+    const found = await Promise.all(
+      Array.from({ length: 5 }, () => identities.usable(fan._id, 'x')),
+    );
+    // Whoever does not refresh is told to come again, never refused; once it is stored, all have
+    // the same new one.
     expect(found.every((one) => one !== null)).to.equal(true);
     expect(found.filter((one) => one?.tokens)).to.have.length.greaterThan(0);
     expect(refreshed() - before).to.equal(1);
-    const after = await Promise.all(Array.from({ length: 5 }, () => identities.usable(fan._id, 'x')));
+    const after = await Promise.all(
+      Array.from({ length: 5 }, () => identities.usable(fan._id, 'x')),
+    );
     expect(new Set(after.map((one) => one?.tokens?.accessToken)).size).to.equal(1);
     expect(after[0]?.tokens).to.not.equal(null);
     expect(refreshed() - before).to.equal(1);
@@ -298,8 +369,12 @@ describe('signing in', () => {
     const { fan } = await world.fan('holder');
     const narrow = await world.context.tokens.create(fan._id, 'read only', ['read']);
     expect((await world.api('/me', { token: narrow })).status).to.equal(200);
-    expect((await world.api('/follows/check', { method: 'POST', token: narrow, body: {} })).body).to.include({ id: 'missing_scope', status: 403 });
-    expect(JSON.stringify(await world.context.connection.collection('fans').find().toArray())).to.not.contain(narrow);
+    expect(
+      (await world.api('/follows/check', { method: 'POST', token: narrow, body: {} })).body,
+    ).to.include({ id: 'missing_scope', status: 403 });
+    expect(
+      JSON.stringify(await world.context.connection.collection('fans').find().toArray()),
+    ).to.not.contain(narrow);
     const [listed] = await world.context.tokens.list(fan._id);
     await world.context.tokens.end(fan._id, listed?.hash ?? '');
     expect((await world.api('/me', { token: narrow })).status).to.equal(401);
@@ -313,7 +388,10 @@ describe('signing in', () => {
       [fan._id, 'token.made'],
       [fan._id, 'token.ended'],
     ]);
-    expect(log[0]?.['after'], 'and never what it is').to.deep.equal({ name: 'read only', scopes: ['read'] });
+    expect(log[0]?.['after'], 'and never what it is').to.deep.equal({
+      name: 'read only',
+      scopes: ['read'],
+    });
   });
 
   it('keeps no personal token that the log does not know of', async () => {
@@ -324,7 +402,10 @@ describe('signing in', () => {
     Object.assign(audit, { add: () => Promise.reject(new Error('away')) });
     const made: unknown = await tokens.create(fan._id, 'unlogged').catch((error: unknown) => error);
     Reflect.deleteProperty(audit, 'add');
-    expect([String(made), (await tokens.list(fan._id)).length]).to.deep.equal(['Error: away', before]);
+    expect([String(made), (await tokens.list(fan._id)).length]).to.deep.equal([
+      'Error: away',
+      before,
+    ]);
   });
 
   it('shuts a banned fan out, tokens included', async () => {

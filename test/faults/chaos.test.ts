@@ -17,7 +17,10 @@ const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 25);
 const FANS = Number(process.env['CHAOS_FANS'] ?? 20);
 const ATHLETES = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6'];
 const NETWORKS: NetworkId[] = ['x', 'facebook'];
-/** A fan who follows without telling the hub is asked about when they ask; a deed that is held and no longer true needs two answers, twelve hours apart (LEDGER 4). */
+/**
+ * A fan who follows without telling the hub is asked about when they ask; a deed that is held and
+ * no longer true needs two answers, twelve hours apart (LEDGER 4).
+ */
 const PROMISE_HOURS = 26;
 const GIVE_UP_MS = 9000;
 
@@ -41,9 +44,10 @@ interface Acknowledged {
 type Spans = { from: number; to: number }[];
 
 /**
- * Mixed deeds under `confirmed` cards while web, worker, MongoDB and Redis are killed and flushed in turn and the networks answer 429, 500,
- * late and garbage. The client keeps what was acknowledged and when it followed; then acknowledgements, ledger, scores, boards and
- * the networks' own state must agree (RELIABILITY F1, F4 to F6, F10, F11).
+ * Mixed deeds under `confirmed` cards while web, worker, MongoDB and Redis are killed and flushed
+ * in turn and the networks answer 429, 500, late and garbage. The client keeps what was
+ * acknowledged and when it followed; then acknowledgements, ledger, scores, boards and the
+ * networks' own state must agree (RELIABILITY F1, F4 to F6, F10, F11).
  */
 describe('when everything breaks in turn', function () {
   this.timeout(SECONDS * 1000 + 420_000);
@@ -82,14 +86,23 @@ describe('when everything breaks in turn', function () {
     const person = world.sandbox.world.person(athlete) as Person;
     return network === 'x' ? person.ids.x : (person.page ?? '');
   };
-  const deedOf = (athlete: string, network: NetworkId): string => `${network === 'x' ? 'follow' : 'like'}:${network}:${idOf(athlete, network)}`;
+  const deedOf = (athlete: string, network: NetworkId): string =>
+    `${network === 'x' ? 'follow' : 'like'}:${network}:${idOf(athlete, network)}`;
   const follows = (fan: Fan, athlete: string, network: NetworkId): boolean =>
     world.sandbox.world.related(network, fan.person.ids[network], idOf(athlete, network));
 
   /** The fan acts on the network itself; when is kept. */
   function act(fan: Fan, athlete: string, network: NetworkId, on: boolean): void {
     const at = world.sandbox.world.now().getTime();
-    if (!world.sandbox.world.relate(network, fan.person, world.sandbox.world.person(athlete) as Person, on)) return;
+    if (
+      !world.sandbox.world.relate(
+        network,
+        fan.person,
+        world.sandbox.world.person(athlete) as Person,
+        on,
+      )
+    )
+      return;
     const key = `${fan.id}|${deedOf(athlete, network)}`;
     const known = spans.get(key) ?? [];
     spans.set(key, known);
@@ -98,17 +111,28 @@ describe('when everything breaks in turn', function () {
   }
 
   /** One request, ended by our own clock; null when no answer came. */
-  async function ask(fan: Fan, method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> } | null> {
+  async function ask(
+    fan: Fan,
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: Record<string, unknown> } | null> {
     const late = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const answer = await Promise.race([
       fetch(`${url}/api/v1${path}`, {
         method,
         signal: late.signal,
-        headers: { authorization: `Bearer ${fan.token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+        headers: {
+          authorization: `Bearer ${fan.token}`,
+          ...(body ? { 'content-type': 'application/json' } : {}),
+        },
         ...(body ? { body: JSON.stringify(body) } : {}),
       }).then(
-        async (response) => ({ status: response.status, body: (await response.json()) as Record<string, unknown> }),
+        async (response) => ({
+          status: response.status,
+          body: (await response.json()) as Record<string, unknown>,
+        }),
         () => null,
       ),
       new Promise<null>((resolve) => {
@@ -124,7 +148,12 @@ describe('when everything breaks in turn', function () {
     return answer;
   }
 
-  async function tell(fan: Fan, method: 'POST' | 'DELETE', athlete: string, network: NetworkId): Promise<void> {
+  async function tell(
+    fan: Fan,
+    method: 'POST' | 'DELETE',
+    athlete: string,
+    network: NetworkId,
+  ): Promise<void> {
     const answer = await ask(fan, method, `/athletes/${athlete}/follow`, { network });
     if (answer?.status !== 200) return;
     const { turn, verdict, awarded } = answer.body as unknown as Acknowledged;
@@ -206,9 +235,16 @@ describe('when everything breaks in turn', function () {
     ];
     while (!over) {
       await pause(1000 + Math.random() * 2000);
-      // What proves a sign-in is left alone: a garbled grant would be a lost permission, which is another story.
+      // What proves a sign-in is left alone: a garbled grant would be a lost permission, which is
+      // another story.
       const path = pick(['/2/users', '/me', '/v24.0/me', '/2/users/by', '/']);
-      if (path !== '/') world.sandbox.world.faults.push({ network: pick(NETWORKS), path, times: 1 + Math.floor(Math.random() * 3), ...pick(kinds) });
+      if (path !== '/')
+        world.sandbox.world.faults.push({
+          network: pick(NETWORKS),
+          path,
+          times: 1 + Math.floor(Math.random() * 3),
+          ...pick(kinds),
+        });
       if (world.sandbox.world.faults.length > 50) world.sandbox.world.faults.splice(0, 40);
     }
   }
@@ -218,9 +254,13 @@ describe('when everything breaks in turn', function () {
     // Stores of our own, because this test kills them.
     mongo = await startMongodb(join(dir, 'mongodb'), quiet, { port: await freePort() });
     redis = await startRedis(join(dir, 'redis'), quiet, { port: await freePort() });
-    world = await startWorld({ card: 'confirmed', stores: { mongodb: mongo.url, redis: redis.url } });
+    world = await startWorld({
+      card: 'confirmed',
+      stores: { mongodb: mongo.url, redis: redis.url },
+    });
     await world.athletes();
-    for (const athlete of ATHLETES) for (const network of NETWORKS) await world.verify(athlete, network);
+    for (const athlete of ATHLETES)
+      for (const network of NETWORKS) await world.verify(athlete, network);
     for (let n = 0; n < FANS; n += 1) {
       const { fan, token } = await world.fan(`chaos${n}`, { networks: NETWORKS });
       fans.push({ id: fan._id, token, person: world.sandbox.world.person(`chaos${n}`) as Person });
@@ -228,8 +268,17 @@ describe('when everything breaks in turn', function () {
     await world.settle();
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
-    env = { ...world.env, NODE_ENV: 'development', LOG_LEVEL: 'error', PORT: String(port), PUBLIC_URL: url };
-    [web, worker] = await Promise.all([startHub('web', env, heard), startHub('worker', env, heard)]);
+    env = {
+      ...world.env,
+      NODE_ENV: 'development',
+      LOG_LEVEL: 'error',
+      PORT: String(port),
+      PUBLIC_URL: url,
+    };
+    [web, worker] = await Promise.all([
+      startHub('web', env, heard),
+      startHub('worker', env, heard),
+    ]);
     const living = fans.map(live);
     const breaking = breakThings();
     const spoiling = spoil();
@@ -252,11 +301,16 @@ describe('when everything breaks in turn', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const entries = (): Promise<Entry[]> => world.context.connection.collection<Entry>('entries').find().toArray();
+  const entries = (): Promise<Entry[]> =>
+    world.context.connection.collection<Entry>('entries').find().toArray();
   /** Fan and deed of everything that the ledger holds. */
   const held = async (): Promise<Set<string>> => {
     const last = new Map<string, number>();
-    for (const one of await entries()) last.set(`${one.fan}|${one.deed}`, Math.max(one.turn, last.get(`${one.fan}|${one.deed}`) ?? 0));
+    for (const one of await entries())
+      last.set(
+        `${one.fan}|${one.deed}`,
+        Math.max(one.turn, last.get(`${one.fan}|${one.deed}`) ?? 0),
+      );
     return new Set([...last].filter(([, turn]) => turn % 2 === 1).map(([key]) => key));
   };
   /** Where ledger and networks differ, by kind. */
@@ -277,17 +331,29 @@ describe('when everything breaks in turn', function () {
 
   it('answers nothing with a fault of ours, and writes down none', () => {
     expect(faults).to.deep.equal([]);
-    expect([...statuses.keys()].filter((name) => / 5\d\d$/.test(name) && !name.endsWith(' 503') && !name.endsWith(' 502'))).to.deep.equal([]);
+    expect(
+      [...statuses.keys()].filter(
+        (name) => / 5\d\d$/.test(name) && !name.endsWith(' 503') && !name.endsWith(' 502'),
+      ),
+    ).to.deep.equal([]);
     expect(acknowledged.length).to.be.greaterThan(FANS);
   });
 
   it('keeps everything that was acknowledged, and gives each turn once', async () => {
-    const stored = new Map((await entries()).map((one) => [`${one.fan}|${one.deed}|${one.turn}`, one]));
-    const lost = acknowledged.filter(({ fan, deed, turn }) => turn > 0 && !stored.has(`${fan}|${deed}|${turn}`));
+    const stored = new Map(
+      (await entries()).map((one) => [`${one.fan}|${one.deed}|${one.turn}`, one]),
+    );
+    const lost = acknowledged.filter(
+      ({ fan, deed, turn }) => turn > 0 && !stored.has(`${fan}|${deed}|${turn}`),
+    );
     expect(lost, 'acknowledged and not there').to.deep.equal([]);
-    const told = acknowledged.filter((one) => one.awarded === 1).map(({ fan, deed, turn }) => `${fan}|${deed}|${turn}`);
+    const told = acknowledged
+      .filter((one) => one.awarded === 1)
+      .map(({ fan, deed, turn }) => `${fan}|${deed}|${turn}`);
     expect(told.length, 'told twice as new').to.equal(new Set(told).size);
-    report(`${acknowledged.length} acknowledged, ${told.length} of them new points; ${stored.size} entries; 0 lost, 0 doubled`);
+    report(
+      `${acknowledged.length} acknowledged, ${told.length} of them new points; ${stored.size} entries; 0 lost, 0 doubled`,
+    );
     const verified = await world.context.points.verify();
     expect(verified.bad).to.equal(null);
   });
@@ -301,7 +367,9 @@ describe('when everything breaks in turn', function () {
       const always = known.some((span) => span.from <= from && span.to >= to);
       return one.turn % 2 === 1 ? !followed : always;
     });
-    expect(wrong.map(({ fan, deed, turn, cause }) => ({ fan, deed, turn, cause }))).to.deep.equal([]);
+    expect(wrong.map(({ fan, deed, turn, cause }) => ({ fan, deed, turn, cause }))).to.deep.equal(
+      [],
+    );
   });
 
   it('has scores and boards that equal the ledger once all is quiet', async () => {
@@ -312,8 +380,16 @@ describe('when everything breaks in turn', function () {
       const scores = await world.context.connection.collection('scores').find().toArray();
       const page = await world.context.points.board('hub', { limit: 100 });
       const shown = new Map(page?.rows.map((row) => [row.fan, row.points]));
-      const scored = new Map(scores.map((one) => [String(one._id), (one['after'] as { points: number }).points]));
-      return page !== null && [...sums].every(([fan, points]) => scored.get(fan) === points && (points === 0 || shown.get(fan) === points));
+      const scored = new Map(
+        scores.map((one) => [String(one._id), (one['after'] as { points: number }).points]),
+      );
+      return (
+        page !== null &&
+        [...sums].every(
+          ([fan, points]) =>
+            scored.get(fan) === points && (points === 0 || shown.get(fan) === points),
+        )
+      );
     });
     report(`${sums.size} fans: scores and boards equal the ledger`);
   });
@@ -322,7 +398,9 @@ describe('when everything breaks in turn', function () {
     // What is under way ends first; then the hub's own clock is moved, and nobody else asks.
     await Promise.all([web.stop(), worker.stop()]);
     const before = await differences();
-    report(`differences when all is quiet: ${before.unearned.length} follows without a point, ${before.untrue.length} points without a follow`);
+    report(
+      `differences when all is quiet: ${before.unearned.length} follows without a point, ${before.untrue.length} points without a follow`,
+    );
     for (const fan of fans) await world.context.follows.checkAll(fan.id);
     let hours = 0;
     let earned: number | null = null;

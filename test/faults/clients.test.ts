@@ -3,7 +3,10 @@ import { connect } from 'node:net';
 import { until } from '../support/until.js';
 import { startWorld, type TestSocket, type World } from '../support/world.js';
 
-/** Clients that do not keep the rules of a conversation are cut, and nobody else notices (RELIABILITY F14, F15). */
+/**
+ * Clients that do not keep the rules of a conversation are cut, and nobody else notices
+ * (RELIABILITY F14, F15).
+ */
 describe('clients that', function () {
   this.timeout(90_000);
   let world: World;
@@ -42,11 +45,15 @@ describe('clients that', function () {
     });
     const id = healthy.id;
     const before = await connections();
-    const slow = await Promise.all(Array.from({ length: SLOW }, () => join(token, () => undefined)));
+    const slow = await Promise.all(
+      Array.from({ length: SLOW }, () => join(token, () => undefined)),
+    );
     for (const socket of slow) {
       // It neither reads nor comes back.
       socket.io.reconnection(false);
-      const { ws } = (socket.io.engine as unknown as { transport: { ws: { _socket: { pause(): void } } } }).transport;
+      const { ws } = (
+        socket.io.engine as unknown as { transport: { ws: { _socket: { pause(): void } } } }
+      ).transport;
       ws._socket.pause();
     }
     expect(await connections()).to.equal(before + SLOW);

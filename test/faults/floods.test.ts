@@ -6,14 +6,22 @@ import { RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** Whoever asks for more than anybody needs is cut or bounded, and nobody else notices (RELIABILITY F14, F15, S12). */
+/**
+ * Whoever asks for more than anybody needs is cut or bounded, and nobody else notices (RELIABILITY
+ * F14, F15, S12).
+ */
 describe('sockets in excess', function () {
   this.timeout(90_000);
   let world: World;
   let beside: Beside;
   const open = new Set<Socket>();
   const enter = async (url: string, token: string): Promise<Socket> => {
-    const socket = io(`${url}/village`, { transports: ['websocket'], auth: { token }, forceNew: true, reconnection: false });
+    const socket = io(`${url}/village`, {
+      transports: ['websocket'],
+      auth: { token },
+      forceNew: true,
+      reconnection: false,
+    });
     open.add(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
@@ -21,7 +29,9 @@ describe('sockets in excess', function () {
     });
     return socket;
   };
-  const cuts = async (why: string): Promise<number> => (await world.context.metrics.cuts.get()).values.find(({ labels }) => labels.why === why)?.value ?? 0;
+  const cuts = async (why: string): Promise<number> =>
+    (await world.context.metrics.cuts.get()).values.find(({ labels }) => labels.why === why)
+      ?.value ?? 0;
 
   before(async () => {
     world = await startWorld({ sockets: true });
@@ -93,7 +103,8 @@ describe('sockets in excess', function () {
     const { token } = await world.fan('many');
     const other = await enter(world.url, (await world.fan('few')).token);
     const sockets: Socket[] = [];
-    for (let n = 0; n < SEATS; n += 1) sockets.push(await enter(n % 2 === 0 ? world.url : beside.url, token));
+    for (let n = 0; n < SEATS; n += 1)
+      sockets.push(await enter(n % 2 === 0 ? world.url : beside.url, token));
     expect(sockets.every((one) => one.connected)).to.equal(true);
     for (let n = 0; n < 3; n += 1) sockets.push(await enter(beside.url, token));
     await until(() => sockets.slice(0, 3).every((one) => !one.connected));
@@ -102,7 +113,11 @@ describe('sockets in excess', function () {
     // A place that is given back is free again.
     sockets.at(-1)?.disconnect();
     await until(
-      async () => (await world.context.redis.commands.zcard(`${world.context.redis.prefix}seats:${(await world.fan('many')).fan._id}`)) === SEATS - 1,
+      async () =>
+        (await world.context.redis.commands.zcard(
+          `${world.context.redis.prefix}seats:${(await world.fan('many')).fan._id}`,
+        )) ===
+        SEATS - 1,
     );
     sockets.push(await enter(world.url, token));
     expect(sockets[3]?.connected).to.equal(true);
@@ -120,7 +135,10 @@ describe('sockets in excess', function () {
   });
 });
 
-/** Behind a proxy every request comes from the proxy: what it says about its client counts, if it is trusted (ASVS 4.1.3). */
+/**
+ * Behind a proxy every request comes from the proxy: what it says about its client counts, if it is
+ * trusted (ASVS 4.1.3).
+ */
 describe('the limit on handshakes', function () {
   this.timeout(60_000);
   let world: World;
@@ -142,16 +160,35 @@ describe('the limit on handshakes', function () {
   const limitScale = 2 / 12_000;
 
   it('is each client’s own behind a proxy that is trusted', async () => {
-    const hub = await startBeside(world, { TRUST_PROXY: 'loopback', REDIS_PREFIX: `${world.env['REDIS_PREFIX'] ?? ''}a:` }, { limitScale });
+    const hub = await startBeside(
+      world,
+      { TRUST_PROXY: 'loopback', REDIS_PREFIX: `${world.env['REDIS_PREFIX'] ?? ''}a:` },
+      { limitScale },
+    );
     const ann = '203.0.113.1';
     const ben = '203.0.113.2';
-    expect(await tries(hub.url, [ann, ann, ann, ben, ben, ben])).to.deep.equal([true, true, false, true, true, false]);
+    expect(await tries(hub.url, [ann, ann, ann, ben, ben, ben])).to.deep.equal([
+      true,
+      true,
+      false,
+      true,
+      true,
+      false,
+    ]);
     await hub.close();
   });
 
   it('cannot be passed by naming another address to a hub that trusts nobody', async () => {
-    const hub = await startBeside(world, { REDIS_PREFIX: `${world.env['REDIS_PREFIX'] ?? ''}b:` }, { limitScale });
-    expect(await tries(hub.url, ['203.0.113.1', '203.0.113.2', '203.0.113.3'])).to.deep.equal([true, true, false]);
+    const hub = await startBeside(
+      world,
+      { REDIS_PREFIX: `${world.env['REDIS_PREFIX'] ?? ''}b:` },
+      { limitScale },
+    );
+    expect(await tries(hub.url, ['203.0.113.1', '203.0.113.2', '203.0.113.3'])).to.deep.equal([
+      true,
+      true,
+      false,
+    ]);
     await hub.close();
   });
 });

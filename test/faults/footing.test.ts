@@ -1,13 +1,16 @@
 import { expect } from 'chai';
 import { io, type Socket } from 'socket.io-client';
 import { HEARD_WITH, SENT_WITH } from '../../server/wire.js';
-import { SCOPES } from '../../server/platform/http.js';
 import { startBeside, type Beside } from '../support/beside.js';
 import type { Browser } from '../support/browserless.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
+import { SCOPES } from '../../server/platform/rights.js';
 
-/** A socket ends with what it stands on, on every process, whether the news of it comes or not (RELIABILITY S4, S5), and hears what its scopes allow. */
+/**
+ * A socket ends with what it stands on, on every process, whether the news of it comes or not
+ * (RELIABILITY S4, S5), and hears what its scopes allow.
+ */
 describe('a socket', function () {
   this.timeout(90_000);
   let world: World;
@@ -35,7 +38,8 @@ describe('a socket', function () {
     if (page.url.endsWith('/welcome')) await browser.welcome(page.text, {});
     return browser;
   };
-  const idOf = async (person: string): Promise<string> => (await world.context.fans.resolve(`x:${person}`))?._id ?? '';
+  const idOf = async (person: string): Promise<string> =>
+    (await world.context.fans.resolve(`x:${person}`))?._id ?? '';
 
   before(async () => {
     world = await startWorld({ sockets: true });
@@ -52,11 +56,18 @@ describe('a socket', function () {
   });
 
   /** Every way in which the ground of a socket can go, told or not. */
-  const ends: [what: string, how: (person: string, browser: Browser, token: string) => Promise<void>, ended: ('session' | 'token')[]][] = [
+  const ends: [
+    what: string,
+    how: (person: string, browser: Browser, token: string) => Promise<void>,
+    ended: ('session' | 'token')[],
+  ][] = [
     [
       'signs out on this device',
       async (_person, browser) => {
-        await browser.post('/en/sign-out', browser.form((await browser.go('/en/me/settings')).text, '/sign-out'));
+        await browser.post(
+          '/en/sign-out',
+          browser.form((await browser.go('/en/me/settings')).text, '/sign-out'),
+        );
       },
       ['session'],
     ],
@@ -69,7 +80,11 @@ describe('a socket', function () {
       },
       ['session'],
     ],
-    ['signs out everywhere', async (person) => world.context.fans.signOutEverywhere(await idOf(person)), ['session']],
+    [
+      'signs out everywhere',
+      async (person) => world.context.fans.signOutEverywhere(await idOf(person)),
+      ['session'],
+    ],
     [
       'ends the token',
       async (person) => {
@@ -79,7 +94,11 @@ describe('a socket', function () {
       },
       ['token'],
     ],
-    ['is banned', async (person) => world.context.fans.ban(await idOf(person), 'admin', 'test'), ['session', 'token']],
+    [
+      'is banned',
+      async (person) => world.context.fans.ban(await idOf(person), 'admin', 'test'),
+      ['session', 'token'],
+    ],
   ];
   for (const told of [true, false]) {
     for (const [at, [what, how, ended]] of ends.entries()) {
@@ -98,7 +117,12 @@ describe('a socket', function () {
         await how(person, browser, token);
         await until(() => ended.every((kind) => sockets[kind].every((one) => !one.connected)));
         world.context.bus.tell = tell;
-        const stay = [...(['session', 'token'] as const).filter((kind) => !ended.includes(kind)).flatMap((kind) => sockets[kind]), stranger];
+        const stay = [
+          ...(['session', 'token'] as const)
+            .filter((kind) => !ended.includes(kind))
+            .flatMap((kind) => sockets[kind]),
+          stranger,
+        ];
         expect(stay.map((one) => one.connected)).to.deep.equal(stay.map(() => true));
       });
     }
@@ -114,29 +138,55 @@ describe('a socket', function () {
     };
     for (const scope of SCOPES) {
       const { fan: reader } = await world.fan(`scope-${scope}`);
-      const socket = await enter(beside.url, { token: await world.context.tokens.create(reader._id, scope, [scope]) });
+      const socket = await enter(beside.url, {
+        token: await world.context.tokens.create(reader._id, scope, [scope]),
+      });
       // What everybody who may hear hears, so that what is not told by then is not told at all.
-      const full = await enter(beside.url, { token: await world.context.tokens.create(reader._id, 'full') });
+      const full = await enter(beside.url, {
+        token: await world.context.tokens.create(reader._id, 'full'),
+      });
       await full.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
       const [heard, all] = [new Set<string>(), new Set<string>()];
       socket.onAny((event: string) => heard.add(event));
       full.onAny((event: string) => all.add(event));
       for (const [event, needed] of Object.entries(SENT_WITH)) {
-        const answer = (await socket.timeout(5000).emitWithAck(event, inputs[event as keyof typeof inputs])) as { error?: { id: string } };
+        const answer = (await socket
+          .timeout(5000)
+          .emitWithAck(event, inputs[event as keyof typeof inputs])) as { error?: { id: string } };
         const refused = answer.error?.id === 'missing_scope';
-        expect(refused, `${scope} sends ${event}`).to.equal(!(needed as readonly string[]).includes(scope));
-        if (event === 'chat:leave') await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
+        expect(refused, `${scope} sends ${event}`).to.equal(
+          !(needed as readonly string[]).includes(scope),
+        );
+        if (event === 'chat:leave')
+          await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
       }
       world.context.bus.tell('points:moved', {
-        moves: [{ fan: reader._id, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1, medals: { before: {}, after: {} } }],
+        moves: [
+          {
+            fan: reader._id,
+            seq: 1,
+            items: [{ deed: 'd', athlete: 'a', delta: 1 }],
+            points: 1,
+            medals: { before: {}, after: {} },
+          },
+        ],
       });
-      world.context.bus.tell('follows:progress', { fan: reader._id, network: 'x', done: 1, total: 2, awarded: 0 });
+      world.context.bus.tell('follows:progress', {
+        fan: reader._id,
+        network: 'x',
+        done: 1,
+        total: 2,
+        awarded: 0,
+      });
       await world.context.chats.say(host, 'room', 'hello', `client-hello-${scope}`);
-      for (const state of ['paused', 'live'] as const) await world.context.chats.setState(host, 'room', state);
+      for (const state of ['paused', 'live'] as const)
+        await world.context.chats.setState(host, 'room', state);
       await until(() => Object.keys(HEARD_WITH).every((event) => all.has(event)));
       // One acknowledgement later whatever was sent before it has arrived.
       await socket.timeout(5000).emitWithAck('chat:leave', { chat: 'room' });
-      const may = Object.entries(HEARD_WITH).filter(([, needed]) => (needed as readonly string[]).includes(scope));
+      const may = Object.entries(HEARD_WITH).filter(([, needed]) =>
+        (needed as readonly string[]).includes(scope),
+      );
       expect([...heard].sort(), `${scope} hears`).to.deep.equal(may.map(([event]) => event).sort());
     }
   });

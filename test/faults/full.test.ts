@@ -8,7 +8,10 @@ import { freePort, type Service } from '../../scripts/services/process.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** A store that cannot write: nothing is half done, everybody is told to come back (RELIABILITY F17). */
+/**
+ * A store that cannot write: nothing is half done, everybody is told to come back (RELIABILITY
+ * F17).
+ */
 describe('a store whose disk is full', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-full-'));
@@ -16,8 +19,10 @@ describe('a store whose disk is full', function () {
   let store: Service;
   let world: World;
   let token: string;
-  const start = (): Promise<Service> => startMongodb(join(dir, 'mongodb'), () => undefined, { port });
-  const follow = (athlete: string): ReturnType<World['api']> => world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
+  const start = (): Promise<Service> =>
+    startMongodb(join(dir, 'mongodb'), () => undefined, { port });
+  const follow = (athlete: string): ReturnType<World['api']> =>
+    world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
 
   before(async () => {
     port = await freePort();
@@ -40,7 +45,11 @@ describe('a store whose disk is full', function () {
     execFileSync('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
     for (const athlete of ['athlete2', 'athlete3']) {
       const refused = await follow(athlete);
-      expect([refused.status, refused.body['id'], refused.headers.get('retry-after')]).to.deep.equal([503, 'unavailable', '2']);
+      expect([
+        refused.status,
+        refused.body['id'],
+        refused.headers.get('retry-after'),
+      ]).to.deep.equal([503, 'unavailable', '2']);
     }
     const page = await fetch(`${world.url}/en/athletes/athlete4`);
     expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
@@ -54,7 +63,9 @@ describe('a store whose disk is full', function () {
     expect((await follow('athlete2')).body).to.include({ verdict: 'yes' });
     expect((await follow('athlete4')).body).to.include({ verdict: 'yes', awarded: 1 });
     const entries = await world.context.connection.collection('entries').find().toArray();
-    expect(new Set(entries.map((one) => String(one['deed']))).size, 'nothing doubled').to.equal(entries.length);
+    expect(new Set(entries.map((one) => String(one['deed']))).size, 'nothing doubled').to.equal(
+      entries.length,
+    );
     expect((await world.context.points.verify()).bad).to.equal(null);
   });
 });

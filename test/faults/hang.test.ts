@@ -7,7 +7,10 @@ import { freePort, type Service } from '../../scripts/services/process.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** A store that takes commands and says nothing: its driver waits for seconds at each, we do not (RELIABILITY F3). */
+/**
+ * A store that takes commands and says nothing: its driver waits for seconds at each, we do not
+ * (RELIABILITY F3).
+ */
 describe('a store that hangs', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-hang-'));
@@ -42,11 +45,25 @@ describe('a store that hangs', function () {
       world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } }),
     ]);
     expect([page.status, /One moment/.test(page.text)]).to.deep.equal([503, true]);
-    for (const answer of [me, follow]) expect([answer.status, answer.body['id'], answer.headers.get('retry-after')]).to.deep.equal([503, 'unavailable', '2']);
+    for (const answer of [me, follow])
+      expect([answer.status, answer.body['id'], answer.headers.get('retry-after')]).to.deep.equal([
+        503,
+        'unavailable',
+        '2',
+      ]);
     expect((await fetch(`${world.url}/healthz`)).status).to.equal(200);
     process.kill(store.pid ?? 0, 'SIGCONT');
     await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
-    await until(async () => (await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } })).body['verdict'] === 'yes');
+    await until(
+      async () =>
+        (
+          await world.api('/athletes/athlete1/follow', {
+            method: 'POST',
+            token,
+            body: { network: 'x' },
+          })
+        ).body['verdict'] === 'yes',
+    );
     expect((await browser.go('/en/me')).status).to.equal(200);
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });

@@ -10,7 +10,10 @@ import { end, freePort, type Service } from '../../scripts/services/process.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** Jobs are in MongoDB and nowhere else: whoever dies, each is done at least once (DESIGN 5, RELIABILITY F1, F4, F6). */
+/**
+ * Jobs are in MongoDB and nowhere else: whoever dies, each is done at least once (DESIGN 5,
+ * RELIABILITY F1, F4, F6).
+ */
 describe('jobs of workers that are killed', function () {
   this.timeout(120_000);
   let dir: string;
@@ -46,7 +49,8 @@ describe('jobs of workers that are killed', function () {
   const effects = () => world.context.connection.collection<{ n: number; by: number }>('effects');
   const jobs = () => world.context.connection.collection('jobs');
   const done = (): Promise<number> => effects().countDocuments();
-  const distinct = async (): Promise<number[]> => [...new Set((await effects().find().toArray()).map((one) => one.n))].sort((a, b) => a - b);
+  const distinct = async (): Promise<number[]> =>
+    [...new Set((await effects().find().toArray()).map((one) => one.n))].sort((a, b) => a - b);
   const ask = (many: number): Promise<void> =>
     world.context.jobs.addMany(
       'effect',
@@ -82,7 +86,10 @@ describe('jobs of workers that are killed', function () {
       await until(async () => (await done()) >= before + 20);
       await gone(victim, 'SIGKILL');
     }
-    expect(await jobs().countDocuments({ holder: { $ne: null } }), 'left in hand by the dead').to.be.within(1, KILLS * 4);
+    expect(
+      await jobs().countDocuments({ holder: { $ne: null } }),
+      'left in hand by the dead',
+    ).to.be.within(1, KILLS * 4);
     await takeOver();
     expect(await distinct()).to.deep.equal(numbers(300));
     expect((await done()) - 300).to.be.within(0, KILLS * 4);

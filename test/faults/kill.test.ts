@@ -10,10 +10,23 @@ import { startWorld, type World } from '../support/world.js';
 
 const ROUNDS = 10;
 const FANS = 24;
-const ATHLETES = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6', 'athlete7', 'athlete8', 'athlete9'];
+const ATHLETES = [
+  'athlete1',
+  'athlete2',
+  'athlete3',
+  'athlete4',
+  'athlete5',
+  'athlete6',
+  'athlete7',
+  'athlete8',
+  'athlete9',
+];
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Real processes, real kills, and a log of acknowledgements kept by the client (RELIABILITY F1, F4). */
+/**
+ * Real processes, real kills, and a log of acknowledgements kept by the client (RELIABILITY F1,
+ * F4).
+ */
 describe('killed under load', function () {
   this.timeout(240_000);
   let dir: string;
@@ -54,21 +67,27 @@ describe('killed under load', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Asks for every deed until it is acknowledged, a few at a time, again and again after a failure. */
+  /**
+   * Asks for every deed until it is acknowledged, a few at a time, again and again after a failure.
+   */
   async function load(round: number, fans: typeof tokens): Promise<void> {
-    const deeds = fans.flatMap(({ token, fan }) => ATHLETES.map((athlete) => ({ token, fan, athlete }))).sort(() => Math.random() - 0.5);
+    const deeds = fans
+      .flatMap(({ token, fan }) => ATHLETES.map((athlete) => ({ token, fan, athlete })))
+      .sort(() => Math.random() - 0.5);
     const runner = async (): Promise<void> => {
       for (let deed = deeds.pop(); deed; deed = deeds.pop()) {
         const { token, fan, athlete } = deed;
         for (let tries = 0; ; tries += 1) {
           if (tries > 400) throw new Error(`round ${round}: ${athlete} was never acknowledged`);
-          // Raced, not `AbortSignal.timeout`: in Node 20 such a signal may be collected, and then its fetch is never ended.
+          // Raced, not `AbortSignal.timeout`: in Node 20 such a signal may be collected, and then
+          // its fetch is never ended.
           const late = new AbortController();
           let timer: NodeJS.Timeout | undefined;
           const answer = await Promise.race([
             followAt(url, token, athlete, late.signal).then(
               async (response) => {
-                if (!response.ok) refusals.set(response.status, (refusals.get(response.status) ?? 0) + 1);
+                if (!response.ok)
+                  refusals.set(response.status, (refusals.get(response.status) ?? 0) + 1);
                 return response.ok ? ((await response.json()) as { verdict: string }) : null;
               },
               () => null,
@@ -96,7 +115,10 @@ describe('killed under load', function () {
     const entries = await world.context.connection.collection('entries').find().toArray();
     const counts = new Map<string, number>();
     for (const entry of entries)
-      counts.set(`${String(entry['fan'])}|${String(entry['athlete'])}`, (counts.get(`${String(entry['fan'])}|${String(entry['athlete'])}`) ?? 0) + 1);
+      counts.set(
+        `${String(entry['fan'])}|${String(entry['athlete'])}`,
+        (counts.get(`${String(entry['fan'])}|${String(entry['athlete'])}`) ?? 0) + 1,
+      );
     expect(
       [...acknowledged].filter((key) => counts.get(key) !== 1),
       'lost or doubled',
@@ -106,9 +128,14 @@ describe('killed under load', function () {
       'doubled',
     ).to.deep.equal([]);
     expect((await world.context.points.verify()).bad).to.equal(null);
-    // Boards and scores equal the ledger within seconds: ten to notice a dead process, five to the next look.
+    // Boards and scores equal the ledger within seconds: ten to notice a dead process, five to the
+    // next look.
     const sums = new Map<string, number>();
-    for (const entry of entries) sums.set(String(entry['fan']), (sums.get(String(entry['fan'])) ?? 0) + Number(entry['delta']));
+    for (const entry of entries)
+      sums.set(
+        String(entry['fan']),
+        (sums.get(String(entry['fan'])) ?? 0) + Number(entry['delta']),
+      );
     for (let tries = 0; ; tries += 1) {
       const page = await world.context.points.board('hub', { limit: 100 });
       const shown = new Map(page?.rows.map((row) => [row.fan, row.points]));
@@ -135,7 +162,10 @@ describe('killed under load', function () {
       await running;
     }
     expect(acknowledged.size).to.equal(ROUNDS * per * ATHLETES.length);
-    expect([...refusals.keys()], 'a store or process that is away is no fault of ours').to.deep.equal(refusals.has(503) ? [503] : []);
+    expect(
+      [...refusals.keys()],
+      'a store or process that is away is no fault of ours',
+    ).to.deep.equal(refusals.has(503) ? [503] : []);
     await right();
   }
 

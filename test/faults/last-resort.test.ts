@@ -6,7 +6,10 @@ import { startHub } from '../support/processes.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** Run in the hub's process before anything of its own: a fault on demand, of the kinds that nobody can catch (RELIABILITY F19). */
+/**
+ * Run in the hub's process before anything of its own: a fault on demand, of the kinds that nobody
+ * can catch (RELIABILITY F19).
+ */
 const PLANT = `
 const faults = {
   timer: () => setTimeout(() => { throw new Error('planted in a timer'); }, 0),
@@ -38,18 +41,32 @@ describe('an error that nobody caught', function () {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const web = await startHub('web', planted(port));
-    const socket = io(`${url}/village`, { transports: ['websocket'], auth: { token: (await world.fan('ann')).token }, forceNew: true, reconnection: false });
+    const socket = io(`${url}/village`, {
+      transports: ['websocket'],
+      auth: { token: (await world.fan('ann')).token },
+      forceNew: true,
+      reconnection: false,
+    });
     await once(socket as unknown as NodeJS.EventEmitter, 'connect');
     const faults = async (): Promise<number> => {
-      const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${world.env['METRICS_TOKEN'] ?? ''}` } })).text();
-      return [...text.matchAll(/^village_faults_total\{[^}]*\} (\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+      const text = await (
+        await fetch(`${url}/metrics`, {
+          headers: { authorization: `Bearer ${world.env['METRICS_TOKEN'] ?? ''}` },
+        })
+      ).text();
+      return [...text.matchAll(/^village_faults_total\{[^}]*\} (\d+)/gm)].reduce(
+        (sum, [, n]) => sum + Number(n),
+        0,
+      );
     };
     for (const [at, kind] of ['timer', 'promise', 'emitter'].entries()) {
       web.child.send(kind);
       await until(async () => web.child.exitCode !== null || (await faults()) === at + 1);
       expect(web.child.exitCode, kind).to.equal(null);
     }
-    const answer = (await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' })) as { data?: { chat: string } };
+    const answer = (await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' })) as {
+      data?: { chat: string };
+    };
     expect([answer.data?.chat, socket.connected]).to.deep.equal(['room', true]);
     socket.disconnect();
     await web.stop();
@@ -62,7 +79,11 @@ describe('an error that nobody caught', function () {
     for (const kind of ['timer', 'promise', 'emitter']) worker.child.send(kind);
     const { fan } = await world.fan('ben');
     await world.context.follows.checkAll(fan._id);
-    await until(async () => worker.child.exitCode !== null || (await identities.countDocuments({ fan: fan._id, checkedAt: { $type: 'date' } })) === 1);
+    await until(
+      async () =>
+        worker.child.exitCode !== null ||
+        (await identities.countDocuments({ fan: fan._id, checkedAt: { $type: 'date' } })) === 1,
+    );
     expect(worker.child.exitCode).to.equal(null);
     await worker.stop();
     expect(worker.child.exitCode).to.equal(0);

@@ -10,7 +10,9 @@ const READERS = 200;
 const SPEAKERS = 40;
 const ROUNDS = 8;
 
-/** What stands before the processes of a hub: hands each connection to the next one that answers. */
+/**
+ * What stands before the processes of a hub: hands each connection to the next one that answers.
+ */
 function balancer(ports: number[]): Promise<{ url: string; close(): void }> {
   let turn = 0;
   const open = new Set<Socket>();
@@ -62,9 +64,20 @@ describe('a room over two processes', function () {
     await world.room('room');
     const ports = [await freePort(), await freePort()];
     door = await balancer(ports);
-    nodes = await Promise.all(ports.map((port) => startHub('web', { ...world.env, NODE_ENV: 'development', PORT: String(port), PUBLIC_URL: door.url })));
+    nodes = await Promise.all(
+      ports.map((port) =>
+        startHub('web', {
+          ...world.env,
+          NODE_ENV: 'development',
+          PORT: String(port),
+          PUBLIC_URL: door.url,
+        }),
+      ),
+    );
     for (let n = 0; n < SPEAKERS; n += 1) speakers.push((await world.fan(`speaker${n}`)).token);
-    seats = Array.from({ length: READERS }, (_x, n) => seat(door.url, 'room', speakers[n % SPEAKERS] ?? ''));
+    seats = Array.from({ length: READERS }, (_x, n) =>
+      seat(door.url, 'room', speakers[n % SPEAKERS] ?? ''),
+    );
   });
   after(async () => {
     for (const { socket } of seats) socket.disconnect();
@@ -92,8 +105,12 @@ describe('a room over two processes', function () {
     const sockets = seats.map((one) => one.socket.id);
     const texts: string[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      // In the middle of a round: some are acknowledged by the one that dies, some are on their way.
-      const killed = round === 2 ? new Promise((resolve) => setTimeout(resolve, 15)).then(() => nodes[0]?.kill()) : null;
+      // In the middle of a round: some are acknowledged by the one that dies, some are on their
+      // way.
+      const killed =
+        round === 2
+          ? new Promise((resolve) => setTimeout(resolve, 15)).then(() => nodes[0]?.kill())
+          : null;
       const said = speakers.slice(0, 20).map((_token, n) => `round ${round} says ${n}`);
       texts.push(...said);
       await Promise.all(said.map((text, n) => speak(speakers[(round % 2) * 20 + n] ?? '', text)));

@@ -9,7 +9,10 @@ import { RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** Nothing that a client can send ends a process or touches another's connection (RELIABILITY F14, F19). */
+/**
+ * Nothing that a client can send ends a process or touches another's connection (RELIABILITY F14,
+ * F19).
+ */
 describe('whatever a socket sends', function () {
   this.timeout(90_000);
   let world: World;
@@ -25,8 +28,18 @@ describe('whatever a socket sends', function () {
     await world.room('room');
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
-    web = await startHub('web', { ...world.env, NODE_ENV: 'development', PORT: String(port), PUBLIC_URL: url });
-    witness = io(`${url}/village`, { transports: ['websocket'], auth: { token: (await world.fan('witness')).token }, forceNew: true, reconnection: false });
+    web = await startHub('web', {
+      ...world.env,
+      NODE_ENV: 'development',
+      PORT: String(port),
+      PUBLIC_URL: url,
+    });
+    witness = io(`${url}/village`, {
+      transports: ['websocket'],
+      auth: { token: (await world.fan('witness')).token },
+      forceNew: true,
+      reconnection: false,
+    });
     await once(witness as unknown as NodeJS.EventEmitter, 'connect');
     witness.once('disconnect', () => {
       heldOn = false;
@@ -34,7 +47,8 @@ describe('whatever a socket sends', function () {
     await witness.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
   });
   beforeEach(async () => {
-    // Another fan each time: one who makes many connections is slowed down, which is not what is asked here.
+    // Another fan each time: one who makes many connections is slowed down, which is not what is
+    // asked here.
     token = (await world.fan(`sender${Math.random().toString(36).slice(2)}`)).token;
   });
   after(async () => {
@@ -48,17 +62,31 @@ describe('whatever a socket sends', function () {
     expect(web.child.exitCode, 'the web process ended').to.equal(null);
     expect((await fetch(`${url}/healthz`)).status).to.equal(200);
     expect(heldOn, 'somebody else was cut').to.equal(true);
-    const answer = (await witness.timeout(5000).emitWithAck('chat:leave', { chat: 'room' })) as { data?: { chat: string } };
+    const answer = (await witness.timeout(5000).emitWithAck('chat:leave', { chat: 'room' })) as {
+      data?: { chat: string };
+    };
     expect(answer.data?.chat).to.equal('room');
   };
 
   it('a second connect to a namespace, the same, the default or an unknown one, ends that socket at most', async () => {
-    for (const second of ['40/elsewhere,', '40', '40/village,', `40/village,{"token":"${token}"}`, '40/admin,{}', '0', '00']) {
+    for (const second of [
+      '40/elsewhere,',
+      '40',
+      '40/village,',
+      `40/village,{"token":"${token}"}`,
+      '40/admin,{}',
+      '0',
+      '00',
+    ]) {
       const raw = await RawSocket.enter(url, token);
       expect(raw.inside).to.equal(true);
       raw.send(second);
       raw.send(`42/village,7["chat:leave",{"chat":"room"}]`);
-      await until(() => raw.ended || raw.heard.some((text) => text.startsWith('43/village,7') || text.startsWith('44')));
+      await until(
+        () =>
+          raw.ended ||
+          raw.heard.some((text) => text.startsWith('43/village,7') || text.startsWith('44')),
+      );
       raw.close();
       await stands();
     }
@@ -104,14 +132,31 @@ describe('whatever a socket sends', function () {
       fc.json({ maxDepth: 3 }),
       fc.string({ maxLength: 30 }),
     );
-    const namespace = fc.constantFrom('', '/village,', '/,', '/elsewhere,', '/village', '/village?token=x,', '/../,');
+    const namespace = fc.constantFrom(
+      '',
+      '/village,',
+      '/,',
+      '/elsewhere,',
+      '/village',
+      '/village?token=x,',
+      '/../,',
+    );
     const id = fc.constantFrom('', '0', '7', '99999999999999999999', '-1');
     const attachments = fc.constantFrom('', '', '', '1-', '2-', '0-', '99-', 'x-', '-');
     const socketPacket = fc
-      .tuple(fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''), attachments, namespace, id, payload)
+      .tuple(
+        fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''),
+        attachments,
+        namespace,
+        id,
+        payload,
+      )
       .map(([type, count, nsp, ack, data]) => `4${type}${count}${nsp}${ack}${data}`);
     const enginePacket = fc
-      .tuple(fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'), fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'))
+      .tuple(
+        fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'),
+        fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'),
+      )
       .map((parts) => parts.join(''));
     const packet = fc.oneof(
       { weight: 6, arbitrary: socketPacket },
@@ -122,15 +167,24 @@ describe('whatever a socket sends', function () {
     const senders = await Promise.all(Array.from({ length: 4 }, (_x, n) => world.fan(`many${n}`)));
     let turn = 0;
     await fc.assert(
-      fc.asyncProperty(fc.boolean(), fc.array(packet, { minLength: 1, maxLength: 12 }), async (inside, packets) => {
-        const raw = inside ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '') : await RawSocket.open(url);
-        for (const one of packets) raw.send(one);
-        // What came before it has been handled once this is answered, or it is closed.
-        raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
-        await until(() => raw.ended || !inside || raw.heard.some((text) => text.startsWith('43/village,31337')));
-        raw.close();
-        await stands();
-      }),
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.array(packet, { minLength: 1, maxLength: 12 }),
+        async (inside, packets) => {
+          const raw = inside
+            ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '')
+            : await RawSocket.open(url);
+          for (const one of packets) raw.send(one);
+          // What came before it has been handled once this is answered, or it is closed.
+          raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
+          await until(
+            () =>
+              raw.ended || !inside || raw.heard.some((text) => text.startsWith('43/village,31337')),
+          );
+          raw.close();
+          await stands();
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -161,7 +215,10 @@ describe('whatever a socket sends', function () {
     const raw = await RawSocket.open(url);
     await until(() => raw.heard.length > 0);
     const { sid } = JSON.parse((raw.heard[0] ?? '0{}').slice(1)) as { sid: string };
-    const second = await RawSocket.open(url, { path: `/socket.io/?EIO=4&transport=websocket&sid=${sid}`, headers: { origin: 'https://evil.example' } });
+    const second = await RawSocket.open(url, {
+      path: `/socket.io/?EIO=4&transport=websocket&sid=${sid}`,
+      headers: { origin: 'https://evil.example' },
+    });
     expect(second.answer).to.match(/^HTTP\/1\.1 400/);
     raw.close();
     await stands();

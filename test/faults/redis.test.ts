@@ -8,7 +8,10 @@ import type { ChatItem } from '../../server/wire.js';
 import { until } from '../support/until.js';
 import { startWorld, type TestSocket, type World } from '../support/world.js';
 
-/** Redis holds nothing that lasts: whatever befalls it, awards, sessions and the chat of a process go on (RELIABILITY F5, F13). */
+/**
+ * Redis holds nothing that lasts: whatever befalls it, awards, sessions and the chat of a process
+ * go on (RELIABILITY F5, F13).
+ */
 describe('with a Redis that', function () {
   this.timeout(60_000);
   let dir: string;
@@ -50,22 +53,33 @@ describe('with a Redis that', function () {
   });
 
   const follow = (athlete: string, who = 0): ReturnType<World['api']> =>
-    world.api(`/athletes/${athlete}/follow`, { method: 'POST', token: people[who]?.token ?? '', body: { network: 'x' } });
-  const counting = async (): Promise<boolean> => ((await world.api('/boards/hub')).body as { counting?: boolean }).counting === true;
+    world.api(`/athletes/${athlete}/follow`, {
+      method: 'POST',
+      token: people[who]?.token ?? '',
+      body: { network: 'x' },
+    });
+  const counting = async (): Promise<boolean> =>
+    ((await world.api('/boards/hub')).body as { counting?: boolean }).counting === true;
 
   /** What must go on without Redis. */
   async function goesOn(athletes: string[]): Promise<void> {
     const begun = performance.now();
-    for (const athlete of athletes) expect((await follow(athlete)).body, athlete).to.include({ verdict: 'yes', awarded: 1 });
+    for (const athlete of athletes)
+      expect((await follow(athlete)).body, athlete).to.include({ verdict: 'yes', awarded: 1 });
     // One request may find out; the others do not wait for Redis again.
     expect(performance.now() - begun).to.be.lessThan(athletes.length * 1000);
     expect((await follow(athletes[0] as string)).body).to.include({ verdict: 'yes', awarded: 0 });
     expect(await counting()).to.equal(true);
     const page = await fetch(`${world.url}/en/boards/hub`);
-    expect([page.status, /The board is being rebuilt/.test(await page.text())]).to.deep.equal([200, true]);
+    expect([page.status, /The board is being rebuilt/.test(await page.text())]).to.deep.equal([
+      200,
+      true,
+    ]);
     const text = `still here ${(number += 1)}`;
     const clientId = `client-redis-${String(number).padStart(6, '0')}`;
-    const answer: unknown = await sockets[0]?.socket.timeout(5000).emitWithAck('chat:say', { chat: 'room', text, clientId });
+    const answer: unknown = await sockets[0]?.socket
+      .timeout(5000)
+      .emitWithAck('chat:say', { chat: 'room', text, clientId });
     expect(answer).to.have.property('data');
     await until(() => sockets.every((one) => one.heard.includes(text)));
   }
@@ -77,10 +91,14 @@ describe('with a Redis that', function () {
     await end(redis.pid ?? 0);
     await goesOn(['athlete1', 'athlete2', 'athlete3', 'athlete4']);
     redis = await startRedis(dir, quiet, { port });
-    await until(async () => (await world.context.points.heal().catch((): string[] => [])).includes('hub'));
+    await until(async () =>
+      (await world.context.points.heal().catch((): string[] => [])).includes('hub'),
+    );
     await world.settle();
     expect(await counting()).to.equal(false);
-    expect((await world.context.points.board('hub', { limit: 5 }))?.rows.map((row) => row.points)).to.deep.equal([4, 1]);
+    expect(
+      (await world.context.points.board('hub', { limit: 5 }))?.rows.map((row) => row.points),
+    ).to.deep.equal([4, 1]);
     expect(sockets.map(({ socket }) => socket.id)).to.deep.equal(before);
   });
 

@@ -25,36 +25,64 @@ describe('a web process that is told to end', function () {
   it('answers what is under way, takes nothing new, closes its sockets and ends well', async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const web = await startHub('web', { ...world.env, NODE_ENV: 'development', PORT: String(port), PUBLIC_URL: url });
+    const web = await startHub('web', {
+      ...world.env,
+      NODE_ENV: 'development',
+      PORT: String(port),
+      PUBLIC_URL: url,
+    });
     const people = await Promise.all(
       ['ann', 'ben', 'cat', 'dan', 'eve'].map(async (name) => {
         const { token } = await world.fan(name);
-        const [me, star] = [world.sandbox.world.person(name), world.sandbox.world.person('athlete1')];
+        const [me, star] = [
+          world.sandbox.world.person(name),
+          world.sandbox.world.person('athlete1'),
+        ];
         if (me && star) world.sandbox.world.relate('x', me, star, true);
         return token;
       }),
     );
-    const socket = io(`${url}/village`, { transports: ['websocket'], auth: { token: people[0] }, forceNew: true, reconnection: false });
+    const socket = io(`${url}/village`, {
+      transports: ['websocket'],
+      auth: { token: people[0] },
+      forceNew: true,
+      reconnection: false,
+    });
     await once(socket as unknown as NodeJS.EventEmitter, 'connect');
     const left = once(socket as unknown as NodeJS.EventEmitter, 'disconnect');
     // The network takes its time, so that all five are under way when the process is told to end.
-    const slow = { network: 'x' as const, path: '/2/users', status: 200, times: 5, latencyMs: 700, body: null };
+    const slow = {
+      network: 'x' as const,
+      path: '/2/users',
+      status: 200,
+      times: 5,
+      latencyMs: 700,
+      body: null,
+    };
     world.sandbox.world.faults.push(slow);
     const asked = people.map((token) => followAt(url, token, 'athlete1'));
     await until(() => slow.times === 0);
     const gone = web.stop();
     await left;
-    const answers = await Promise.all(asked.map(async (one) => (await one).json() as Promise<{ awarded: number }>));
+    const answers = await Promise.all(
+      asked.map(async (one) => (await one).json() as Promise<{ awarded: number }>),
+    );
     expect(answers.map((one) => one.awarded)).to.deep.equal([1, 1, 1, 1, 1]);
     await gone;
     expect(web.child.exitCode).to.equal(0);
-    expect(await fetch(url).catch((error: unknown) => (error as { cause?: { code?: string } }).cause?.code)).to.equal('ECONNREFUSED');
+    expect(
+      await fetch(url).catch(
+        (error: unknown) => (error as { cause?: { code?: string } }).cause?.code,
+      ),
+    ).to.equal('ECONNREFUSED');
     expect(await world.context.connection.collection('entries').countDocuments()).to.equal(5);
     expect(await world.context.connection.collection('scores').countDocuments()).to.equal(5);
   });
 });
 
-/** Whatever it still had to do is left to others (LEDGER 3): a process must not outstay its stores. */
+/**
+ * Whatever it still had to do is left to others (LEDGER 3): a process must not outstay its stores.
+ */
 describe('a process whose stores are gone', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-gone-'));
@@ -65,12 +93,18 @@ describe('a process whose stores are gone', function () {
   const startStores = async (): Promise<void> => {
     const [mongodb = 0, redis = 0] = ports;
     const quiet = (): undefined => undefined;
-    stores = [await startMongodb(join(dir, 'mongodb'), quiet, { port: mongodb }), await startRedis(join(dir, 'redis'), quiet, { port: redis })];
+    stores = [
+      await startMongodb(join(dir, 'mongodb'), quiet, { port: mongodb }),
+      await startRedis(join(dir, 'redis'), quiet, { port: redis }),
+    ];
   };
   before(async () => {
     ports = [await freePort(), await freePort()];
     await startStores();
-    world = await startWorld({ card: 'hub', stores: { mongodb: stores[0]?.url ?? '', redis: stores[1]?.url ?? '' } });
+    world = await startWorld({
+      card: 'hub',
+      stores: { mongodb: stores[0]?.url ?? '', redis: stores[1]?.url ?? '' },
+    });
     await world.athletes();
     await world.verify('athlete1', 'x');
   });
@@ -81,12 +115,19 @@ describe('a process whose stores are gone', function () {
   });
 
   it('ends when it is told to, and what it left unsettled is settled by the next', async () => {
-    const tokens = await Promise.all(['ann', 'ben', 'cat'].map(async (name) => (await world.fan(name)).token));
+    const tokens = await Promise.all(
+      ['ann', 'ben', 'cat'].map(async (name) => (await world.fan(name)).token),
+    );
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const env = { ...world.env, NODE_ENV: 'development', PORT: String(port), PUBLIC_URL: url };
     const [web, worker] = await Promise.all([startHub('web', env), startHub('worker', env)]);
-    const answers = await Promise.all(tokens.map(async (token) => (await followAt(url, token, 'athlete1')).json() as Promise<{ awarded: number }>));
+    const answers = await Promise.all(
+      tokens.map(
+        async (token) =>
+          (await followAt(url, token, 'athlete1')).json() as Promise<{ awarded: number }>,
+      ),
+    );
     // At once after the answers: scores and boards are not written yet.
     for (const { pid } of stores) process.kill(pid ?? 0, 'SIGKILL');
     await Promise.all(stores.map(({ pid }) => end(pid ?? 0)));

@@ -17,7 +17,10 @@ import { until } from '../support/until.js';
 
 const ROUNDS = 20;
 
-/** Sign-out is final, whatever else the same cookie is doing at that moment, and whatever befalls Redis (RELIABILITY S4, F13). */
+/**
+ * Sign-out is final, whatever else the same cookie is doing at that moment, and whatever befalls
+ * Redis (RELIABILITY S4, F13).
+ */
 describe('sign-out', function () {
   this.timeout(120_000);
   let dir: string;
@@ -57,7 +60,10 @@ describe('sign-out', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Whether this cookie is somebody, as the API of a process tells; asked by the hub's own host name, whichever process it is. */
+  /**
+   * Whether this cookie is somebody, as the API of a process tells; asked by the hub's own host
+   * name, whichever process it is.
+   */
   const isSomebody = async (cookie: string, at = world.url): Promise<boolean> => {
     const { host } = new URL(world.url);
     const asked = request(`${at}/api/v1/me`, { headers: { cookie, host } }).end();
@@ -66,7 +72,10 @@ describe('sign-out', function () {
     // Anything but a clear no leaves it open who they are.
     return answer.statusCode !== 401;
   };
-  /** A signed-in browser that signs out while three sign-ins of the same cookie are under way; answers that cookie. */
+  /**
+   * A signed-in browser that signs out while three sign-ins of the same cookie are under way;
+   * answers that cookie.
+   */
   async function leaveInACrowd(): Promise<{ cookie: string; statuses: number[] }> {
     const browser = world.browser();
     await browser.signIn('x', 'fan2');
@@ -78,10 +87,19 @@ describe('sign-out', function () {
       fetch(`${world.url}${path}`, {
         method: 'POST',
         redirect: 'manual',
-        headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+        headers: {
+          cookie,
+          'sec-fetch-site': 'same-origin',
+          'content-type': 'application/x-www-form-urlencoded',
+        },
         body: new URLSearchParams({ csrf }),
       }).then(({ status }) => status);
-    const statuses = await Promise.all([post('/en/sign-in/x'), post('/en/sign-in/x'), post('/en/sign-out'), post('/en/sign-in/x')]);
+    const statuses = await Promise.all([
+      post('/en/sign-in/x'),
+      post('/en/sign-in/x'),
+      post('/en/sign-out'),
+      post('/en/sign-in/x'),
+    ]);
     expect(statuses[2], 'the sign-out itself').to.equal(303);
     return { cookie, statuses };
   }
@@ -91,7 +109,8 @@ describe('sign-out', function () {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { cookie, statuses } = await leaveInACrowd();
       expect(Math.max(...statuses)).to.be.lessThan(500);
-      for (let again = 0; again < 3; again += 1) if (await isSomebody(cookie)) back.push(`${round}: ${statuses.join()}`);
+      for (let again = 0; again < 3; again += 1)
+        if (await isSomebody(cookie)) back.push(`${round}: ${statuses.join()}`);
     }
     expect(back).to.deep.equal([]);
   });
@@ -123,7 +142,10 @@ describe('sign-out', function () {
       const page = await browser.go('/en/me');
       const { cookie } = browser;
       const body = browser.form(page.text, '/sign-out');
-      expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([true, true]);
+      expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([
+        true,
+        true,
+      ]);
       await away();
       try {
         expect((await browser.send('/en/sign-out', { method: 'POST', body })).status).to.equal(303);
@@ -145,7 +167,8 @@ describe('sign-out', function () {
           () => false,
         ),
       );
-      for (const at of [world.url, second.url]) expect(await isSomebody(cookie, at)).to.equal(false);
+      for (const at of [world.url, second.url])
+        expect(await isSomebody(cookie, at)).to.equal(false);
       const { cookie: crowd } = await leaveInACrowd();
       expect(await isSomebody(crowd)).to.equal(false);
     });

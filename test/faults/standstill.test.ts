@@ -9,7 +9,9 @@ import { keepStores, startStores } from '../../scripts/services/stores.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** What `npm start` does for a store of ours that has stopped taking anything in (RELIABILITY F17). */
+/**
+ * What `npm start` does for a store of ours that has stopped taking anything in (RELIABILITY F17).
+ */
 describe('a store that stands still after its disk was full', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-standstill-'));
@@ -21,7 +23,8 @@ describe('a store that stands still after its disk was full', function () {
   let token: string;
   let room = false;
   let asked = 0;
-  const follow = (athlete: string): ReturnType<World['api']> => world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
+  const follow = (athlete: string): ReturnType<World['api']> =>
+    world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
 
   before(async () => {
     // Stores of our own, kept as npm start keeps its own; only its disk is ours to fill.
@@ -42,7 +45,10 @@ describe('a store that stands still after its disk was full', function () {
         return room;
       },
     });
-    world = await startWorld({ card: 'hub', stores: { mongodb: stores.mongodb.url, redis: stores.redis.url } });
+    world = await startWorld({
+      card: 'hub',
+      stores: { mongodb: stores.mongodb.url, redis: stores.redis.url },
+    });
     await world.athletes();
     for (const athlete of ['athlete1', 'athlete2']) await world.verify(athlete, 'x');
     ({ token } = await world.fan('ann'));
@@ -68,7 +74,10 @@ describe('a store that stands still after its disk was full', function () {
     room = true;
     await until(() => stores.mongodb !== first);
     await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
-    expect(said).to.deep.equal(['MongoDB refuses to write though the disk has room: it is started anew', 'MongoDB ended, starting it again']);
+    expect(said).to.deep.equal([
+      'MongoDB refuses to write though the disk has room: it is started anew',
+      'MongoDB ended, starting it again',
+    ]);
     expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 0 });
     expect((await follow('athlete2')).body).to.include({ verdict: 'yes', awarded: 1, points: 2 });
     expect((await world.context.points.verify()).bad).to.equal(null);

@@ -22,15 +22,29 @@ describe('a program that is interrupted', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Runs `npm run …`, waits until all of these are there, sends the signal to npm or to what npm started, and waits until nothing is left. */
-  async function interrupted(args: string[], needed: RegExp[], signal: NodeJS.Signals, whom: 'npm' | 'starter'): Promise<void> {
+  /**
+   * Runs `npm run …`, waits until all of these are there, sends the signal to npm or to what npm
+   * started, and waits until nothing is left.
+   */
+  async function interrupted(
+    args: string[],
+    needed: RegExp[],
+    signal: NodeJS.Signals,
+    whom: 'npm' | 'starter',
+  ): Promise<void> {
     const mark = randomBytes(8).toString('hex');
-    const npm = spawn('npm', ['run', ...args], { cwd: root, env: plainEnv({ MARK_OF_TEST: mark, TMPDIR: dir }), stdio: 'ignore', detached: true });
+    const npm = spawn('npm', ['run', ...args], {
+      cwd: root,
+      env: plainEnv({ MARK_OF_TEST: mark, TMPDIR: dir }),
+      stdio: 'ignore',
+      detached: true,
+    });
     const left = (): ReturnType<typeof marked> => marked('MARK_OF_TEST', mark);
     const find = (call: RegExp): number => left().find((one) => call.test(one.call))?.pid ?? 0;
     try {
       await until(() => {
-        if (npm.exitCode !== null) throw new Error(`npm run ${args.join(' ')} ended with ${npm.exitCode}`);
+        if (npm.exitCode !== null)
+          throw new Error(`npm run ${args.join(' ')} ended with ${npm.exitCode}`);
         return needed.every((call) => find(call) > 0);
       });
       process.kill(whom === 'npm' ? (npm.pid ?? 0) : find(/^node scripts\/run\.mjs/), signal);
@@ -44,12 +58,15 @@ describe('a program that is interrupted', function () {
   const bench = ['bench', '--', 'soak', '--rate=1', '--connects=1', '--soakers=20'];
   const measuring = [...STORES, /bench\/bare\.js/, /server\/main\.js web/];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const)
-    it(`leaves nothing running: npm run bench, by ${signal}`, () => interrupted(bench, measuring, signal, 'starter'));
+    it(`leaves nothing running: npm run bench, by ${signal}`, () =>
+      interrupted(bench, measuring, signal, 'starter'));
   it('leaves nothing running: npm run bench while its stores start, by SIGTERM', () =>
     interrupted(bench, [/valkey-server|redis-server/], 'SIGTERM', 'starter'));
-  it('leaves nothing running: npm run bench, when npm itself is killed outright', () => interrupted(bench, measuring, 'SIGKILL', 'npm'));
+  it('leaves nothing running: npm run bench, when npm itself is killed outright', () =>
+    interrupted(bench, measuring, 'SIGKILL', 'npm'));
   // A terminal interrupts everybody; a service manager or a script only whom it started.
-  it('leaves nothing running: npm run bench, by SIGINT to npm alone', () => interrupted(bench, measuring, 'SIGINT', 'npm'));
+  it('leaves nothing running: npm run bench, by SIGINT to npm alone', () =>
+    interrupted(bench, measuring, 'SIGINT', 'npm'));
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
     it(`leaves nothing running: npm test, with the stores and the browser that a test started by itself, by ${signal}`, async () => {
@@ -66,7 +83,12 @@ describe('a program that is interrupted', function () {
            await new Promise(() => undefined);
          });\n`,
       );
-      await interrupted(['test', '--', file], [...STORES, /chromium/, /own-redis/], signal, 'starter');
+      await interrupted(
+        ['test', '--', file],
+        [...STORES, /chromium/, /own-redis/],
+        signal,
+        'starter',
+      );
     });
 
   it('leaves nothing running: npm start that is stopped while it starts its dead stores again', async () => {
@@ -74,7 +96,8 @@ describe('a program that is interrupted', function () {
     const hub = await new StartedHub().prepare();
     hub.env['MARK_OF_TEST'] = mark;
     await hub.start();
-    const stores = (): { pid: number }[] => marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
+    const stores = (): { pid: number }[] =>
+      marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
     const first = stores().map(({ pid }) => pid);
     for (const pid of first) process.kill(pid, 'SIGKILL');
     // Some are under way again, and answer nothing yet.
@@ -86,7 +109,10 @@ describe('a program that is interrupted', function () {
 
   it('is noticed by its mark, and is still there until then', async () => {
     const mark = randomBytes(8).toString('hex');
-    const child = spawn('sleep', ['3600'], { env: { ...process.env, MARK_OF_TEST: mark }, stdio: 'ignore' });
+    const child = spawn('sleep', ['3600'], {
+      env: { ...process.env, MARK_OF_TEST: mark },
+      stdio: 'ignore',
+    });
     await until(() => marked('MARK_OF_TEST', mark).length === 1);
     child.kill('SIGKILL');
     await until(() => marked('MARK_OF_TEST', mark).length === 0);

@@ -7,7 +7,11 @@ const signIn = async (world: World, cookie: string, csrf: string): Promise<numbe
   const answer = await fetch(`${world.url}/en/sign-in/x`, {
     method: 'POST',
     redirect: 'manual',
-    headers: { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded', cookie },
+    headers: {
+      'sec-fetch-site': 'same-origin',
+      'content-type': 'application/x-www-form-urlencoded',
+      cookie,
+    },
     body: new URLSearchParams({ csrf }),
   });
   return answer.status;
@@ -25,11 +29,18 @@ describe('a visitor', () => {
   after(() => world.close());
   const stored = async (): Promise<{ documents: number; keys: string[] }> => {
     const { connection, redis } = world.context;
-    return { documents: await connection.collection('sessions').countDocuments(), keys: await redis.commands.keys(`${redis.prefix}session:*`) };
+    return {
+      documents: await connection.collection('sessions').countDocuments(),
+      keys: await redis.commands.keys(`${redis.prefix}session:*`),
+    };
   };
   it('who reads every public page, and the page of signing in again and again, leaves no session anywhere', async () => {
-    const doors = doorsOf(world.context).filter(({ method, path, rule }) => method === 'get' && rule.who === 'anyone' && !path.startsWith('/auth/'));
-    for (const door of doors) for (const lang of ['fr', 'en'] as const) await world.browser().go(pathOf(door, lang));
+    const doors = doorsOf(world.context).filter(
+      ({ method, path, rule }) =>
+        method === 'get' && rule.who === 'anyone' && !path.startsWith('/auth/'),
+    );
+    for (const door of doors)
+      for (const lang of ['fr', 'en'] as const) await world.browser().go(pathOf(door, lang));
     const browser = world.browser();
     for (let n = 0; n < 50; n += 1) {
       await world.browser().go('/en/sign-in');
@@ -61,9 +72,16 @@ describe('a visitor', () => {
   it('gets another form token with every page, each good for as long as the browser is open', async () => {
     const browser = world.browser();
     const tokens: string[] = [];
-    for (let n = 0; n < 4; n += 1) tokens.push(browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '');
-    // Compressed beside something that the address puts into the page, a token that stays the same could be guessed letter by letter (BREACH).
-    for (let at = 0; at < 60; at += 8) expect(new Set(tokens.map((one) => one.slice(at, at + 8))).size, `part ${at}`).to.equal(tokens.length);
+    for (let n = 0; n < 4; n += 1)
+      tokens.push(
+        browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '',
+      );
+    // Compressed beside something that the address puts into the page, a token that stays the same
+    // could be guessed letter by letter (BREACH).
+    for (let at = 0; at < 60; at += 8)
+      expect(new Set(tokens.map((one) => one.slice(at, at + 8))).size, `part ${at}`).to.equal(
+        tokens.length,
+      );
     for (const token of tokens) expect(await signIn(world, browser.cookie, token)).to.equal(303);
     await world.context.connection.collection('sessions').deleteMany({});
   });
@@ -81,10 +99,14 @@ describe('a visitor of an address that begins many logins', () => {
   it('has a session for ten minutes, and no more of them than the limit lets begin', async () => {
     const sessions = world.context.connection.collection('sessions');
     const browser = world.browser();
-    const csrf = browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '';
+    const csrf =
+      browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '';
     expect(await signIn(world, browser.cookie, csrf)).to.equal(303);
     const [begun] = await sessions.find().toArray();
-    expect((begun?.['expires'] as Date).getTime() - world.clock.now().getTime()).to.be.within(1, 600_000);
+    expect((begun?.['expires'] as Date).getTime() - world.clock.now().getTime()).to.be.within(
+      1,
+      600_000,
+    );
     const statuses: number[] = [];
     for (let n = 0; n < MOST * 3; n += 1) statuses.push(await signIn(world, browser.cookie, csrf));
     expect(statuses.filter((one) => one === 303)).to.have.length(MOST - 1);
@@ -113,7 +135,14 @@ describe('the first page', () => {
     const welcome = async (form: URLSearchParams, cookie: string): Promise<number> => {
       form.set('another', '');
       const headers = { cookie, origin: world.url, 'sec-fetch-site': 'same-origin' };
-      return (await fetch(`${world.url}/en/welcome`, { method: 'POST', redirect: 'manual', body: form, headers })).status;
+      return (
+        await fetch(`${world.url}/en/welcome`, {
+          method: 'POST',
+          redirect: 'manual',
+          body: form,
+          headers,
+        })
+      ).status;
     };
     const visitor = world.browser();
     const form = visitor.form((await visitor.go('/en/sign-in')).text, '/sign-in/x');
@@ -121,7 +150,8 @@ describe('the first page', () => {
     const newcomer = world.browser();
     const page = await newcomer.signIn('facebook', 'fan3');
     const statuses: number[] = [];
-    for (let n = 0; n < MOST * 2; n += 1) statuses.push(await welcome(newcomer.form(page.text, ''), newcomer.cookie));
+    for (let n = 0; n < MOST * 2; n += 1)
+      statuses.push(await welcome(newcomer.form(page.text, ''), newcomer.cookie));
     expect(statuses.filter((one) => one === 200)).to.have.length(MOST - 1);
     expect(statuses.filter((one) => one === 429)).to.have.length(MOST + 1);
   });

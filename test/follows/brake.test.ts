@@ -10,7 +10,11 @@ describe('the brake on mass loss', () => {
   let other: Context;
   before(async () => {
     world = await startWorld();
-    other = await createContext(readConfig(world.env), 'other', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+    other = await createContext(readConfig(world.env), 'other', {
+      clock: world.clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
   });
   after(async () => {
     await other.close();
@@ -18,9 +22,17 @@ describe('the brake on mass loss', () => {
   });
   /** The brake of another process over the same store; `held` stands for the ledger. */
   const brakeOf = (context: Context, held: number, clock = world.clock): Brake =>
-    new Brake({ connection: context.connection, settings: context.settings, audit: context.audit, log: context.log, clock, held: () => Promise.resolve(held) });
+    new Brake({
+      connection: context.connection,
+      settings: context.settings,
+      audit: context.audit,
+      log: context.log,
+      clock,
+      held: () => Promise.resolve(held),
+    });
   const forget = () => world.context.connection.collection('brakes').deleteMany({});
-  const limits = (share: number, least: number) => world.context.settings.set('follows.brake', { share, least });
+  const limits = (share: number, least: number) =>
+    world.context.settings.set('follows.brake', { share, least });
 
   for (const [held, most] of [
     [1000, 50],
@@ -29,22 +41,36 @@ describe('the brake on mass loss', () => {
     it(`lets an hour take ${most} of ${held} deeds, over all processes that take at once`, async () => {
       await forget();
       const brakes = [brakeOf(world.context, held), brakeOf(other, held)];
-      const granted = await Promise.all(Array.from({ length: 300 }, async (_one, at) => ((await brakes[at % 2]?.reserve('x', 1)) ? 1 : 0)));
+      const granted = await Promise.all(
+        Array.from({ length: 300 }, async (_one, at) =>
+          (await brakes[at % 2]?.reserve('x', 1)) ? 1 : 0,
+        ),
+      );
       expect(
         granted.reduce<number>((sum, one) => sum + one, 0),
         'no more and no fewer',
       ).to.equal(most);
-      const { stop } = await (brakes[0] as Brake).of('x');
+      const { stop } = await (brakes[0] as Brake).stateOf('x');
       expect(stop).to.include({ held, limit: most });
-      expect(await brakes[1]?.reserve('facebook', 1), 'the other network goes on').to.not.equal(null);
+      expect(await brakes[1]?.reserve('facebook', 1), 'the other network goes on').to.not.equal(
+        null,
+      );
     });
 
   it('lets those go who fit, whatever is asked for at the same time and refused', async () => {
     await forget();
     const brakes = [brakeOf(world.context, 100), brakeOf(other, 100)];
-    const granted = await Promise.all(Array.from({ length: 8 }, async (_one, at) => ((await brakes[at % 2]?.reserve('x', 10)) ? 1 : 0)));
+    const granted = await Promise.all(
+      Array.from({ length: 8 }, async (_one, at) =>
+        (await brakes[at % 2]?.reserve('x', 10)) ? 1 : 0,
+      ),
+    );
     expect(granted.filter((one) => one === 1)).to.have.length(5);
-    expect((await (brakes[0] as Brake).of('x')).stop).to.include({ taken: 50, wanted: 10, limit: 50 });
+    expect((await (brakes[0] as Brake).stateOf('x')).stop).to.include({
+      taken: 50,
+      wanted: 10,
+      limit: 50,
+    });
   });
 
   it('gives nothing back to what a person has let go meanwhile', async () => {
@@ -52,10 +78,12 @@ describe('the brake on mass loss', () => {
     const brake = brakeOf(world.context, 100);
     const reserved = await brake.reserve('x', 40);
     expect(await brake.reserve('x', 11)).to.equal(null);
-    const { stop } = await brake.of('x');
+    const { stop } = await brake.stateOf('x');
     expect(await brake.release('x', stop?.at ?? new Date(0), 'ann', 'looked', 0)).to.equal(true);
     await reserved?.back(30);
-    expect(await brake.reserve('x', 51), 'the hour is counted anew, and holds fifty').to.equal(null);
+    expect(await brake.reserve('x', 51), 'the hour is counted anew, and holds fifty').to.equal(
+      null,
+    );
   });
 
   it('counts any hour, not the hours of the clock, also when that is set back', async () => {
@@ -66,7 +94,10 @@ describe('the brake on mass loss', () => {
     clock.advance(-50 * 60_000);
     expect(await brake.reserve('x', 15)).to.not.equal(null);
     clock.advance(80 * 60_000);
-    expect(await brake.reserve('x', 25), '30 were half an hour ago, 15 longer than an hour').to.equal(null);
+    expect(
+      await brake.reserve('x', 25),
+      '30 were half an hour ago, 15 longer than an hour',
+    ).to.equal(null);
     await forget();
     expect(await brake.reserve('x', 40)).to.not.equal(null);
     clock.advance(66 * 60_000);
@@ -88,15 +119,19 @@ describe('the brake on mass loss', () => {
     expect(await brake.reserve('x', 51)).to.equal(null);
     world.clock.advance(100 * HOUR);
     expect(await brakeOf(other, 100).reserve('x', 1)).to.equal(null);
-    const { stop } = await brake.of('x');
+    const { stop } = await brake.stateOf('x');
     const at = stop?.at ?? new Date(0);
-    expect(await brake.release('x', new Date(at.getTime() - 1), 'ann', 'not this one', 60)).to.equal(false);
+    expect(
+      await brake.release('x', new Date(at.getTime() - 1), 'ann', 'not this one', 60),
+    ).to.equal(false);
     expect(await brake.release('x', at, 'ann', 'looked', 60)).to.equal(true);
     expect(await brake.release('x', at, 'ben', 'looked too', 60)).to.equal(false);
     expect(await brake.reserve('x', 60), 'what they saw').to.not.equal(null);
     expect(await brake.reserve('x', 50), 'the next hour').to.not.equal(null);
     expect(await brake.reserve('x', 1), 'and no more').to.equal(null);
-    expect((await world.context.audit.about('brake:x')).map((one) => [one.act, one.by]).slice(0, 3)).to.deep.equal([
+    expect(
+      (await world.context.audit.about('brake:x')).map((one) => [one.act, one.by]).slice(0, 3),
+    ).to.deep.equal([
       ['brake.stopped', 'brake'],
       ['brake.released', 'ann'],
       ['brake.stopped', 'brake'],
@@ -107,11 +142,14 @@ describe('the brake on mass loss', () => {
     const FANS = 8;
     const fans: { id: string; token: string; handle: string }[] = [];
     const person = (handle: string) => world.sandbox.world.person(handle) as never;
-    const does = (handle: string, on: boolean) => world.sandbox.world.relate('x', person(handle), person('athlete1'), on);
-    const points = async (): Promise<number[]> => Promise.all(fans.map(async ({ id }) => (await world.context.points.head(id)).after.points));
+    const does = (handle: string, on: boolean) =>
+      world.sandbox.world.relate('x', person(handle), person('athlete1'), on);
+    const points = async (): Promise<number[]> =>
+      Promise.all(fans.map(async ({ id }) => (await world.context.points.head(id)).after.points));
     const total = async (): Promise<number> => (await points()).reduce((sum, one) => sum + one, 0);
     const askAll = async () => {
-      for (const { id } of fans) await world.context.follows.sweep.ask({ network: 'x', fans: [id] });
+      for (const { id } of fans)
+        await world.context.follows.sweep.ask({ network: 'x', fans: [id] });
     };
     before(async () => {
       await forget();
@@ -123,7 +161,11 @@ describe('the brake on mass loss', () => {
         const { fan, token } = await world.fan(handle);
         fans.push({ id: fan._id, token, handle });
         does(handle, true);
-        await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } });
+        await world.api('/athletes/athlete1/follow', {
+          method: 'POST',
+          token,
+          body: { network: 'x' },
+        });
       }
       await world.settle();
       expect(await total()).to.equal(FANS);
@@ -136,41 +178,82 @@ describe('the brake on mass loss', () => {
       await world.sweep();
       expect(await total()).to.equal(FANS - 3);
       const held = fans[(await points()).indexOf(1)];
-      const undone = await world.api('/athletes/athlete1/follow', { method: 'DELETE', token: held?.token ?? '', body: { network: 'x' } });
+      const undone = await world.api('/athletes/athlete1/follow', {
+        method: 'DELETE',
+        token: held?.token ?? '',
+        body: { network: 'x' },
+      });
       expect(undone.body).to.include({ verdict: 'no', turn: 2, points: 0 });
       const calls = world.sandbox.world.log.length;
       for (let minute = 0; minute < 10; minute += 1) {
         world.clock.advance(60_000);
         await world.sweep();
       }
-      expect([await total(), world.sandbox.world.log.length - calls], 'nothing more, and nobody is asked in vain').to.deep.equal([FANS - 4, 0]);
+      expect(
+        [await total(), world.sandbox.world.log.length - calls],
+        'nothing more, and nobody is asked in vain',
+      ).to.deep.equal([FANS - 4, 0]);
     });
 
     it('tells staff, by page, by door, by figure and in the frame of their pages, and nobody else', async () => {
       const { token } = await world.fan('organiser1', { role: 'organiser' });
       const { items } = (await world.api('/networks/taking', { token })).body as unknown as {
-        items: { network: string; stopped: { taken: number; limit: number; held: number } | null; waiting: { deeds: number; fans: number } }[];
+        items: {
+          network: string;
+          stopped: { taken: number; limit: number; held: number } | null;
+          waiting: { deeds: number; fans: number };
+        }[];
       };
-      expect(items.map((one) => [one.network, one.stopped?.taken ?? null, one.stopped?.limit ?? null, one.waiting.deeds, one.waiting.fans])).to.deep.equal([
+      expect(
+        items.map((one) => [
+          one.network,
+          one.stopped?.taken ?? null,
+          one.stopped?.limit ?? null,
+          one.waiting.deeds,
+          one.waiting.fans,
+        ]),
+      ).to.deep.equal([
         ['x', 3, 3, 4, 4],
         ['facebook', null, null, 0, 0],
       ]);
-      const metrics = await fetch(`${world.url}/metrics`, { headers: { authorization: 'Bearer metrics-token-of-a-test' } });
+      const metrics = await fetch(`${world.url}/metrics`, {
+        headers: { authorization: 'Bearer metrics-token-of-a-test' },
+      });
       expect(await metrics.text()).to.match(/village_taking_stopped\{network="x"\} 1\n/);
       const browser = world.browser();
       await browser.signIn('x', 'organiser1');
-      expect((await browser.go('/fr')).text).to.contain('Un réseau dément trop de points à la fois');
+      expect((await browser.go('/fr')).text).to.contain(
+        'Un réseau dément trop de points à la fois',
+      );
       const page = (await browser.go('/en/console/networks')).text;
-      expect(page).to.contain('Taking back is stopped.').and.contain('4 points that the network has denied').and.contain('4 fans would lose some.');
-      expect((await browser.go('/fr/console/networks')).text).to.contain('Les reprises sont arrêtées.');
+      expect(page)
+        .to.contain('Taking back is stopped.')
+        .and.contain('4 points that the network has denied')
+        .and.contain('4 fans would lose some.');
+      expect((await browser.go('/fr/console/networks')).text).to.contain(
+        'Les reprises sont arrêtées.',
+      );
 
       for (const role of [undefined, 'athlete', 'volunteer', 'moderator'] as const) {
         const handle = `nobody-${role ?? 'fan'}`;
         const { token: theirs } = await world.fan(handle, role ? { role } : {});
-        expect([role, (await world.api('/networks/taking', { token: theirs })).status]).to.deep.equal([role, 403]);
+        expect([
+          role,
+          (await world.api('/networks/taking', { token: theirs })).status,
+        ]).to.deep.equal([role, 403]);
         for (const path of ['/networks/x/taking', '/networks/taking/limits']) {
-          const body = { at: new Date().toISOString(), deeds: 1, reason: 'please', share: 1, least: 1 };
-          expect([role, path, (await world.api(path, { method: 'POST', token: theirs, body })).status]).to.deep.equal([role, path, 403]);
+          const body = {
+            at: new Date().toISOString(),
+            deeds: 1,
+            reason: 'please',
+            share: 1,
+            least: 1,
+          };
+          expect([
+            role,
+            path,
+            (await world.api(path, { method: 'POST', token: theirs, body })).status,
+          ]).to.deep.equal([role, path, 403]);
         }
         const reader = world.browser();
         await reader.signIn('x', handle);
@@ -180,8 +263,18 @@ describe('the brake on mass loss', () => {
       expect((await world.api('/networks/taking')).status).to.equal(401);
       const { fan } = await world.fan('organiser1');
       const reading = await world.context.tokens.create(fan._id, 'reads only', ['read']);
-      expect((await world.api('/networks/taking', { token: reading })).body).to.include({ id: 'missing_scope' });
-      expect((await world.api('/networks/x/taking', { method: 'POST', token, body: { at: 'soon', deeds: 4, reason: 'no time' } })).status).to.equal(400);
+      expect((await world.api('/networks/taking', { token: reading })).body).to.include({
+        id: 'missing_scope',
+      });
+      expect(
+        (
+          await world.api('/networks/x/taking', {
+            method: 'POST',
+            token,
+            body: { at: 'soon', deeds: 4, reason: 'no time' },
+          })
+        ).status,
+      ).to.equal(400);
     });
 
     it('goes on when a person says so, by form alone, and asks the network once more before each', async () => {
@@ -190,34 +283,67 @@ describe('the brake on mass loss', () => {
       does(fans[wrongly]?.handle ?? '', true);
       const browser = world.browser();
       await browser.signIn('x', 'organiser1');
-      const fields = browser.form((await browser.go('/en/console/networks')).text, '/console/networks/x');
+      const fields = browser.form(
+        (await browser.go('/en/console/networks')).text,
+        '/console/networks/x',
+      );
       const without = new URLSearchParams(fields);
       without.delete('csrf');
       without.set('reason', 'no form of ours');
       expect((await browser.post('/en/console/networks/x', without)).status).to.equal(403);
-      expect((await browser.post('/en/console/networks/x', fields)).text).to.contain('A reason is needed.');
+      expect((await browser.post('/en/console/networks/x', fields)).text).to.contain(
+        'A reason is needed.',
+      );
       fields.set('reason', 'X answered: it was a purge of bots');
       const done = await browser.post('/en/console/networks/x', fields);
       const { fan } = await world.fan('organiser1');
-      expect(done.text).to.contain('Taking back works.').and.contain(`${fan.handle}, 4 points. X answered: it was a purge of bots`);
+      expect(done.text)
+        .to.contain('Taking back works.')
+        .and.contain(`${fan.handle}, 4 points. X answered: it was a purge of bots`);
       const late = await browser.post('/en/console/networks/x', fields);
-      expect([late.status, late.text.includes('Somebody decided before you')]).to.deep.equal([409, true]);
+      expect([late.status, late.text.includes('Somebody decided before you')]).to.deep.equal([
+        409,
+        true,
+      ]);
       await world.sweep();
       expect(await total()).to.equal(1);
       expect((await points())[wrongly]).to.equal(1);
-      expect(await world.context.connection.collection('doubts').countDocuments({ state: { $in: ['asked', 'lost'] } })).to.equal(0);
+      expect(
+        await world.context.connection
+          .collection('doubts')
+          .countDocuments({ state: { $in: ['asked', 'lost'] } }),
+      ).to.equal(0);
     });
 
     it('has limits that an organiser sets, by door or form', async () => {
       const { token } = await world.fan('admin1', { role: 'admin' });
-      expect((await world.api('/networks/taking/limits', { method: 'POST', token, body: { share: 0.05, least: 20 } })).body).to.deep.equal({
+      expect(
+        (
+          await world.api('/networks/taking/limits', {
+            method: 'POST',
+            token,
+            body: { share: 0.05, least: 20 },
+          })
+        ).body,
+      ).to.deep.equal({
         share: 0.05,
         least: 20,
       });
-      expect((await world.api('/networks/taking/limits', { method: 'POST', token, body: { share: 2, least: 20 } })).status).to.equal(400);
+      expect(
+        (
+          await world.api('/networks/taking/limits', {
+            method: 'POST',
+            token,
+            body: { share: 2, least: 20 },
+          })
+        ).status,
+      ).to.equal(400);
       const browser = world.browser();
       await browser.signIn('x', 'admin1');
-      const fields = browser.form((await browser.go('/fr/console/networks')).text, '/console/networks/limits');
+      const fields = browser.form(
+        (await browser.go('/fr/console/networks')).text,
+        '/console/networks/limits',
+      );
       fields.set('percent', '2,5');
       fields.set('least', '');
       expect((await browser.post('/fr/console/networks/limits', fields)).status).to.equal(400);
@@ -225,7 +351,10 @@ describe('the brake on mass loss', () => {
       expect((await browser.post('/fr/console/networks/limits', fields)).text)
         .to.contain('plus de 2,5\u202f%')
         .and.contain('plus de 50');
-      expect(await world.context.settings.get('follows.brake')).to.deep.equal({ share: 0.025, least: 50 });
+      expect(await world.context.settings.get('follows.brake')).to.deep.equal({
+        share: 0.025,
+        least: 50,
+      });
     });
   });
 });

@@ -18,17 +18,27 @@ describe('follows while clocks are wrong', () => {
     world = await startWorld();
     await world.athletes();
     for (const athlete of ['athlete1', 'athlete2']) await world.verify(athlete, 'x');
-    other = await createContext(readConfig(world.env), 'other', { clock: theirs, log: pino({ level: 'silent' }), search: false });
+    other = await createContext(readConfig(world.env), 'other', {
+      clock: theirs,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
   });
   after(async () => {
     await other.close();
     await world.close();
   });
   const person = (handle: string) => world.sandbox.world.person(handle) as never;
-  const does = (handle: string, athlete: string, on: boolean) => world.sandbox.world.relate('x', person(handle), person(athlete), on);
-  const act = async (method: string, token: string): Promise<{ verdict: string; awarded: number; turn: number; points: number }> =>
-    (await world.api('/athletes/athlete1/follow', { method, token, body: { network: 'x' } })).body as never;
-  const points = async (fan: string): Promise<number> => (await world.context.points.head(fan)).after.points;
+  const does = (handle: string, athlete: string, on: boolean) =>
+    world.sandbox.world.relate('x', person(handle), person(athlete), on);
+  const act = async (
+    method: string,
+    token: string,
+  ): Promise<{ verdict: string; awarded: number; turn: number; points: number }> =>
+    (await world.api('/athletes/athlete1/follow', { method, token, body: { network: 'x' } }))
+      .body as never;
+  const points = async (fan: string): Promise<number> =>
+    (await world.context.points.head(fan)).after.points;
 
   for (const step of [-50, -10, 10])
     it(`a follow made again after the clock moved ${step} minutes counts again`, async () => {
@@ -40,7 +50,12 @@ describe('follows while clocks are wrong', () => {
       expect(await act('DELETE', token)).to.include({ verdict: 'no', turn: 2 });
       world.clock.advance(step * MINUTE);
       does(handle, 'athlete1', true);
-      expect(await act('POST', token)).to.include({ verdict: 'yes', awarded: 1, turn: 3, points: 1 });
+      expect(await act('POST', token)).to.include({
+        verdict: 'yes',
+        awarded: 1,
+        turn: 3,
+        points: 1,
+      });
       world.clock.advance(-step * MINUTE);
     });
 
@@ -53,7 +68,14 @@ describe('follows while clocks are wrong', () => {
     await act('DELETE', token);
     does('twoclocks', 'athlete1', true);
     const athlete = (await other.athletes.require('athlete1'))._id;
-    expect(await other.follows.follow({ id: fan._id, roles: [] }, athlete, { network: 'x' }, { language: 'en' })).to.include({
+    expect(
+      await other.follows.follow(
+        { id: fan._id, roles: [] },
+        athlete,
+        { network: 'x' },
+        { language: 'en' },
+      ),
+    ).to.include({
       verdict: 'yes',
       awarded: 1,
       turn: 3,
@@ -117,21 +139,39 @@ describe('follows while clocks are wrong', () => {
       });
 
     it('is given to each of many who begin at once, but not to whom it is refused, nor twice', async () => {
-      const [one, another] = [new Asks(world.context.connection, world.clock), new Asks(other.connection, world.clock)];
+      const [one, another] = [
+        new Asks(world.context.connection, world.clock),
+        new Asks(other.connection, world.clock),
+      ];
       const fans = Array.from({ length: 20 }, (_x, n) => `many${n}`);
       const held = await Promise.all(fans.slice(0, 5).map((fan) => another.take(fan, 'x', [], 0)));
-      const both = await Promise.all([one, another].map((asks) => Promise.all(fans.map((fan) => asks.take(fan, 'x', [], 0)))));
-      expect(both.flatMap((leases) => leases.slice(0, 5))).to.deep.equal(Array.from({ length: 10 }, () => null));
-      for (let n = 5; n < 20; n += 1) expect(both.map((leases) => leases[n]?.round).filter(Boolean), `many${n}`).to.deep.equal([1]);
+      const both = await Promise.all(
+        [one, another].map((asks) => Promise.all(fans.map((fan) => asks.take(fan, 'x', [], 0)))),
+      );
+      expect(both.flatMap((leases) => leases.slice(0, 5))).to.deep.equal(
+        Array.from({ length: 10 }, () => null),
+      );
+      for (let n = 5; n < 20; n += 1)
+        expect(both.map((leases) => leases[n]?.round).filter(Boolean), `many${n}`).to.deep.equal([
+          1,
+        ]);
       for (const lease of [...held, ...both.flat()]) await lease?.release(NOTHING);
-      expect((await Promise.all(fans.map((fan) => one.take(fan, 'x', [], 0)))).map((lease) => lease?.round)).to.deep.equal(fans.map(() => 2));
+      expect(
+        (await Promise.all(fans.map((fan) => one.take(fan, 'x', [], 0)))).map(
+          (lease) => lease?.round,
+        ),
+      ).to.deep.equal(fans.map(() => 2));
     });
 
     it('is known to be lost by an asking that began lately, without a write', async () => {
       const asks = new Asks(world.context.connection, world.clock);
       const lease = await asks.take('robbed', 'x', ['1'], 0);
       expect(await lease?.renew(NOTHING)).to.equal(true);
-      const records = world.context.connection.collection<{ _id: string; holder: string; beat: number }>('asks');
+      const records = world.context.connection.collection<{
+        _id: string;
+        holder: string;
+        beat: number;
+      }>('asks');
       expect((await records.findOne({ _id: 'robbed|x' }))?.beat, 'nothing was written').to.equal(1);
       await records.updateOne({ _id: 'robbed|x' }, { $set: { holder: 'another' } });
       expect(await lease?.renew(NOTHING)).to.equal(false);
@@ -142,7 +182,9 @@ describe('follows while clocks are wrong', () => {
       const asks = new Asks(world.context.connection, world.clock, () => 0);
       const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
       Reflect.set(asks, 'heldBy', () => Promise.reject(new Error('away')));
-      expect(String(await asks.take('untold', 'x', ['1'], 0).catch((error: unknown) => error))).to.equal('Error: away');
+      expect(
+        String(await asks.take('untold', 'x', ['1'], 0).catch((error: unknown) => error)),
+      ).to.equal('Error: away');
       Reflect.set(asks, 'heldBy', heldBy);
       await until(async () => (await asks.take('untold', 'x', ['1'], 0)) !== null);
     });
@@ -158,7 +200,9 @@ describe('follows while clocks are wrong', () => {
         return found;
       });
       expect(await lease?.renew(NOTHING)).to.equal(true);
-      const record = await world.context.connection.collection('asks').findOne({ _id: 'slow-read|x' as never });
+      const record = await world.context.connection
+        .collection('asks')
+        .findOne({ _id: 'slow-read|x' as never });
       expect(record?.['beat']).to.equal(2);
     });
 
@@ -171,9 +215,15 @@ describe('follows while clocks are wrong', () => {
       Reflect.set(
         leases,
         'records',
-        new Proxy(records, { get: (real, key) => (key === 'findOneAndUpdate' ? () => silent : (Reflect.get(real, key) as unknown)) }),
+        new Proxy(records, {
+          get: (real, key) =>
+            key === 'findOneAndUpdate' ? () => silent : (Reflect.get(real, key) as unknown),
+        }),
       );
-      expect([await asks.take('nobody', 'x', [], 0), await leases.take('nobody', 1000)]).to.deep.equal([null, null]);
+      expect([
+        await asks.take('nobody', 'x', [], 0),
+        await leases.take('nobody', 1000),
+      ]).to.deep.equal([null, null]);
     });
 
     it('of another kind is free again though the clock was set back behind its end', async () => {
@@ -190,7 +240,14 @@ describe('follows while clocks are wrong', () => {
 
   it('closes the road to a network for ten seconds, not for an hour, when the clock is set back meanwhile', async () => {
     const { token } = await world.fan('road');
-    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 500, times: 6, latencyMs: 0, body: null });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path: '/2/users',
+      status: 500,
+      times: 6,
+      latencyMs: 0,
+      body: null,
+    });
     for (let round = 0; round < 3; round += 1) await act('POST', token);
     world.sandbox.world.faults.length = 0;
     expect(await act('POST', token)).to.include({ verdict: 'unknown' });

@@ -6,7 +6,8 @@ describe('doubts about deeds', () => {
   before(async () => {
     world = await startWorld();
     await world.athletes();
-    for (const athlete of ['athlete1', 'athlete2', 'athlete3', 'athlete4']) await world.verify(athlete, 'x');
+    for (const athlete of ['athlete1', 'athlete2', 'athlete3', 'athlete4'])
+      await world.verify(athlete, 'x');
   });
   after(() => world.close());
   const person = (handle: string) => {
@@ -14,12 +15,19 @@ describe('doubts about deeds', () => {
     if (!found) throw new Error(handle);
     return found;
   };
-  const does = (handle: string, athlete: string, on = true) => world.sandbox.world.relate('x', person(handle), person(athlete), on);
-  const act = (method: string, token: string, athlete: string) => world.api(`/athletes/${athlete}/follow`, { method, token, body: { network: 'x' } });
-  const calls = (): number => world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
+  const does = (handle: string, athlete: string, on = true) =>
+    world.sandbox.world.relate('x', person(handle), person(athlete), on);
+  const act = (method: string, token: string, athlete: string) =>
+    world.api(`/athletes/${athlete}/follow`, { method, token, body: { network: 'x' } });
+  const calls = (): number =>
+    world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
   const doubts = () => world.context.connection.collection('doubts');
   const stateOf = async (fan: string, athlete: string): Promise<string | null> =>
-    ((await doubts().findOne({ _id: `${fan}|follow:x:${person(athlete).ids.x}` as never })) as { state?: string } | null)?.state ?? null;
+    (
+      (await doubts().findOne({ _id: `${fan}|follow:x:${person(athlete).ids.x}` as never })) as {
+        state?: string;
+      } | null
+    )?.state ?? null;
   /** A fan who follows these athletes, on X and here. */
   const follower = async (handle: string, athletes: string[]) => {
     const made = await world.fan(handle);
@@ -29,7 +37,8 @@ describe('doubts about deeds', () => {
     }
     return made;
   };
-  const points = async (fan: string): Promise<number> => (await world.context.points.head(fan)).after.points;
+  const points = async (fan: string): Promise<number> =>
+    (await world.context.points.head(fan)).after.points;
 
   it('are asked about a bounded number of times in a week of sweeps, whatever became of the deed', async () => {
     const { follows, registry, fans, connection } = world.context;
@@ -42,7 +51,10 @@ describe('doubts about deeds', () => {
     await world.settle();
 
     does('undone', 'athlete2', false);
-    expect((await act('DELETE', undone.token, 'athlete2')).body).to.include({ verdict: 'no', turn: 2 });
+    expect((await act('DELETE', undone.token, 'athlete2')).body).to.include({
+      verdict: 'no',
+      turn: 2,
+    });
     expect(await stateOf(undone.fan._id, 'athlete2'), 'a doubt ends with its turn').to.equal(null);
     for (const [who, athlete] of [
       [revoked, 'athlete4'],
@@ -56,15 +68,27 @@ describe('doubts about deeds', () => {
     }
     const by = await world.moderator();
     const { items } = await registry.queue(by, 'verified');
-    await registry.revoke(by, items.find((one) => one.athlete === 'athlete4')?._id ?? '', 'not theirs');
+    await registry.revoke(
+      by,
+      items.find((one) => one.athlete === 'athlete4')?._id ?? '',
+      'not theirs',
+    );
     const { byX } = world.sandbox.world;
-    world.sandbox.world.byX = (id) => (id === person('athlete3').ids.x ? null : byX.call(world.sandbox.world, id));
+    world.sandbox.world.byX = (id) =>
+      id === person('athlete3').ids.x ? null : byX.call(world.sandbox.world, id);
     await connection.collection('identities').deleteOne({ fan: unlinked.fan._id });
     world.sandbox.oauths.x.endPerson('lost');
     // A loss that a dead process left behind after the ledger had it.
     await doubts().insertOne({
       _id: `${kept.fan._id}|follow:x:${person('athlete2').ids.x}` as never,
-      ...{ fan: kept.fan._id, network: 'x', deed: `follow:x:${person('athlete2').ids.x}`, turn: 2, state: 'lost', askedAt: world.clock.now() },
+      ...{
+        fan: kept.fan._id,
+        network: 'x',
+        deed: `follow:x:${person('athlete2').ids.x}`,
+        turn: 2,
+        state: 'lost',
+        askedAt: world.clock.now(),
+      },
     });
 
     const before = calls();
@@ -75,7 +99,8 @@ describe('doubts about deeds', () => {
     }
     const made = calls() - before;
     delete (world.sandbox.world as { byX?: unknown }).byX;
-    // Twice a day for each of the four who can be asked (kept, undone, revoked, vanished), and about the vanished account a few times more.
+    // Twice a day for each of the four who can be asked (kept, undone, revoked, vanished), and
+    // about the vanished account a few times more.
     expect(made).to.be.within(4 * 13, 4 * 15 + 20);
     expect(await doubts().countDocuments({ state: { $in: ['lost', 'due'] } })).to.equal(0);
     for (const [who, athlete] of [
@@ -84,10 +109,17 @@ describe('doubts about deeds', () => {
       [undone, 'athlete2'],
       [kept, 'athlete2'],
     ] as const)
-      expect([who.fan.handle, await stateOf(who.fan._id, athlete)]).to.deep.equal([who.fan.handle, null]);
+      expect([who.fan.handle, await stateOf(who.fan._id, athlete)]).to.deep.equal([
+        who.fan.handle,
+        null,
+      ]);
     // Nothing that nobody answered was taken.
-    expect(await Promise.all([kept, undone, revoked, vanished, unlinked, lost].map((one) => points(one.fan._id)))).to.deep.equal([1, 1, 2, 2, 2, 2]);
-    expect((await fans.identities.of(lost.fan._id))[0]?.sealed).to.equal(null);
+    expect(
+      await Promise.all(
+        [kept, undone, revoked, vanished, unlinked, lost].map((one) => points(one.fan._id)),
+      ),
+    ).to.deep.equal([1, 1, 2, 2, 2, 2]);
+    expect((await fans.identities.linkedBy(lost.fan._id))[0]?.sealed).to.equal(null);
   });
 
   it('that nobody can ever answer do not keep the others waiting', async () => {
@@ -98,16 +130,30 @@ describe('doubts about deeds', () => {
     await doubts().insertMany(
       Array.from({ length: 450 }, (_one, at) => ({
         _id: `nobody${at}|follow:x:${person('athlete1').ids.x}` as never,
-        ...{ fan: `nobody${at}`, network: 'x', deed: `follow:x:${person('athlete1').ids.x}`, turn: 2, state: 'asked', askedAt: longAgo, notBefore: longAgo },
+        ...{
+          fan: `nobody${at}`,
+          network: 'x',
+          deed: `follow:x:${person('athlete1').ids.x}`,
+          turn: 2,
+          state: 'asked',
+          askedAt: longAgo,
+          notBefore: longAgo,
+        },
       })),
     );
-    const nobody = (): Promise<number> => doubts().countDocuments({ fan: { $gte: 'nobody', $lt: 'nobodz' } });
+    const nobody = (): Promise<number> =>
+      doubts().countDocuments({ fan: { $gte: 'nobody', $lt: 'nobodz' } });
     expect(await nobody()).to.equal(450);
     does('behind', 'athlete2', false);
     await follows.sweep.ask({ network: 'x', fans: [fan._id] });
     world.clock.advance(12.1 * HOUR);
     // As if this identity had just been asked about something else: only its doubt is due.
-    await world.context.fans.identities.checked([fan._id], 'x', world.clock.now(), new Date(world.clock.now().getTime() + 12 * HOUR));
+    await world.context.fans.identities.checked(
+      [fan._id],
+      'x',
+      world.clock.now(),
+      new Date(world.clock.now().getTime() + 12 * HOUR),
+    );
     for (let minute = 0; minute < 4; minute += 1) await world.sweep();
     expect(await points(fan._id)).to.equal(1);
     expect(await nobody()).to.equal(0);
@@ -119,15 +165,32 @@ describe('doubts about deeds', () => {
     await doubts().updateOne(
       { _id: `${fan._id}|follow:x:${person('athlete2').ids.x}` as never },
       {
-        $set: { fan: fan._id, network: 'x', deed: `follow:x:${person('athlete2').ids.x}`, turn: 2, state: 'lost', askedAt: world.clock.now(), notBefore: null },
+        $set: {
+          fan: fan._id,
+          network: 'x',
+          deed: `follow:x:${person('athlete2').ids.x}`,
+          turn: 2,
+          state: 'lost',
+          askedAt: world.clock.now(),
+          notBefore: null,
+        },
       },
       { upsert: true },
     );
     const before = calls();
     await world.sweep();
     const [last] = await world.context.points.statement(fan._id, 1);
-    expect([last?.cause, last?.turn, last?.card.endsWith(':confirmed'), typeof last?.evidence]).to.deep.equal(['network_no', 2, true, 'string']);
-    expect([await points(fan._id), calls() - before, await stateOf(fan._id, 'athlete2')]).to.deep.equal([1, 0, null]);
+    expect([
+      last?.cause,
+      last?.turn,
+      last?.card.endsWith(':confirmed'),
+      typeof last?.evidence,
+    ]).to.deep.equal(['network_no', 2, true, 'string']);
+    expect([
+      await points(fan._id),
+      calls() - before,
+      await stateOf(fan._id, 'athlete2'),
+    ]).to.deep.equal([1, 0, null]);
   });
 
   it('one that cannot be settled keeps no other from being settled', async () => {
@@ -146,7 +209,16 @@ describe('doubts about deeds', () => {
     };
     const past = new Date(world.clock.now().getTime() - HOUR);
     await doubts().insertMany([
-      { _id: 'broken' as never, fan: 'broken', network: 'x', deed: deed('athlete1'), turn: 1, state: 'due', notBefore: past, wish },
+      {
+        _id: 'broken' as never,
+        fan: 'broken',
+        network: 'x',
+        deed: deed('athlete1'),
+        turn: 1,
+        state: 'due',
+        notBefore: past,
+        wish,
+      },
       {
         _id: `${fan._id}|${deed('athlete2')}` as never,
         fan: fan._id,
@@ -159,7 +231,10 @@ describe('doubts about deeds', () => {
       },
     ]);
     const { record } = ledger;
-    ledger.record = (given) => (given.fan === 'broken' ? Promise.reject(new Error('this one fails')) : record.call(ledger, given));
+    ledger.record = (given) =>
+      given.fan === 'broken'
+        ? Promise.reject(new Error('this one fails'))
+        : record.call(ledger, given);
     const failed = await follows.sweep.settle().then(
       () => null,
       (error: unknown) => (error as Error).message,
@@ -175,12 +250,17 @@ describe('doubts about deeds', () => {
     does('cut', 'athlete1');
     does('cut', 'athlete2');
     // What a process leaves that is killed between its question and the answer.
-    await world.context.connection
-      .collection('asks')
-      .updateOne(
-        { _id: `${fan._id}|x` as never },
-        { $set: { holder: 'dead', until: new Date(world.clock.now().getTime() + 30_000), about: [person('athlete1').ids.x], chased: false } },
-      );
+    await world.context.connection.collection('asks').updateOne(
+      { _id: `${fan._id}|x` as never },
+      {
+        $set: {
+          holder: 'dead',
+          until: new Date(world.clock.now().getTime() + 30_000),
+          about: [person('athlete1').ids.x],
+          chased: false,
+        },
+      },
+    );
     await world.sweep();
     await world.settle();
     expect(await points(fan._id), 'still held by the dead').to.equal(0);
@@ -190,18 +270,30 @@ describe('doubts about deeds', () => {
     await world.settle();
     expect(await points(fan._id), 'only what it was about').to.equal(1);
     await world.sweep();
-    expect(await world.context.connection.collection('jobs').countDocuments({ name: 'follows.check', key: `${fan._id}|x` })).to.equal(0);
+    expect(
+      await world.context.connection
+        .collection('jobs')
+        .countDocuments({ name: 'follows.check', key: `${fan._id}|x` }),
+    ).to.equal(0);
   });
 
   it('finds it also when the sweep that had found it died before it made the job', async () => {
     const { fan } = await world.fan('cut-twice');
     await world.settle();
     does('cut-twice', 'athlete1');
-    const left = { holder: 'dead', until: new Date(world.clock.now().getTime() - 2 * HOUR), about: [person('athlete1').ids.x], chased: false };
-    await world.context.connection.collection('asks').updateOne({ _id: `${fan._id}|x` as never }, { $set: left });
+    const left = {
+      holder: 'dead',
+      until: new Date(world.clock.now().getTime() - 2 * HOUR),
+      about: [person('athlete1').ids.x],
+      chased: false,
+    };
+    await world.context.connection
+      .collection('asks')
+      .updateOne({ _id: `${fan._id}|x` as never }, { $set: left });
     const { jobs } = world.context;
     const add = jobs.add.bind(jobs);
-    jobs.add = (kind, ...more) => (kind === 'follows.check' ? Promise.reject(new Error('killed')) : add(kind, ...more));
+    jobs.add = (kind, ...more) =>
+      kind === 'follows.check' ? Promise.reject(new Error('killed')) : add(kind, ...more);
     const died: unknown = await world.sweep().catch((error: unknown) => (error as Error).message);
     jobs.add = add;
     expect(died).to.equal('killed');

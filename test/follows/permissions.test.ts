@@ -18,8 +18,16 @@ describe('the permission a fan gave to a network', () => {
     return found;
   };
   const fails = (path: string, status: number, times: number): number =>
-    world.sandbox.world.faults.push({ network: 'x', path, status, times, latencyMs: 0, body: null });
-  const follow = (token: string, athlete: string) => world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path,
+      status,
+      times,
+      latencyMs: 0,
+      body: null,
+    });
+  const follow = (token: string, athlete: string) =>
+    world.api(`/athletes/${athlete}/follow`, { method: 'POST', token, body: { network: 'x' } });
 
   it('survives one refusal of its token: new ones are asked for, and the fan notices nothing', async () => {
     const { token } = await world.fan('fan2');
@@ -28,7 +36,10 @@ describe('the permission a fan gave to a network', () => {
     fails('/2/users', 401, 1);
     expect((await follow(token, 'athlete3')).status).to.equal(202);
     expect((await follow(token, 'athlete3')).body).to.include({ verdict: 'yes' });
-    expect((await world.api('/me', { token })).body).to.have.nested.property('identities[0].lost', false);
+    expect((await world.api('/me', { token })).body).to.have.nested.property(
+      'identities[0].lost',
+      false,
+    );
   });
 
   it('is lost when new tokens are refused too: points stay, pages say what to do, and signing in there brings it back', async () => {
@@ -40,12 +51,19 @@ describe('the permission a fan gave to a network', () => {
     world.sandbox.oauths.x.endPerson('fan2');
     expect((await follow(token, 'athlete1')).status).to.equal(202);
     expect((await follow(token, 'athlete1')).body).to.include({ id: 'not_linked', status: 409 });
-    const me = (await world.api('/me', { token })).body as unknown as { points: number; identities: { lost: boolean }[] };
+    const me = (await world.api('/me', { token })).body as unknown as {
+      points: number;
+      identities: { lost: boolean }[];
+    };
     expect([me.points, me.identities[0]?.lost]).to.deep.equal([points, true]);
-    for (const path of ['/en/me', '/en/me/settings']) expect((await browser.go(path)).text).to.contain('does not recognise the permission');
+    for (const path of ['/en/me', '/en/me/settings'])
+      expect((await browser.go(path)).text).to.contain('does not recognise the permission');
 
     await world.browser().signIn('x', 'fan2');
-    expect((await world.api('/me', { token })).body).to.have.nested.property('identities[0].lost', false);
+    expect((await world.api('/me', { token })).body).to.have.nested.property(
+      'identities[0].lost',
+      false,
+    );
     expect((await browser.go('/en/me')).text).not.to.contain('does not recognise the permission');
     expect((await follow(token, 'athlete1')).body).to.include({ verdict: 'yes' });
   });
@@ -56,24 +74,35 @@ describe('the permission a fan gave to a network', () => {
     fails('/2/oauth2/token', 500, 4);
     expect((await follow(token, 'athlete1')).status).to.equal(202);
     world.sandbox.world.faults.length = 0;
-    expect((await world.api('/me', { token })).body).to.have.nested.property('identities[0].lost', false);
+    expect((await world.api('/me', { token })).body).to.have.nested.property(
+      'identities[0].lost',
+      false,
+    );
   });
 
   it('asks again only about what a limit left open, a quarter of an hour later', async () => {
     await world.settle();
     world.sandbox.world.add({ handle: 'limited', name: 'Limited' });
-    for (const athlete of ['athlete1', 'athlete2', 'athlete3']) world.sandbox.world.relate('x', person('limited'), person(athlete), true);
+    for (const athlete of ['athlete1', 'athlete2', 'athlete3'])
+      world.sandbox.world.relate('x', person('limited'), person(athlete), true);
     const { token, fan } = await world.fan('limited');
     fails('/2/users', 429, 1);
     await world.settle();
     expect((await world.api('/me', { token })).body).to.include({ points: 0 });
-    const job = await world.context.connection.collection('jobs').findOne({ name: 'follows.check', key: `${fan._id}|x` });
+    const job = await world.context.connection
+      .collection('jobs')
+      .findOne({ name: 'follows.check', key: `${fan._id}|x` });
     expect((job?.['data'] as { only?: string[] }).only).to.have.length(3);
-    expect((job?.['nextRunAt'] as Date).getTime() - world.clock.now().getTime()).to.be.within(14 * 60_000, 15 * 60_000);
+    expect((job?.['nextRunAt'] as Date).getTime() - world.clock.now().getTime()).to.be.within(
+      14 * 60_000,
+      15 * 60_000,
+    );
     world.clock.advance(HOUR / 4);
     await world.settle();
     expect((await world.api('/me', { token })).body).to.include({ points: 3 });
-    expect(await world.context.connection.collection('jobs').countDocuments({ name: 'follows.check' })).to.equal(0);
+    expect(
+      await world.context.connection.collection('jobs').countDocuments({ name: 'follows.check' }),
+    ).to.equal(0);
   });
 });
 
@@ -88,7 +117,14 @@ describe('an account that its network does not know', () => {
     await world.settle();
     const { fan } = await world.fan('spoilt');
     // Well-formed, and empty: everybody it was asked about seems not to exist.
-    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 200, times: 1, latencyMs: 0, body: '{}' });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path: '/2/users',
+      status: 200,
+      times: 1,
+      latencyMs: 0,
+      body: '{}',
+    });
     await world.settle();
     expect((await world.context.points.head(fan._id)).after.points).to.equal(0);
     world.clock.advance(HOUR / 4);
@@ -102,7 +138,9 @@ describe('an account that its network does not know', () => {
       await world.settle();
       world.clock.advance(HOUR / 4);
     }
-    const calls = world.sandbox.world.log.slice(before).filter((one) => one.path.startsWith('/2/users?')).length;
+    const calls = world.sandbox.world.log
+      .slice(before)
+      .filter((one) => one.path.startsWith('/2/users?')).length;
     world.sandbox.world.byX = byX;
     await world.close();
     expect(calls).to.equal(4);
@@ -116,8 +154,14 @@ describe('an account that changed while this process was not told', () => {
     const id = await world.verify('athlete1', 'x');
     const { token } = await world.fan('late');
     await world.api('/athletes/athlete1');
-    await world.context.connection.collection('accounts').updateOne({ _id: id as never }, { $inc: { epoch: 1 } });
-    const answer = await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } });
+    await world.context.connection
+      .collection('accounts')
+      .updateOne({ _id: id as never }, { $inc: { epoch: 1 } });
+    const answer = await world.api('/athletes/athlete1/follow', {
+      method: 'POST',
+      token,
+      body: { network: 'x' },
+    });
     const { points } = (await world.api('/me', { token })).body as unknown as { points: number };
     await world.close();
     expect([answer.body['id'], points]).to.deep.equal(['not_verified', 0]);

@@ -12,27 +12,46 @@ describe('a sweep', function () {
   });
   after(() => world.close());
 
-  const identities = () => world.context.connection.collection<{ fan: string; checkedAt: Date | null; askAt: Date }>('identities');
-  const jobs = (name: string) => world.context.connection.collection('jobs').find({ name }).toArray();
+  const identities = () =>
+    world.context.connection.collection<{ fan: string; checkedAt: Date | null; askAt: Date }>(
+      'identities',
+    );
+  const jobs = (name: string) =>
+    world.context.connection.collection('jobs').find({ name }).toArray();
   const from = (at: number | Date): { from: Date } => ({ from: new Date(at) });
   const relate = (fan: string, athlete: string): void => {
     const [me, account] = [world.sandbox.world.person(fan), world.sandbox.world.person(athlete)];
     if (me && account) world.sandbox.world.relate('x', me, account, true);
   };
-  const asked = (): number => world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
+  const asked = (): number =>
+    world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
   /** So many identities of fans who hold nothing, due now. */
   async function due(many: number): Promise<string[]> {
     const now = world.clock.now();
     const fans = Array.from({ length: many }, (_x, n) => `idle-${now.getTime()}-${n}`);
-    const common = { network: 'x', handle: '', name: '', sealed: null, expiresAt: null, scopes: [], linkedAt: now, checkedAt: now, askAt: now };
-    await identities().insertMany(fans.map((fan) => ({ _id: fan as never, fan, networkId: fan, link: fan, ...common })));
+    const common = {
+      network: 'x',
+      handle: '',
+      name: '',
+      sealed: null,
+      expiresAt: null,
+      scopes: [],
+      linkedAt: now,
+      checkedAt: now,
+      askAt: now,
+    };
+    await identities().insertMany(
+      fans.map((fan) => ({ _id: fan as never, fan, networkId: fan, link: fan, ...common })),
+    );
     return fans;
   }
 
   it('hands out everybody who came due, once, a hundred a job', async () => {
     const fans = await due(250);
     const { payload } = await world.context.follows.sweep.hand(from(0));
-    const handed = (await jobs('follows.ask')).map((one) => (one['data'] as { fans: string[] }).fans);
+    const handed = (await jobs('follows.ask')).map(
+      (one) => (one['data'] as { fans: string[] }).fans,
+    );
     expect(handed.map((one) => one.length).sort((a, b) => a - b)).to.deep.equal([50, 100, 100]);
     expect(handed.flat().sort()).to.deep.equal([...fans].sort());
     await world.context.connection.collection('jobs').deleteMany({ name: 'follows.ask' });
@@ -45,9 +64,15 @@ describe('a sweep', function () {
     const toTheHour = HOUR - (world.clock.now().getTime() % HOUR);
     world.clock.advance(toTheHour - 5 * 60_000);
     const now = world.clock.now();
-    expect((await world.context.follows.sweep.hand(from(now))).payload.from.getTime(), 'within the hour').to.be.at.least(now.getTime());
+    expect(
+      (await world.context.follows.sweep.hand(from(now))).payload.from.getTime(),
+      'within the hour',
+    ).to.be.at.least(now.getTime());
     world.clock.advance(5 * 60_000 - 30_000);
-    expect((await world.context.follows.sweep.hand(from(now))).payload.from.getTime(), 'before its turn').to.equal(0);
+    expect(
+      (await world.context.follows.sweep.hand(from(now))).payload.from.getTime(),
+      'before its turn',
+    ).to.equal(0);
     await world.sweep();
     expect(await identities().countDocuments({ askAt: { $lte: world.clock.now() } })).to.equal(0);
   });
@@ -83,7 +108,9 @@ describe('a sweep', function () {
 
   it('asks nobody twice who was handed out twice, or whose job is done again', async () => {
     world.clock.advance(13 * HOUR);
-    const fans = await Promise.all(['fan1', 'fan2', 'fan3'].map(async (name) => (await world.fan(name)).fan._id));
+    const fans = await Promise.all(
+      ['fan1', 'fan2', 'fan3'].map(async (name) => (await world.fan(name)).fan._id),
+    );
     const at = world.clock.now();
     world.clock.advance(1);
     const before = asked();
@@ -97,7 +124,7 @@ describe('a sweep', function () {
     await world.settle();
     relate('slow', 'athlete1');
     const asks = world.context.connection.collection('asks');
-    const adapter = world.context.networks.of('x');
+    const adapter = world.context.networks.adapter('x');
     const check = adapter.check.bind(adapter);
     const _id = `${fan._id}|x` as never;
     adapter.check = async (ask) => {
@@ -107,15 +134,29 @@ describe('a sweep', function () {
     };
     const again = await world.context.follows.checkNetwork(fan._id, 'x');
     adapter.check = check;
-    expect([...(again?.payload.only ?? [])].sort()).to.deep.equal(['athlete1', 'athlete2'].map((one) => world.sandbox.world.person(one)?.ids.x).sort());
+    expect([...(again?.payload.only ?? [])].sort()).to.deep.equal(
+      ['athlete1', 'athlete2'].map((one) => world.sandbox.world.person(one)?.ids.x).sort(),
+    );
     await asks.updateOne({ _id }, { $set: { holder: null, until: new Date(0) } });
-    await world.context.follows.checkNetwork(fan._id, 'x', again?.payload.only, again?.payload.tries);
+    await world.context.follows.checkNetwork(
+      fan._id,
+      'x',
+      again?.payload.only,
+      again?.payload.tries,
+    );
     expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
   });
 
   it('comes back soon to those whom an outage or a limit left without an answer', async () => {
     world.clock.advance(13 * HOUR);
-    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 429, times: Infinity, latencyMs: 0, body: null });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path: '/2/users',
+      status: 429,
+      times: Infinity,
+      latencyMs: 0,
+      body: null,
+    });
     await world.sweep();
     world.sandbox.world.faults.length = 0;
     const { fan } = await world.fan('fan1');
@@ -133,7 +174,9 @@ describe('a sweep', function () {
     const { fan } = await world.fan('forgotten');
     await world.context.connection.collection('jobs').deleteMany({ key: `${fan._id}|x` });
     await world.sweep();
-    expect((await world.context.points.head(fan._id)).after.points, 'within its minute').to.equal(0);
+    expect((await world.context.points.head(fan._id)).after.points, 'within its minute').to.equal(
+      0,
+    );
     world.clock.advance(61_000);
     await world.sweep();
     expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
@@ -143,11 +186,22 @@ describe('a sweep', function () {
     world.sandbox.world.add({ handle: 'newcomer', name: 'Newcomer' });
     for (const athlete of ['athlete1', 'athlete2', 'athlete3']) relate('newcomer', athlete);
     const { fan, token } = await world.fan('newcomer');
-    world.sandbox.world.faults.push({ network: 'x', path: '/2/users', status: 429, times: 1, latencyMs: 0, body: null });
+    world.sandbox.world.faults.push({
+      network: 'x',
+      path: '/2/users',
+      status: 429,
+      times: 1,
+      latencyMs: 0,
+      body: null,
+    });
     await world.context.jobs.drain();
-    expect((await jobs('follows.check')).map((one) => (one['data'] as { only?: string[] }).only?.length)).to.deep.equal([2]);
+    expect(
+      (await jobs('follows.check')).map((one) => (one['data'] as { only?: string[] }).only?.length),
+    ).to.deep.equal([2]);
     await world.verify('athlete3', 'x');
-    expect((await world.api('/follows/check', { method: 'POST', token, body: {} })).status).to.equal(202);
+    expect(
+      (await world.api('/follows/check', { method: 'POST', token, body: {} })).status,
+    ).to.equal(202);
     await world.context.jobs.drain();
     expect((await world.context.points.head(fan._id)).after.points).to.equal(3);
     expect(await jobs('follows.check')).to.deep.equal([]);
@@ -157,7 +211,9 @@ describe('a sweep', function () {
     const payload = { from: world.clock.now() };
     await world.context.jobs.add('follows.sweep', 'all', payload);
     await world.context.jobs.add('follows.sweep', 'all', from(0));
-    expect((await jobs('follows.sweep')).map((one): unknown => one['data'])).to.deep.equal([payload]);
+    expect((await jobs('follows.sweep')).map((one): unknown => one['data'])).to.deep.equal([
+      payload,
+    ]);
     await world.context.connection.collection('jobs').deleteMany({ name: 'follows.sweep' });
   });
 
@@ -167,6 +223,8 @@ describe('a sweep', function () {
     await world.context.release();
     world.clock.advance(1000);
     await world.sweep();
-    expect((await identities().findOne({ fan }))?.askAt.getTime()).to.be.greaterThan(world.clock.now().getTime());
+    expect((await identities().findOne({ fan }))?.askAt.getTime()).to.be.greaterThan(
+      world.clock.now().getTime(),
+    );
   });
 });

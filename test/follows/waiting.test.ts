@@ -6,7 +6,10 @@ import { createContext, type Context } from '../../server/context.js';
 import { Follows, type FollowParts } from '../../server/follows/service.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 
-/** Every step of `target` waits until the schedule lets it begin: what other processes do may come between any two. */
+/**
+ * Every step of `target` waits until the schedule lets it begin: what other processes do may come
+ * between any two.
+ */
 function gated<T extends object>(target: T, gate: (step: string) => Promise<void>): T {
   return new Proxy(target, {
     get(real, key) {
@@ -27,17 +30,27 @@ describe('a give that waits for its day', () => {
     world = await startWorld({ card: 'hub' });
     await world.athletes();
     await world.verify('athlete1', 'x');
-    other = await createContext(readConfig(world.env), 'other', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+    other = await createContext(readConfig(world.env), 'other', {
+      clock: world.clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
   });
   after(async () => {
     await other.close();
     await world.close();
   });
-  const partsOf = (context: Context): FollowParts => Reflect.get(context.follows, 'parts') as FollowParts;
+  const partsOf = (context: Context): FollowParts =>
+    Reflect.get(context.follows, 'parts') as FollowParts;
   let fans = 0;
-  const someone = () => ({ id: `waits-${(fans += 1)}-${Math.random().toString(36).slice(2)}`, roles: [] });
-  const athlete = async (): Promise<string> => (await world.context.athletes.require('athlete1'))._id;
-  const held = async (fan: string): Promise<boolean> => ((await world.context.points.statement(fan, 1))[0]?.turn ?? 0) % 2 === 1;
+  const someone = () => ({
+    id: `waits-${(fans += 1)}-${Math.random().toString(36).slice(2)}`,
+    roles: [],
+  });
+  const athlete = async (): Promise<string> =>
+    (await world.context.athletes.require('athlete1'))._id;
+  const held = async (fan: string): Promise<boolean> =>
+    ((await world.context.points.statement(fan, 1))[0]?.turn ?? 0) % 2 === 1;
   const doubtOf = (fan: string) => world.context.connection.collection('doubts').findOne({ fan });
   /** Follows and undoes three times, and follows once more: that one waits for tomorrow. */
   const exhaust = async (reader: { id: string; roles: string[] }): Promise<void> => {
@@ -46,7 +59,10 @@ describe('a give that waits for its day', () => {
       await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' });
       await world.context.follows.unfollow(reader, who, { network: 'x' }, { language: 'en' });
     }
-    expect((await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' })).waitsUntil).to.be.instanceOf(Date);
+    expect(
+      (await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' }))
+        .waitsUntil,
+    ).to.be.instanceOf(Date);
   };
 
   it('is as its fan last wished, whatever comes between the steps of undoing, following and settling', async function () {
@@ -68,17 +84,26 @@ describe('a give that waits for its day', () => {
           world.clock.advance(25 * HOUR);
           const process = (context: Context, name: string): Follows => {
             const parts = partsOf(context);
-            const gate = (step: string): Promise<void> => schedule.schedule(Promise.resolve(), `${name} ${step}`);
-            return new Follows({ ...parts, doubts: gated(parts.doubts, gate), points: gated(parts.points, gate) });
+            const gate = (step: string): Promise<void> =>
+              schedule.schedule(Promise.resolve(), `${name} ${step}`);
+            return new Follows({
+              ...parts,
+              doubts: gated(parts.doubts, gate),
+              points: gated(parts.points, gate),
+            });
           };
           const [here, there] = [process(world.context, 'here'), process(other, 'there')];
           const mine = async (): Promise<void> => {
-            for (const act of acts) await here[act](reader, who, { network: 'x' }, { language: 'en' });
+            for (const act of acts)
+              await here[act](reader, who, { network: 'x' }, { language: 'en' });
           };
           await schedule.waitFor(Promise.all([mine(), there.sweep.settle(), here.sweep.settle()]));
           world.clock.advance(5 * 60_000);
           await world.sweep();
-          expect([acts.join(), await held(reader.id)]).to.deep.equal([acts.join(), acts.at(-1) === 'follow']);
+          expect([acts.join(), await held(reader.id)]).to.deep.equal([
+            acts.join(),
+            acts.at(-1) === 'follow',
+          ]);
           expect(await doubtOf(reader.id)).to.equal(null);
         },
       ),
@@ -111,7 +136,12 @@ describe('a give that waits for its day', () => {
     const { doubts } = partsOf(world.context);
     const [due] = await doubts.claimDue(world.clock.now(), 10);
     await doubts.undo(reader.id, due?.deed ?? '');
-    const again = await world.context.follows.follow(reader, await athlete(), { network: 'x' }, { language: 'en' });
+    const again = await world.context.follows.follow(
+      reader,
+      await athlete(),
+      { network: 'x' },
+      { language: 'en' },
+    );
     expect(again).to.include({ verdict: 'yes', awarded: 1 });
     world.clock.advance(5 * 60_000);
     await world.sweep();
@@ -122,9 +152,12 @@ describe('a give that waits for its day', () => {
     const reader = someone();
     await exhaust(reader);
     const { doubts } = partsOf(world.context);
-    // Midnight has passed for the process that finds it due, and has not for the one that settles it.
+    // Midnight has passed for the process that finds it due, and has not for the one that settles
+    // it.
     await doubts.claimDue(new Date(world.clock.now().getTime() + 25 * HOUR), 10);
-    await world.context.connection.collection('doubts').updateOne({ fan: reader.id }, { $set: { notBefore: world.clock.now() } });
+    await world.context.connection
+      .collection('doubts')
+      .updateOne({ fan: reader.id }, { $set: { notBefore: world.clock.now() } });
     await world.sweep();
     expect(await held(reader.id)).to.equal(false);
     expect(await doubtOf(reader.id)).to.include({ state: 'waiting' });

@@ -8,14 +8,18 @@ import type { Browser } from 'playwright-core';
 import { root } from '../../scripts/root.js';
 import { launch, testBrowser } from '../support/chromium.js';
 
-/** The browser of the tests is the same on every machine, and keeps the rules that pages live under. */
+/**
+ * The browser of the tests is the same on every machine, and keeps the rules that pages live under.
+ */
 describe('the browser of the tests', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'village-browser-'));
   const servers: Server[] = [];
   let browser: Browser;
   const origin = async (): Promise<string> => {
-    const server = createServer((_req, res) => res.setHeader('content-type', 'text/html').end('<title>there</title>'));
+    const server = createServer((_req, res) =>
+      res.setHeader('content-type', 'text/html').end('<title>there</title>'),
+    );
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -36,9 +40,16 @@ describe('the browser of the tests', function () {
     const carried = await testBrowser({ PATH: dir });
     expect(carried.kind).to.equal('carried');
     expect(carried.program.startsWith(join(root, '.services', 'browser-'))).to.equal(true);
-    expect(await testBrowser({ PATH: dir, VILLAGE_BROWSER: other })).to.include({ kind: 'set', program: other });
-    const nothing = await testBrowser({ VILLAGE_BROWSER: join(dir, 'nothing') }).catch((error: unknown) => String(error));
-    expect(nothing).to.contain(`VILLAGE_BROWSER names ${join(dir, 'nothing')}, and there is no such program`);
+    expect(await testBrowser({ PATH: dir, VILLAGE_BROWSER: other })).to.include({
+      kind: 'set',
+      program: other,
+    });
+    const nothing = await testBrowser({ VILLAGE_BROWSER: join(dir, 'nothing') }).catch(
+      (error: unknown) => String(error),
+    );
+    expect(nothing).to.contain(
+      `VILLAGE_BROWSER names ${join(dir, 'nothing')}, and there is no such program`,
+    );
   });
 
   it('outlives the contexts in it', async () => {
@@ -56,7 +67,10 @@ describe('the browser of the tests', function () {
     const [here, there] = [await origin(), await origin()];
     const page = await browser.newPage();
     await page.goto(here);
-    const reads = (url: string): Promise<string> => page.evaluate(`fetch(${JSON.stringify(url)}).then((answer) => answer.text(), () => 'refused')`);
+    const reads = (url: string): Promise<string> =>
+      page.evaluate(
+        `fetch(${JSON.stringify(url)}).then((answer) => answer.text(), () => 'refused')`,
+      );
     expect(await reads(here)).to.contain('there');
     expect(await reads(there)).to.equal('refused');
     await page.close();

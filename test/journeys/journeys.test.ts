@@ -40,7 +40,10 @@ const TEXTS = {
   },
 } as const;
 
-/** The whole story in a real browser, with and without JavaScript, in both languages, on the demo as it is seeded. */
+/**
+ * The whole story in a real browser, with and without JavaScript, in both languages, on the demo as
+ * it is seeded.
+ */
 describe('the story', function () {
   this.timeout(120_000);
   let browser: Browser;
@@ -57,11 +60,23 @@ describe('the story', function () {
     await world.close();
   });
 
-  async function person(javaScriptEnabled: boolean, lang: 'fr' | 'en', more: object = {}): Promise<{ context: BrowserContext; page: Page }> {
-    const context = await browser.newContext({ javaScriptEnabled, locale: lang, viewport: { width: 390, height: 844 }, ...more });
+  async function person(
+    javaScriptEnabled: boolean,
+    lang: 'fr' | 'en',
+    more: object = {},
+  ): Promise<{ context: BrowserContext; page: Page }> {
+    const context = await browser.newContext({
+      javaScriptEnabled,
+      locale: lang,
+      viewport: { width: 390, height: 844 },
+      ...more,
+    });
     const page = await context.newPage();
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/the server responded with a status of (4\d\d|503)/.test(message.text()))
+      if (
+        message.type() === 'error' &&
+        !/the server responded with a status of (4\d\d|503)/.test(message.text())
+      )
         faults.push(`${page.url()}: ${message.text()}`);
     });
     page.on('pageerror', (error) => {
@@ -69,7 +84,8 @@ describe('the story', function () {
     });
     return { context, page };
   }
-  // A busy machine may make a network or a store answer late: the hub says so plainly then, and a person tries again. So does this one.
+  // A busy machine may make a network or a store answer late: the hub says so plainly then, and a
+  // person tries again. So does this one.
   const signIn = async (page: Page, lang: 'fr' | 'en', who: string): Promise<void> => {
     for (let tries = 0; tries < 3; tries += 1) {
       await page.goto(`${world.url}/${lang}/sign-in`);
@@ -77,13 +93,21 @@ describe('the story', function () {
       await page.getByRole('button', { name: TEXTS[lang].x }).click();
       await page.getByLabel('I am').selectOption(who);
       await page.getByRole('button', { name: 'Allow' }).click();
-      await page.waitForURL((url) => url.toString().startsWith(world.url) && !url.pathname.startsWith('/auth/'), { timeout: 8000 }).catch(() => undefined);
+      await page
+        .waitForURL(
+          (url) => url.toString().startsWith(world.url) && !url.pathname.startsWith('/auth/'),
+          { timeout: 8000 },
+        )
+        .catch(() => undefined);
       if (!page.url().includes('/auth/') && page.url().startsWith(world.url)) return;
     }
-    throw new Error(`nobody could sign in as ${who}: ${page.url()} says ${await page.locator('main').innerText()}`);
+    throw new Error(
+      `nobody could sign in as ${who}: ${page.url()} says ${await page.locator('main').innerText()}`,
+    );
   };
   const clean = async (page: Page): Promise<void> => {
-    // Text over patterns, masks and pin holes is answered by LOOK's own figures; everything else must be right.
+    // Text over patterns, masks and pin holes is answered by LOOK's own figures; everything else
+    // must be right.
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate<{ violations: Violation[] }>(
       // The size of targets is left out unless it is asked for.
@@ -110,15 +134,23 @@ describe('the story', function () {
       const { context, page } = await person(js, lang);
       const t = TEXTS[lang];
       await signIn(page, lang, who);
-      if ((await page.locator('#birthYear').count()) === 0) throw new Error(`no first page: ${page.url()} says ${await page.locator('main').innerText()}`);
+      if ((await page.locator('#birthYear').count()) === 0)
+        throw new Error(
+          `no first page: ${page.url()} says ${await page.locator('main').innerText()}`,
+        );
       await page.locator('#birthYear').fill('1991');
       await page.locator('#consent').check();
       await page.getByRole('button', { name: t.enter }).click();
       await page.goto(`${world.url}/${lang}/athletes/${athlete}`);
       if (js) await clean(page);
 
-      const card = page.locator('.account').filter({ has: page.getByRole('heading', { name: 'X', exact: true }) });
-      const [popup] = await Promise.all([context.waitForEvent('page'), card.getByRole('link', { name: t.follow }).click()]);
+      const card = page
+        .locator('.account')
+        .filter({ has: page.getByRole('heading', { name: 'X', exact: true }) });
+      const [popup] = await Promise.all([
+        context.waitForEvent('page'),
+        card.getByRole('link', { name: t.follow }).click(),
+      ]);
       await popup.waitForLoadState();
       expect(await popup.content()).to.contain('SANDBOX');
       await popup.getByRole('button', { name: 'Follow Maëlle Kervran' }).click();
@@ -185,7 +217,11 @@ describe('the story', function () {
     for (const { page } of [live, plain]) await page.goto(`${world.url}/en/chats/maelle-repond`);
     // Twice: the second time the reader is at the end of the page already.
     for (const text of ['Can visitors read this?', 'And this?']) {
-      const said = await world.api('/chats/maelle-repond/messages', { method: 'POST', token, body: { text, clientId: `visitor-${text.length}` } });
+      const said = await world.api('/chats/maelle-repond/messages', {
+        method: 'POST',
+        token,
+        body: { text, clientId: `visitor-${text.length}` },
+      });
       expect(said.status).to.equal(201);
       await live.page.getByText(text).waitFor();
       expect(await live.page.locator('[data-away]').isVisible()).to.equal(false);
@@ -241,10 +277,16 @@ describe('the story', function () {
         for (const width of [320, 390, 1280]) {
           await page.setViewportSize({ width, height: 844 });
           if (width === 320) await page.goto(`${world.url}${path}`);
-          expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'), `${path} at ${width}`).to.equal(0);
+          expect(
+            await page.evaluate(
+              'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+            ),
+            `${path} at ${width}`,
+          ).to.equal(0);
         }
         await clean(page);
-        // The window that Lighthouse looks at a page in: what the tab bar may cover is looked at there.
+        // The window that Lighthouse looks at a page in: what the tab bar may cover is looked at
+        // there.
         await page.setViewportSize({ width: 412, height: 823 });
         await clean(page);
       }

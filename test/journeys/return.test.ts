@@ -4,7 +4,10 @@ import { launch } from '../support/chromium.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** How browsers tell that somebody leaves and comes back; a headless one shows every page as if it had the focus, so the events are sent to it. */
+/**
+ * How browsers tell that somebody leaves and comes back; a headless one shows every page as if it
+ * had the focus, so the events are sent to it.
+ */
 const SEE = (state: 'hidden' | 'visible'): string =>
   `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true }); document.dispatchEvent(new Event('visibilitychange'));`;
 const BLUR = `window.dispatchEvent(new Event('blur'));`;
@@ -33,7 +36,14 @@ describe('coming back from a network', function () {
     return found;
   };
   /** A fan on the page of athlete1, with what the page has asked so far. */
-  const visit = async (handle: string): Promise<{ context: BrowserContext; page: Page; asked: () => number; open: () => Promise<void> }> => {
+  const visit = async (
+    handle: string,
+  ): Promise<{
+    context: BrowserContext;
+    page: Page;
+    asked: () => number;
+    open: () => Promise<void>;
+  }> => {
     await world.fan(handle);
     const plain = world.browser();
     await plain.signIn('x', handle);
@@ -42,11 +52,15 @@ describe('coming back from a network', function () {
     const page = await context.newPage();
     let count = 0;
     page.on('request', (request) => {
-      if (request.method() === 'POST' && request.url().includes('/athletes/athlete1/follow')) count += 1;
+      if (request.method() === 'POST' && request.url().includes('/athletes/athlete1/follow'))
+        count += 1;
     });
     await page.goto(`${world.url}/en/athletes/athlete1`);
     const open = async (): Promise<void> => {
-      const [popup] = await Promise.all([context.waitForEvent('page'), page.locator('[data-open]').click()]);
+      const [popup] = await Promise.all([
+        context.waitForEvent('page'),
+        page.locator('[data-open]').click(),
+      ]);
       await popup.close();
     };
     return { context, page, asked: () => count, open };
@@ -55,8 +69,18 @@ describe('coming back from a network', function () {
 
   for (const [handle, how, leaving, returning] of [
     ['w1', 'from a second window or the other half of the screen, which hide nothing', BLUR, FOCUS],
-    ['w2', 'from another tab, told by three events', BLUR + SEE('hidden'), SEE('visible') + FOCUS + SHOW],
-    ['w3', 'from an app that covers the page and says so only at the end', SEE('hidden'), FOCUS.replace('window', SEE('visible') + 'window')],
+    [
+      'w2',
+      'from another tab, told by three events',
+      BLUR + SEE('hidden'),
+      SEE('visible') + FOCUS + SHOW,
+    ],
+    [
+      'w3',
+      'from an app that covers the page and says so only at the end',
+      SEE('hidden'),
+      FOCUS.replace('window', SEE('visible') + 'window'),
+    ],
     ['w4', 'to a page that was kept in memory', HIDE, SHOW],
   ] as const)
     it(`asks once: ${how}`, async () => {

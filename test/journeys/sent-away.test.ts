@@ -26,14 +26,23 @@ describe('a page whose connection the hub has ended', function () {
     await context.addCookies(visitor.kept);
     const page = await context.newPage();
     await page.goto(`${world.url}/en`);
-    const seats = (): Promise<string[]> => world.context.redis.commands.zrange(`${world.context.redis.prefix}seats:${fan}`, '0', '-1');
+    const seats = (): Promise<string[]> =>
+      world.context.redis.commands.zrange(`${world.context.redis.prefix}seats:${fan}`, '0', '-1');
     await until(async () => (await seats()).length === 1);
     const first = await seats();
     world.context.bus.tell('sockets:crowded', { fan, seats: first });
     await until(async () => (await seats()).some((seat) => !first.includes(seat)));
     expect(await seats()).to.have.length(1);
     world.context.bus.tell('points:moved', {
-      moves: [{ fan, seq: 1, items: [{ deed: 'd', athlete: 'a', delta: 1 }], points: 1234, medals: { before: {}, after: {} } }],
+      moves: [
+        {
+          fan,
+          seq: 1,
+          items: [{ deed: 'd', athlete: 'a', delta: 1 }],
+          points: 1234,
+          medals: { before: {}, after: {} },
+        },
+      ],
     });
     await page.getByText('1 234').first().waitFor();
     await context.close();

@@ -1,14 +1,22 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { FacebookAdapter } from '../../server/networks/facebook/adapter.js';
-import { NetworkError, type Adapter, type LinkedAccount, type NetworkId } from '../../server/networks/network.js';
+import {
+  NetworkError,
+  type Adapter,
+  type LinkedAccount,
+  type NetworkId,
+} from '../../server/networks/network.js';
 import { Networks } from '../../server/networks/service.js';
 import { XAdapter } from '../../server/networks/x/adapter.js';
 import { startSandbox, type Sandbox } from '../../scripts/sandbox/start.js';
 import { TestClock } from '../support/world.js';
 
 const REDIRECT = 'http://127.0.0.1:1/auth/callback';
-const clients = { x: { id: 'client', secret: 'secret' }, facebook: { id: '42', secret: 'fbsecret' } };
+const clients = {
+  x: { id: 'client', secret: 'secret' },
+  facebook: { id: '42', secret: 'fbsecret' },
+};
 
 /** The same promises, asked of every adapter against its sandbox. */
 for (const id of ['x', 'facebook'] as const) {
@@ -17,7 +25,13 @@ for (const id of ['x', 'facebook'] as const) {
     let adapter: Adapter;
     let clock: TestClock;
     beforeEach(async () => {
-      sandbox = await startSandbox({ port: 0, file: null, token: 't', clients, redirects: { x: [REDIRECT], facebook: [REDIRECT] } });
+      sandbox = await startSandbox({
+        port: 0,
+        file: null,
+        token: 't',
+        clients,
+        redirects: { x: [REDIRECT], facebook: [REDIRECT] },
+      });
       clock = new TestClock();
       const settings = {
         clientId: clients[id].id,
@@ -26,11 +40,16 @@ for (const id of ['x', 'facebook'] as const) {
         pages: sandbox.networks[id],
         api: id === 'x' ? sandbox.networks.x : sandbox.networks.facebookGraph,
       };
-      adapter = id === 'x' ? new XAdapter(settings, clock, () => undefined) : new FacebookAdapter(settings, clock, () => undefined);
+      adapter =
+        id === 'x'
+          ? new XAdapter(settings, clock, () => undefined)
+          : new FacebookAdapter(settings, clock, () => undefined);
     });
     afterEach(() => sandbox.close());
-    const person = (handle: string) => sandbox.world.person(handle) ?? sandbox.world.add({ handle, name: handle });
-    const accountId = (handle: string): string => (id === 'x' ? person(handle).ids.x : (person(handle).page as string));
+    const person = (handle: string) =>
+      sandbox.world.person(handle) ?? sandbox.world.add({ handle, name: handle });
+    const accountId = (handle: string): string =>
+      id === 'x' ? person(handle).ids.x : (person(handle).page as string);
     const route = id === 'x' ? '/2/users' : '/v24.0';
 
     async function login(
@@ -39,15 +58,19 @@ for (const id of ['x', 'facebook'] as const) {
       tweak: (query: Record<string, string>) => Record<string, string> = (query) => query,
     ): Promise<LinkedAccount> {
       const { url, secret } = await adapter.beginAuth({ state: 'abc', redirectUri: REDIRECT });
-      const hidden = [...(await (await fetch(url)).text()).matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(
-        ([, name = '', value = '']): [string, string] => [name, value],
-      );
+      const hidden = [
+        ...(await (await fetch(url)).text()).matchAll(
+          /<input type="hidden" name="([^"]+)" value="([^"]*)"/g,
+        ),
+      ].map(([, name = '', value = '']): [string, string] => [name, value]);
       const response = await fetch(url.replace(/\?.*/, ''), {
         method: 'POST',
         redirect: 'manual',
         body: new URLSearchParams([...hidden, ['person', handle], ['answer', answer]]),
       });
-      const query = Object.fromEntries(new URL(response.headers.get('location') ?? '').searchParams);
+      const query = Object.fromEntries(
+        new URL(response.headers.get('location') ?? '').searchParams,
+      );
       expect(query['state']).to.equal('abc');
       return adapter.completeAuth({ query: tweak(query), secret, redirectUri: REDIRECT });
     }
@@ -63,7 +86,9 @@ for (const id of ['x', 'facebook'] as const) {
 
     it('signs a person in by the stable id, asking for the listed scopes only', async () => {
       const { url } = await adapter.beginAuth({ state: 's', redirectUri: REDIRECT });
-      expect((new URL(url).searchParams.get('scope') ?? '').split(/[ ,]/)).to.deep.equal([...adapter.scopes]);
+      expect((new URL(url).searchParams.get('scope') ?? '').split(/[ ,]/)).to.deep.equal([
+        ...adapter.scopes,
+      ]);
       const linked = await login('fan1');
       expect(linked.account).to.include({ network: id, id: person('fan1').ids[id] });
       expect(linked.tokens.accessToken).to.be.a('string');
@@ -74,8 +99,14 @@ for (const id of ['x', 'facebook'] as const) {
       expect(await fails(login('fan1', 'deny'))).to.equal('denied');
       let used: Record<string, string> = {};
       await login('fan1', 'allow', (query) => (used = query));
-      expect(await fails(adapter.completeAuth({ query: used, secret: { verifier: 'x' }, redirectUri: REDIRECT }))).to.be.oneOf(['auth_expired', 'bad_request']);
-      expect(await fails(login('fan1', 'allow', (query) => ({ ...query, code: 'made-up' })))).to.be.oneOf(['auth_expired', 'bad_request']);
+      expect(
+        await fails(
+          adapter.completeAuth({ query: used, secret: { verifier: 'x' }, redirectUri: REDIRECT }),
+        ),
+      ).to.be.oneOf(['auth_expired', 'bad_request']);
+      expect(
+        await fails(login('fan1', 'allow', (query) => ({ ...query, code: 'made-up' }))),
+      ).to.be.oneOf(['auth_expired', 'bad_request']);
     });
 
     it('answers yes, no and unknown for each account, in one call where one is enough', async () => {
@@ -83,15 +114,23 @@ for (const id of ['x', 'facebook'] as const) {
       sandbox.world.relate(id, person('fan1'), person('athlete2'), true);
       const ids = ['athlete1', 'athlete2', 'athlete3'].map(accountId);
       const before = sandbox.world.log.length;
-      const answers = await adapter.check({ tokens, person: account.id, accounts: [...ids, ...(id === 'x' ? ['999'] : [])] });
+      const answers = await adapter.check({
+        tokens,
+        person: account.id,
+        accounts: [...ids, ...(id === 'x' ? ['999'] : [])],
+      });
       expect(answers.slice(0, 3).map((one) => one.verdict)).to.deep.equal(['no', 'yes', 'no']);
       if (id === 'x') expect(answers[3]).to.include({ verdict: 'unknown', reason: 'not_found' });
       expect(sandbox.world.log.length - before).to.equal(adapter.planCheck(3).calls);
-      expect((await adapter.check({ tokens, person: account.id, accounts: [ids[1] as string] }))[0]?.verdict).to.equal('yes');
+      expect(
+        (await adapter.check({ tokens, person: account.id, accounts: [ids[1] as string] }))[0]
+          ?.verdict,
+      ).to.equal('yes');
     });
 
     it('keeps to its plan for many accounts and tells each batch as it comes', async () => {
-      for (let n = 0; n < 230; n += 1) sandbox.world.add({ handle: `star${n}`, name: `Star ${n}`, page: true });
+      for (let n = 0; n < 230; n += 1)
+        sandbox.world.add({ handle: `star${n}`, name: `Star ${n}`, page: true });
       const { tokens, account } = await login('fan1');
       const before = sandbox.world.log.length;
       let heard = 0;
@@ -105,7 +144,10 @@ for (const id of ['x', 'facebook'] as const) {
           await Promise.resolve();
         },
       });
-      expect([sandbox.world.log.length - before, heard]).to.deep.equal([adapter.planCheck(230).calls, 230]);
+      expect([sandbox.world.log.length - before, heard]).to.deep.equal([
+        adapter.planCheck(230).calls,
+        230,
+      ]);
     });
 
     for (const [name, fault] of [
@@ -118,8 +160,19 @@ for (const id of ['x', 'facebook'] as const) {
     ] as const) {
       it(`answers unknown, never no, to ${name}`, async () => {
         const { tokens, account } = await login('fan1');
-        sandbox.world.faults.push({ network: id, path: route, status: fault.status, times: 9, latencyMs: 0, body: fault.body });
-        const answers = await adapter.check({ tokens, person: account.id, accounts: ['athlete1', 'athlete2'].map(accountId) });
+        sandbox.world.faults.push({
+          network: id,
+          path: route,
+          status: fault.status,
+          times: 9,
+          latencyMs: 0,
+          body: fault.body,
+        });
+        const answers = await adapter.check({
+          tokens,
+          person: account.id,
+          accounts: ['athlete1', 'athlete2'].map(accountId),
+        });
         expect(answers.map((one) => one.verdict)).to.deep.equal(['unknown', 'unknown']);
       });
     }
@@ -127,29 +180,49 @@ for (const id of ['x', 'facebook'] as const) {
     it('answers unknown to a limit, spends no further call on it, and recovers', async () => {
       const { tokens, account } = await login('fan1');
       sandbox.world.rates.push({ network: id, route: '*', limit: 0, windowS: 900 });
-      const answers = await adapter.check({ tokens, person: account.id, accounts: Array.from({ length: 150 }, (_x, n) => String(n)) });
+      const answers = await adapter.check({
+        tokens,
+        person: account.id,
+        accounts: Array.from({ length: 150 }, (_x, n) => String(n)),
+      });
       expect(new Set(answers.map((one) => one.reason))).to.deep.equal(new Set(['rate_limited']));
       sandbox.world.rates.length = 0;
       sandbox.world.advance(1_000_000);
-      expect((await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0]?.verdict).to.equal('no');
+      expect(
+        (await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0]
+          ?.verdict,
+      ).to.equal('no');
     });
 
     it('stops asking after five failures in a row, and asks again ten seconds later', async () => {
       const { tokens, account } = await login('fan1');
-      sandbox.world.faults.push({ network: id, path: '/', status: 500, times: -1, latencyMs: 0, body: null });
-      for (let n = 0; n < 4; n += 1) await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] });
+      sandbox.world.faults.push({
+        network: id,
+        path: '/',
+        status: 500,
+        times: -1,
+        latencyMs: 0,
+        body: null,
+      });
+      for (let n = 0; n < 4; n += 1)
+        await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] });
       const before = sandbox.world.log.length;
       await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] });
       expect(sandbox.world.log.length).to.equal(before);
       sandbox.world.faults.length = 0;
       clock.advance(11_000);
-      expect((await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0]?.verdict).to.equal('no');
+      expect(
+        (await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0]
+          ?.verdict,
+      ).to.equal('no');
     });
 
     it('says that a token is dead instead of guessing', async () => {
       const { tokens, account } = await login('fan1');
       await adapter.revoke(tokens);
-      expect((await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0]).to.include({
+      expect(
+        (await adapter.check({ tokens, person: account.id, accounts: [accountId('athlete1')] }))[0],
+      ).to.include({
         verdict: 'unknown',
         reason: 'token_revoked',
       });
@@ -159,23 +232,45 @@ for (const id of ['x', 'facebook'] as const) {
       const { tokens, account } = await login('fan1');
       const next = await adapter.refresh(tokens);
       expect(next.accessToken).to.not.equal(tokens.accessToken);
-      expect((await adapter.check({ tokens: next, person: account.id, accounts: [accountId('athlete1')] }))[0]?.verdict).to.equal('no');
+      expect(
+        (
+          await adapter.check({
+            tokens: next,
+            person: account.id,
+            accounts: [accountId('athlete1')],
+          })
+        )[0]?.verdict,
+      ).to.equal('no');
       if (id === 'x') {
         expect(await fails(adapter.refresh(tokens))).to.equal('auth_revoked');
         // A refresh token used twice ends the whole family.
-        expect((await adapter.check({ tokens: next, person: account.id, accounts: [accountId('athlete1')] }))[0]?.reason).to.equal('token_revoked');
+        expect(
+          (
+            await adapter.check({
+              tokens: next,
+              person: account.id,
+              accounts: [accountId('athlete1')],
+            })
+          )[0]?.reason,
+        ).to.equal('token_revoked');
       }
     });
 
     it('finds the public profile of a handle and of an id, and nothing for nobody', async () => {
       const found = await adapter.resolve({ handle: 'ATHLETE1' });
-      expect(found).to.include({ network: id, id: accountId('athlete1'), handle: 'athlete1', name: 'Maëlle Kervran' });
+      expect(found).to.include({
+        network: id,
+        id: accountId('athlete1'),
+        handle: 'athlete1',
+        name: 'Maëlle Kervran',
+      });
       expect((await adapter.resolve({ id: accountId('athlete1') }))?.handle).to.equal('athlete1');
       expect(await adapter.resolve({ handle: 'nobody_here' })).to.equal(null);
     });
 
     it('finds profiles by id, many a call, whatever their handles are now, and tells who is gone', async () => {
-      for (let n = 0; n < 60; n += 1) sandbox.world.add({ handle: `many${n}`, name: `Many ${n}`, page: true });
+      for (let n = 0; n < 60; n += 1)
+        sandbox.world.add({ handle: `many${n}`, name: `Many ${n}`, page: true });
       const ids = ['athlete1', ...Array.from({ length: 60 }, (_x, n) => `many${n}`)].map(accountId);
       expect(sandbox.world.rename(id, person('athlete1'), 'renamed')).to.equal(true);
       expect(sandbox.world.rename(id, person('many0'), 'athlete1')).to.equal(true);
@@ -185,7 +280,11 @@ for (const id of ['x', 'facebook'] as const) {
       const before = sandbox.world.log.length;
       const found = await adapter.profiles([...ids, '999']);
       expect(sandbox.world.log.length - before).to.equal(id === 'x' ? 1 : 2);
-      expect(found.get(ids[0] as string)).to.include({ id: ids[0], handle: 'renamed', name: 'Maëlle Kervran' });
+      expect(found.get(ids[0] as string)).to.include({
+        id: ids[0],
+        handle: 'renamed',
+        name: 'Maëlle Kervran',
+      });
       expect(found.get(ids[1] as string)).to.include({ handle: 'athlete1' });
       expect([found.size, found.get('999')]).to.deep.equal([62, null]);
       expect(await adapter.resolve({ handle: 'athlete1' })).to.include({ id: ids[1] });
@@ -195,12 +294,21 @@ for (const id of ['x', 'facebook'] as const) {
     });
 
     it('fails, and tells nothing of anybody, when profiles cannot be read', async () => {
-      sandbox.world.faults.push({ network: id, path: route, status: 500, times: 2, latencyMs: 0, body: null });
+      sandbox.world.faults.push({
+        network: id,
+        path: route,
+        status: 500,
+        times: 2,
+        latencyMs: 0,
+        body: null,
+      });
       expect(await fails(adapter.profiles([accountId('athlete1')]))).to.equal('network_down');
     });
 
     it('knows which further accounts a person speaks for, if they allow it', async () => {
-      expect((await login('athlete1')).manages).to.deep.equal(id === 'x' ? [] : [accountId('athlete1')]);
+      expect((await login('athlete1')).manages).to.deep.equal(
+        id === 'x' ? [] : [accountId('athlete1')],
+      );
       expect((await login('fan1')).manages).to.deep.equal([]);
     });
 
@@ -218,7 +326,11 @@ describe('addresses of accounts', () => {
   const settings = { clientId: 'a', clientSecret: 'b', version: 'v24.0', api: 'https://api.x.com' };
   const adapters: Record<NetworkId, Adapter> = {
     x: new XAdapter({ ...settings, pages: 'https://x.com' }, clock, () => undefined),
-    facebook: new FacebookAdapter({ ...settings, pages: 'https://www.facebook.com' }, clock, () => undefined),
+    facebook: new FacebookAdapter(
+      { ...settings, pages: 'https://www.facebook.com' },
+      clock,
+      () => undefined,
+    ),
   };
   const cases: Record<NetworkId, [string, unknown][]> = {
     x: [
@@ -283,13 +395,22 @@ describe('addresses of accounts', () => {
       ['https://m.me/anadiver', { handle: 'anadiver' }],
       ['https://www.facebook.com/#!/anadiver', { handle: 'anadiver' }],
       ['https://www.facebook.com/home.php#!/profile.php?id=61500000001', { id: '61500000001' }],
-      ['https://www.facebook.com/pages/category/Athlete/Ana-Diver-61500000001/', { id: '61500000001' }],
+      [
+        'https://www.facebook.com/pages/category/Athlete/Ana-Diver-61500000001/',
+        { id: '61500000001' },
+      ],
       ['https://www.facebook.com/Ana-Diver-61500000001/', { id: '61500000001' }],
       ['https://www.facebook.com/story.php?story_fbid=5&id=61500000001', { id: '61500000001' }],
       ['https://www.facebook.com/permalink.php?story_fbid=5&id=61500000001', { id: '61500000001' }],
-      ['https://www.facebook.com/login/?next=https%3A%2F%2Fwww.facebook.com%2Fanadiver', { handle: 'anadiver' }],
+      [
+        'https://www.facebook.com/login/?next=https%3A%2F%2Fwww.facebook.com%2Fanadiver',
+        { handle: 'anadiver' },
+      ],
       ['https://www.facebook.com/login.php?next=https%3A%2F%2Fevil.example%2Fana', 'none'],
-      ['https://www.facebook.com/plugins/page.php?href=https%3A%2F%2Ffacebook.com%2Fanadiver', { handle: 'anadiver' }],
+      [
+        'https://www.facebook.com/plugins/page.php?href=https%3A%2F%2Ffacebook.com%2Fanadiver',
+        { handle: 'anadiver' },
+      ],
       ['https://touch.facebook.com/@anadiver?refsrc=x', { handle: 'anadiver' }],
       ['https://mbasic.facebook.com/anadiver?v=timeline#a', { handle: 'anadiver' }],
       ['fb:anadiver', { handle: 'anadiver' }],
@@ -310,22 +431,46 @@ describe('addresses of accounts', () => {
       });
 
   const networks = new Networks(
-    { x: { ...settings, pages: 'https://x.com' }, facebook: { ...settings, pages: 'https://www.facebook.com' } },
+    {
+      x: { ...settings, pages: 'https://x.com' },
+      facebook: { ...settings, pages: 'https://www.facebook.com' },
+    },
     clock,
     () => undefined,
   );
   it('are found behind the link by which Facebook lets people leave it', () => {
-    const leaving = (address: string): string => `https://l.facebook.com/l.php?u=${encodeURIComponent(address)}&h=AT0&fbclid=1`;
-    expect(networks.parse(leaving('https://x.com/ana?s=20'))).to.deep.equal({ network: 'x', parsed: { handle: 'ana' } });
-    expect(networks.parse(leaving('https://www.facebook.com/anadiver'))).to.deep.equal({ network: 'facebook', parsed: { handle: 'anadiver' } });
+    const leaving = (address: string): string =>
+      `https://l.facebook.com/l.php?u=${encodeURIComponent(address)}&h=AT0&fbclid=1`;
+    expect(networks.parse(leaving('https://x.com/ana?s=20'))).to.deep.equal({
+      network: 'x',
+      parsed: { handle: 'ana' },
+    });
+    expect(networks.parse(leaving('https://www.facebook.com/anadiver'))).to.deep.equal({
+      network: 'facebook',
+      parsed: { handle: 'anadiver' },
+    });
     expect(networks.parse(leaving('https://evil.example/ana'))).to.equal(null);
     expect(networks.parse('https://l.facebook.com/l.php')).to.equal(null);
   });
 
   const scheme = fc.constantFrom('', '//', 'http://', 'https://', 'HTTPS://');
   const tail = fc.constantFrom('', '/', '?s=21&t=x', '/?lang=fr', '#top', '/#top');
-  const around = fc.constantFrom(['', ''], [' ', ' '], ['<', '>'], ['“', '”.'], ['\u2066', '\u2069']);
-  const xHost = fc.constantFrom('x.com', 'X.com', 'www.x.com', 'm.x.com', 'mobile.twitter.com', 'twitter.com', 'WWW.TWITTER.COM');
+  const around = fc.constantFrom(
+    ['', ''],
+    [' ', ' '],
+    ['<', '>'],
+    ['“', '”.'],
+    ['\u2066', '\u2069'],
+  );
+  const xHost = fc.constantFrom(
+    'x.com',
+    'X.com',
+    'www.x.com',
+    'm.x.com',
+    'mobile.twitter.com',
+    'twitter.com',
+    'WWW.TWITTER.COM',
+  );
   const xForm = fc.constantFrom(
     '/N',
     '/@N',
@@ -346,7 +491,15 @@ describe('addresses of accounts', () => {
     'fr-fr.facebook.com',
     'mbasic.facebook.com',
   );
-  const fbForm = fc.constantFrom('/N', '/N/about', '/N/posts/12', '/pg/N/about', '/#!/N', '/home.php#!/N', '/login/?next=https%3A%2F%2Ffacebook.com%2FN');
+  const fbForm = fc.constantFrom(
+    '/N',
+    '/N/about',
+    '/N/posts/12',
+    '/pg/N/about',
+    '/#!/N',
+    '/home.php#!/N',
+    '/login/?next=https%3A%2F%2Ffacebook.com%2FN',
+  );
   // No form of ours may be taken for a page of the network itself.
   const name = fc.stringMatching(/^[A-Za-z][a-z0-9]{5,13}q$/);
   for (const [network, host, form] of [
@@ -355,17 +508,31 @@ describe('addresses of accounts', () => {
   ] as const)
     it(`name the same account of ${network} in every form there was, however they are pasted`, () => {
       fc.assert(
-        fc.property(scheme, host, form, tail, around, name, (before, on, path, after, [left = '', right = ''], handle) => {
-          const rest = /[?#]/.test(path) ? '' : after;
-          expect(networks.parse(`${left}${before}${on}${path.replace('N', handle)}${rest}${right}`)).to.deep.equal({ network, parsed: { handle } });
-        }),
+        fc.property(
+          scheme,
+          host,
+          form,
+          tail,
+          around,
+          name,
+          (before, on, path, after, [left = '', right = ''], handle) => {
+            const rest = /[?#]/.test(path) ? '' : after;
+            expect(
+              networks.parse(`${left}${before}${on}${path.replace('N', handle)}${rest}${right}`),
+            ).to.deep.equal({ network, parsed: { handle } });
+          },
+        ),
       );
     });
 
   it('are read from the address that the hub itself gives for an id, and from no text with a throw', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[1-9]\d{5,17}$/), (id) => {
-        for (const adapter of networks.all()) expect(networks.parse(adapter.accountUrl(id))).to.deep.equal({ network: adapter.id, parsed: { id } });
+        for (const adapter of networks.all())
+          expect(networks.parse(adapter.accountUrl(id))).to.deep.equal({
+            network: adapter.id,
+            parsed: { id },
+          });
       }),
     );
     fc.assert(

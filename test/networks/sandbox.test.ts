@@ -6,7 +6,10 @@ import { startSandbox, type Sandbox } from '../../scripts/sandbox/start.js';
 
 describe('the sandbox networks', () => {
   let sandbox: Sandbox;
-  const clients = { x: { id: 'client', secret: 'secret' }, facebook: { id: '42', secret: 'fbsecret' } };
+  const clients = {
+    x: { id: 'client', secret: 'secret' },
+    facebook: { id: '42', secret: 'fbsecret' },
+  };
   before(async () => {
     sandbox = await startSandbox({
       port: 0,
@@ -35,12 +38,24 @@ describe('the sandbox networks', () => {
     ).access_token;
 
   it('obey the control plane with its token, and nobody without', async () => {
-    expect((await act('/people/fan2/follow', { network: 'x', account: 'athlete1' }, 'wrong')).status).to.equal(401);
-    expect(await (await act('/people/fan2/follow', { network: 'x', account: 'athlete1' })).json()).to.deep.equal({ changed: true });
-    expect(await (await act('/people/fan2/follow', { network: 'x', account: 'athlete1' })).json()).to.deep.equal({ changed: false });
-    expect((await act('/people/nobody/follow', { network: 'x', account: 'athlete1' })).status).to.equal(404);
-    expect((await act('/people/fan2/like', { network: 'facebook', account: 'fan3' })).status).to.equal(400);
-    expect((await act('/people/fan2/dance', { network: 'x', account: 'athlete1' })).status).to.equal(400);
+    expect(
+      (await act('/people/fan2/follow', { network: 'x', account: 'athlete1' }, 'wrong')).status,
+    ).to.equal(401);
+    expect(
+      await (await act('/people/fan2/follow', { network: 'x', account: 'athlete1' })).json(),
+    ).to.deep.equal({ changed: true });
+    expect(
+      await (await act('/people/fan2/follow', { network: 'x', account: 'athlete1' })).json(),
+    ).to.deep.equal({ changed: false });
+    expect(
+      (await act('/people/nobody/follow', { network: 'x', account: 'athlete1' })).status,
+    ).to.equal(404);
+    expect(
+      (await act('/people/fan2/like', { network: 'facebook', account: 'fan3' })).status,
+    ).to.equal(400);
+    expect(
+      (await act('/people/fan2/dance', { network: 'x', account: 'athlete1' })).status,
+    ).to.equal(400);
   });
 
   it('show a page with a Follow button for whoever is signed in there, marked SANDBOX', async () => {
@@ -49,14 +64,18 @@ describe('the sandbox networks', () => {
       .to.contain('SANDBOX')
       .and.contain('Choose who you are first');
     const cookie = { cookie: 'sandbox-x=fan3' };
-    expect(await (await fetch(url, { headers: cookie })).text()).to.contain('<button>Follow Serena Oliveri</button>');
+    expect(await (await fetch(url, { headers: cookie })).text()).to.contain(
+      '<button>Follow Serena Oliveri</button>',
+    );
     await fetch(`${sandbox.networks.x}/sandbox/act`, {
       method: 'POST',
       redirect: 'manual',
       headers: cookie,
       body: new URLSearchParams({ what: 'follow', value: 'athlete2', back: '/athlete2' }),
     });
-    expect(await (await fetch(url, { headers: cookie })).text()).to.contain('<button>Unfollow Serena Oliveri</button>');
+    expect(await (await fetch(url, { headers: cookie })).text()).to.contain(
+      '<button>Unfollow Serena Oliveri</button>',
+    );
     expect((await fetch(`${sandbox.networks.facebook}/nobody`)).status).to.equal(404);
   });
 
@@ -68,12 +87,22 @@ describe('the sandbox networks', () => {
         )
       ).status,
     ).to.equal(400);
-    expect((await fetch(`${sandbox.networks.facebook}/v24.0/dialog/oauth?client_id=42&redirect_uri=http://evil.example`)).status).to.equal(400);
+    expect(
+      (
+        await fetch(
+          `${sandbox.networks.facebook}/v24.0/dialog/oauth?client_id=42&redirect_uri=http://evil.example`,
+        )
+      ).status,
+    ).to.equal(400);
     expect(
       (
         await fetch(`${sandbox.networks.x}/2/oauth2/token`, {
           method: 'POST',
-          body: new URLSearchParams({ grant_type: 'authorization_code', client_id: 'client', client_secret: 'wrong' }),
+          body: new URLSearchParams({
+            grant_type: 'authorization_code',
+            client_id: 'client',
+            client_secret: 'wrong',
+          }),
         })
       ).status,
     ).to.equal(401);
@@ -81,9 +110,12 @@ describe('the sandbox networks', () => {
 
   it('answer as X does: absent connection, errors beside data, limit headers, its own 404', async () => {
     const token = await app();
-    const get = (path: string) => fetch(`${sandbox.networks.x}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const get = (path: string) =>
+      fetch(`${sandbox.networks.x}${path}`, { headers: { authorization: `Bearer ${token}` } });
     const person = sandbox.world.person('athlete1');
-    const reply = await get(`/2/users?ids=${person?.ids.x ?? ''},9&user.fields=connection_status,verified_type`);
+    const reply = await get(
+      `/2/users?ids=${person?.ids.x ?? ''},9&user.fields=connection_status,verified_type`,
+    );
     const body = (await reply.json()) as { data: object[]; errors: { title: string }[] };
     expect(reply.status).to.equal(200);
     expect(body.data[0]).to.not.have.property('connection_status');
@@ -92,7 +124,9 @@ describe('the sandbox networks', () => {
     expect(await (await get('/2/nothing')).json()).to.include({ title: 'Not Found', status: 404 });
     expect((await get('/2/users/me')).status).to.equal(403);
     expect((await get('/2/users?ids=')).status).to.equal(400);
-    const followers = (await (await get(`/2/users/${person?.ids.x ?? ''}/followers?max_results=1`)).json()) as { data: { username: string }[] };
+    const followers = (await (
+      await get(`/2/users/${person?.ids.x ?? ''}/followers?max_results=1`)
+    ).json()) as { data: { username: string }[] };
     expect(followers.data[0]?.username).to.equal('fan2');
     for (const path of [
       '/2/users/by/username/athlete1',
@@ -107,10 +141,18 @@ describe('the sandbox networks', () => {
   it('push what happens: a stream with rules, subscriptions, and a webhook proved by its challenge', async () => {
     const token = await app();
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const post = (path: string, body: object) => fetch(`${sandbox.networks.x}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    const post = (path: string, body: object) =>
+      fetch(`${sandbox.networks.x}${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
     await post('/2/tweets/search/stream/rules', { add: [{ value: 'from:athlete5' }] });
     const controller = new AbortController();
-    const stream = await fetch(`${sandbox.networks.x}/2/tweets/search/stream`, { headers, signal: controller.signal });
+    const stream = await fetch(`${sandbox.networks.x}/2/tweets/search/stream`, {
+      headers,
+      signal: controller.signal,
+    });
     const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
     const heard: { signature: string; body: string }[] = [];
     let tell: () => void = () => undefined;
@@ -142,10 +184,18 @@ describe('the sandbox networks', () => {
     await new Promise<void>((resolve) => {
       hook.listen(0, '127.0.0.1', resolve);
     });
-    const made = (await (await post('/2/webhooks', { url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook` })).json()) as {
+    const made = (await (
+      await post('/2/webhooks', {
+        url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`,
+      })
+    ).json()) as {
       data: { id: string };
     };
-    await post('/2/activity/subscriptions', { event_type: 'post.create', filter: {}, webhook_id: made.data.id });
+    await post('/2/activity/subscriptions', {
+      event_type: 'post.create',
+      filter: {},
+      webhook_id: made.data.id,
+    });
     expect((await post('/2/webhooks', { url: 'http://192.0.2.1/' })).status).to.equal(400);
     await act('/people/athlete5/post', { network: 'x', text: 'On rame.' });
     const chunk = new TextDecoder().decode((await reader.read()).value);
@@ -166,12 +216,26 @@ describe('the sandbox networks', () => {
     const { join } = await import('node:path');
     const { tmpdir } = await import('node:os');
     const dir = mkdtempSync(join(tmpdir(), 'sandbox-'));
-    const options = { port: 0, file: join(dir, 'world.json'), token: 't', clients, redirects: { x: [], facebook: [] } };
+    const options = {
+      port: 0,
+      file: join(dir, 'world.json'),
+      token: 't',
+      clients,
+      redirects: { x: [], facebook: [] },
+    };
     const first = await startSandbox(options);
-    first.world.relate('x', first.world.person('fan4') as never, first.world.person('athlete1') as never, true);
+    first.world.relate(
+      'x',
+      first.world.person('fan4') as never,
+      first.world.person('athlete1') as never,
+      true,
+    );
     await first.close();
     const second = await startSandbox(options);
-    const ids = [second.world.person('fan4')?.ids.x ?? '', second.world.person('athlete1')?.ids.x ?? ''] as const;
+    const ids = [
+      second.world.person('fan4')?.ids.x ?? '',
+      second.world.person('athlete1')?.ids.x ?? '',
+    ] as const;
     expect(second.world.related('x', ...ids)).to.equal(true);
     second.world.reset();
     expect(second.world.related('x', ...ids)).to.equal(false);

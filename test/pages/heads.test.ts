@@ -3,11 +3,21 @@ import { seedDemo } from '../../scripts/demo/seed.js';
 import { startWorld, type World } from '../support/world.js';
 
 /** What a page says of itself in its head. */
-function headOf(html: string): { canonical: string[]; alternates: [string, string][]; title: string; description: string; robots: string | null } {
+function headOf(html: string): {
+  canonical: string[];
+  alternates: [string, string][];
+  title: string;
+  description: string;
+  robots: string | null;
+} {
   const text = (value: string): string => value.replace(/&#x3D;/g, '=').replace(/&amp;/g, '&');
   return {
-    canonical: [...html.matchAll(/<link rel="canonical" href="([^"]*)"/g)].map(([, href = '']) => text(href)),
-    alternates: [...html.matchAll(/<link rel="alternate" hreflang="([^"]*)" href="([^"]*)"/g)].map(([, lang = '', href = '']) => [lang, text(href)]),
+    canonical: [...html.matchAll(/<link rel="canonical" href="([^"]*)"/g)].map(([, href = '']) =>
+      text(href),
+    ),
+    alternates: [...html.matchAll(/<link rel="alternate" hreflang="([^"]*)" href="([^"]*)"/g)].map(
+      ([, lang = '', href = '']) => [lang, text(href)],
+    ),
     title: /<title>([^<]*)<\/title>/.exec(html)?.[1] ?? '',
     description: /<meta name="description" content="([^"]*)"/.exec(html)?.[1] ?? '',
     robots: /<meta name="robots" content="([^"]*)"/.exec(html)?.[1] ?? null,
@@ -76,13 +86,22 @@ describe('the heads of public pages', () => {
       ['/fr/sign-in?returnTo=%2Ffr%2Fvideos', '/fr/sign-in'],
       ['/fr/', '/fr'],
     ] as const)
-      expect(headOf((await world.browser().go(path)).text).canonical, path).to.deep.equal([`${world.url}${canonical}`]);
+      expect(headOf((await world.browser().go(path)).text).canonical, path).to.deep.equal([
+        `${world.url}${canonical}`,
+      ]);
   });
 
   it('of pages that nobody should find have none of these and say so', async () => {
     const browser = world.browser();
     await browser.signIn('x', 'fan1');
-    for (const path of ['/en/me', '/en/me/settings', '/fr/nothing-here', '/fr/athletes/nobody', '/en/me/ledger', '/en/sign-in?again=1']) {
+    for (const path of [
+      '/en/me',
+      '/en/me/settings',
+      '/fr/nothing-here',
+      '/fr/athletes/nobody',
+      '/en/me/ledger',
+      '/en/sign-in?again=1',
+    ]) {
       const head = headOf((await browser.go(path)).text);
       expect(head, path).to.deep.include({ canonical: [], alternates: [], robots: 'noindex' });
     }

@@ -2,7 +2,10 @@ import { expect } from 'chai';
 import type { AuditRecord } from '../../server/platform/audit.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** What is in the log stays in it as it was written (ASVS 16.4.2), whoever tries by whatever way there is. */
+/**
+ * What is in the log stays in it as it was written (ASVS 16.4.2), whoever tries by whatever way
+ * there is.
+ */
 describe('the audit log', () => {
   let world: World;
   let token: string;
@@ -12,7 +15,13 @@ describe('the audit log', () => {
     world = await startWorld();
     await world.athletes();
     ({ token } = await world.fan('moderator1', { role: 'admin' }));
-    await world.context.audit.add({ by: 'somebody', act: 'account.granted', on: ON, reason: 'met in person', before: { state: 'candidate' } });
+    await world.context.audit.add({
+      by: 'somebody',
+      act: 'account.granted',
+      on: ON,
+      reason: 'met in person',
+      before: { state: 'candidate' },
+    });
     [line] = (await world.context.audit.about(ON)) as [AuditRecord];
   });
   after(() => world.close());
@@ -23,7 +32,8 @@ describe('the audit log', () => {
   for (const [name, attempt] of Object.entries<() => Promise<unknown>>({
     updateOne: () => model().updateOne(one(), change),
     updateMany: () => model().updateMany({}, change),
-    'updateOne that adds what it does not find': () => model().updateOne({ by: 'nobody' }, change, { upsert: true }),
+    'updateOne that adds what it does not find': () =>
+      model().updateOne({ by: 'nobody' }, change, { upsert: true }),
     findOneAndUpdate: () => model().findOneAndUpdate(one(), change),
     findByIdAndUpdate: () => model().findByIdAndUpdate(line._id, change),
     replaceOne: () => model().replaceOne(one(), { by: 'somebody else' }),
@@ -32,7 +42,8 @@ describe('the audit log', () => {
     deleteMany: () => model().deleteMany({}),
     findOneAndDelete: () => model().findOneAndDelete(one()),
     findByIdAndDelete: () => model().findByIdAndDelete(line._id),
-    'bulkWrite of changes': () => model().bulkWrite([{ updateOne: { filter: one(), update: change } }]),
+    'bulkWrite of changes': () =>
+      model().bulkWrite([{ updateOne: { filter: one(), update: change } }]),
     'bulkWrite of removals': () => model().bulkWrite([{ deleteMany: { filter: {} } }]),
     bulkSave: async () => {
       const found = await model().findById(line._id);
@@ -59,12 +70,16 @@ describe('the audit log', () => {
       );
       expect(error?.name === 'LogIsFinal' || error?.code === 11000, String(error)).to.equal(true);
       expect(await world.context.audit.about(ON)).to.deep.equal([line]);
-      expect(await model().countDocuments({ by: { $in: ['somebody else', 'nobody'] } })).to.equal(0);
+      expect(await model().countDocuments({ by: { $in: ['somebody else', 'nobody'] } })).to.equal(
+        0,
+      );
     });
 
   it('keeps its lines as they were through every later act on the same thing, and has no door that reaches them', async () => {
-    const act = (path: string, body: object) => world.api(`/registry/cases${path}`, { method: 'POST', token, body });
-    const { id } = (await act('', { account: 'x:athlete1', athlete: 'athlete1' })).body as unknown as { id: string };
+    const act = (path: string, body: object) =>
+      world.api(`/registry/cases${path}`, { method: 'POST', token, body });
+    const { id } = (await act('', { account: 'x:athlete1', athlete: 'athlete1' }))
+      .body as unknown as { id: string };
     let kept: AuditRecord[] = [];
     for (const [path, body] of [
       [`/${id}/decision`, { decision: 'fake', reason: 'a first word' }],

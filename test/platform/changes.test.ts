@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Batcher } from '../../server/platform/batcher.js';
+import { BatchLoader } from '../../server/platform/batch-loader.js';
 import { Changes } from '../../server/platform/changes.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -38,9 +38,15 @@ describe('counters of what has changed', () => {
     await world.verify('athlete1', 'x');
     expect(await registry.verified('x')).to.have.length(1);
     // As another process would: the store first, then its counter.
-    await connection.collection('accounts').updateOne({ athlete: 'athlete1' }, { $set: { state: 'revoked' } });
-    await connection.collection<{ _id: string }>('settings').updateOne({ _id: 'changed.registry' }, { $inc: { value: 1 } });
-    const looked = Object.entries(registry).find(([name]) => name === 'changes')?.[1] as { lookedAt: number };
+    await connection
+      .collection('accounts')
+      .updateOne({ athlete: 'athlete1' }, { $set: { state: 'revoked' } });
+    await connection
+      .collection<{ _id: string }>('settings')
+      .updateOne({ _id: 'changed.registry' }, { $inc: { value: 1 } });
+    const looked = Object.entries(registry).find(([name]) => name === 'changes')?.[1] as {
+      lookedAt: number;
+    };
     looked.lookedAt -= 11_000;
     expect(await registry.verified('x')).to.have.length(0);
     expect(await athletes.bySlug('athlete1')).to.not.equal(null);
@@ -51,21 +57,32 @@ describe('reads that are gathered', () => {
   it('are one for all who ask meanwhile, a key asked twice is read once, and a failure is told to each', async () => {
     const asked: string[][] = [];
     let fail = false;
-    const batcher = new Batcher<string>(
+    const batcher = new BatchLoader<string>(
       (keys) => {
         asked.push(keys);
-        return fail ? Promise.reject(new Error('away')) : Promise.resolve(new Map(keys.filter((key) => key !== 'none').map((key) => [key, key.toUpperCase()])));
+        return fail
+          ? Promise.reject(new Error('away'))
+          : Promise.resolve(
+              new Map(keys.filter((key) => key !== 'none').map((key) => [key, key.toUpperCase()])),
+            );
       },
       500,
       20,
     );
-    expect(await Promise.all([batcher.get('a'), batcher.get('b'), batcher.get('a'), batcher.get('none')])).to.deep.equal(['A', 'B', 'A', null]);
+    expect(
+      await Promise.all([
+        batcher.load('a'),
+        batcher.load('b'),
+        batcher.load('a'),
+        batcher.load('none'),
+      ]),
+    ).to.deep.equal(['A', 'B', 'A', null]);
     // The second read rests until twenty ms are over, and takes along whoever comes in that time.
-    const early = batcher.get('c');
+    const early = batcher.load('c');
     await new Promise((resolve) => setImmediate(resolve));
-    expect(await Promise.all([early, batcher.get('d')])).to.deep.equal(['C', 'D']);
+    expect(await Promise.all([early, batcher.load('d')])).to.deep.equal(['C', 'D']);
     fail = true;
-    const both = await Promise.allSettled([batcher.get('e'), batcher.get('f')]);
+    const both = await Promise.allSettled([batcher.load('e'), batcher.load('f')]);
     expect(both.map((one) => one.status)).to.deep.equal(['rejected', 'rejected']);
     expect(asked).to.deep.equal([
       ['a', 'b', 'none'],

@@ -1,12 +1,17 @@
 import { expect } from 'chai';
 import type { RequestHandler } from 'express';
-import { ROLES } from '../../server/fans/fan.model.js';
-import { MODERATORS } from '../../server/fans/service.js';
-import { ApiDoors, PageDoors, scopesOf, type ApiRule, type Door, type DoorParts } from '../../server/platform/doors.js';
-import { SCOPES } from '../../server/platform/http.js';
+import {
+  ApiDoors,
+  PageDoors,
+  scopesOf,
+  type ApiRule,
+  type Door,
+  type DoorParts,
+} from '../../server/platform/doors.js';
 import type { Browser } from '../support/browserless.js';
 import { pathOf, routesOf } from '../support/doors.js';
 import { startWorld, type World } from '../support/world.js';
+import { RIGHTS, ROLES, SCOPES } from '../../server/platform/rights.js';
 
 /** What a door may say before its handler is asked. */
 const REFUSALS = ['not_signed_in', 'missing_scope', 'not_allowed', 'bad_token'];
@@ -18,26 +23,47 @@ describe('doors without a rule', () => {
     res.end();
   };
   for (const [why, make] of [
-    ['is a handler, as routers have it', () => new ApiDoors('', parts).get('/x', handler as never, handler)],
+    [
+      'is a handler, as routers have it',
+      () => new ApiDoors('', parts).get('/x', handler as never, handler),
+    ],
     ['is missing', () => new PageDoors('', parts).post('/x', undefined as never)],
     ['lets nobody in', () => new PageDoors('', parts).get('/x', { who: [] }, handler)],
-    ['names no scope under /api', () => new ApiDoors('', parts).get('/x', { who: 'fan' } as never, handler)],
-    ['names a scope for a page', () => new PageDoors('', parts).get('/x', { who: 'fan', scope: 'read' } as never, handler)],
-    ['does without a form token under /api', () => new ApiDoors('', parts).post('/x', { who: 'fan', scope: 'read', formToken: false } as never, handler)],
+    [
+      'names no scope under /api',
+      () => new ApiDoors('', parts).get('/x', { who: 'fan' } as never, handler),
+    ],
+    [
+      'names a scope for a page',
+      () => new PageDoors('', parts).get('/x', { who: 'fan', scope: 'read' } as never, handler),
+    ],
+    [
+      'does without a form token under /api',
+      () =>
+        new ApiDoors('', parts).post(
+          '/x',
+          { who: 'fan', scope: 'read', formToken: false } as never,
+          handler,
+        ),
+    ],
   ] as const)
     it(`are not made: the rule ${why}`, () => {
       expect(make).to.throw(/^(GET|POST) \/x: /);
     });
 });
 
-/** Every door of the real app, as its router has it, tried by everybody: a door that is added is tried too. */
+/**
+ * Every door of the real app, as its router has it, tried by everybody: a door that is added is
+ * tried too.
+ */
 describe('every door', function () {
   this.timeout(120_000);
   let world: World;
   let routes: ReturnType<typeof routesOf>;
   let doors: Door[];
   const api = (): Extract<Door, { kind: 'api' }>[] => doors.filter((door) => door.kind === 'api');
-  const pages = (): Extract<Door, { kind: 'page' }>[] => doors.filter((door) => door.kind === 'page');
+  const pages = (): Extract<Door, { kind: 'page' }>[] =>
+    doors.filter((door) => door.kind === 'page');
   const tokens = new Map<string, string>();
   const sessions = new Map<string, Browser>();
 
@@ -47,9 +73,13 @@ describe('every door', function () {
     routes = routesOf(world.context);
     doors = routes.flatMap(({ door }) => (door ? [door] : []));
     for (const role of ['fan', ...ROLES, 'banned'] as const) {
-      const { fan } = await world.fan(`who-${role}`, role === 'fan' || role === 'banned' ? {} : { role });
+      const { fan } = await world.fan(
+        `who-${role}`,
+        role === 'fan' || role === 'banned' ? {} : { role },
+      );
       tokens.set(`${role}:all`, await world.context.tokens.create(fan._id, 'all'));
-      for (const scope of SCOPES) tokens.set(`${role}:${scope}`, await world.context.tokens.create(fan._id, scope, [scope]));
+      for (const scope of SCOPES)
+        tokens.set(`${role}:${scope}`, await world.context.tokens.create(fan._id, scope, [scope]));
       const browser = world.browser();
       await browser.signIn('x', `who-${role}`);
       sessions.set(role, browser);
@@ -58,16 +88,29 @@ describe('every door', function () {
   });
   after(() => world.close());
 
-  const ask = async (door: Door, headers: Record<string, string>): Promise<{ status: number; id: string | null; location: string | null }> => {
+  const ask = async (
+    door: Door,
+    headers: Record<string, string>,
+  ): Promise<{ status: number; id: string | null; location: string | null }> => {
     const unsafe = door.method !== 'get';
     const response = await fetch(`${world.url}${pathOf(door)}`, {
       method: door.method.toUpperCase(),
       redirect: 'manual',
-      headers: { ...(unsafe ? { 'content-type': door.kind === 'api' ? 'application/json' : 'application/x-www-form-urlencoded' } : {}), ...headers },
+      headers: {
+        ...(unsafe
+          ? {
+              'content-type':
+                door.kind === 'api' ? 'application/json' : 'application/x-www-form-urlencoded',
+            }
+          : {}),
+        ...headers,
+      },
       ...(unsafe ? { body: door.kind === 'api' ? '{}' : '' } : {}),
     });
     const text = await response.text();
-    const id = response.headers.get('content-type')?.startsWith('application/problem') ? (JSON.parse(text) as { id: string }).id : null;
+    const id = response.headers.get('content-type')?.startsWith('application/problem')
+      ? (JSON.parse(text) as { id: string }).id
+      : null;
     return { status: response.status, id, location: response.headers.get('location') };
   };
   /** How a door must refuse somebody, said once more and in other words than the door's own. */
@@ -100,16 +143,25 @@ describe('every door', function () {
         expect(scopesOf(rule), name).to.not.deep.equal([]);
       }
       if (/^\/(api\/v1|:language)\/me(\/|$)/.test(path)) expect(rule.who, name).to.equal('fan');
-      if (/\/(registry\/cases|moderation)(\/|$)/.test(path)) expect(rule.who, name).to.deep.equal(MODERATORS);
+      if (/\/(registry\/cases|moderation)(\/|$)/.test(path))
+        expect(rule.who, name).to.deep.equal(RIGHTS.moderate);
     }
-    const open = pages().filter(({ method, rule }) => method !== 'get' && (rule.who === 'anyone' || rule.formToken === false));
-    expect(open.map(({ path }) => path)).to.have.members(['/:language/sign-in/:network', '/:language/welcome', '/:language/theme']);
+    const open = pages().filter(
+      ({ method, rule }) => method !== 'get' && (rule.who === 'anyone' || rule.formToken === false),
+    );
+    expect(open.map(({ path }) => path)).to.have.members([
+      '/:language/sign-in/:network',
+      '/:language/welcome',
+      '/:language/theme',
+    ]);
   });
 
   it('under /api lets in whom its rule names, with the scope it names, and nobody else: every route × scope × role', async () => {
     const wrong: string[] = [];
     for (const door of api()) {
-      const callers: [name: string, by: Who | null, headers: Record<string, string>][] = [['anonymous', null, {}]];
+      const callers: [name: string, by: Who | null, headers: Record<string, string>][] = [
+        ['anonymous', null, {}],
+      ];
       for (const role of ['fan', ...ROLES] as const)
         for (const scope of ['all', ...SCOPES])
           callers.push([
@@ -117,14 +169,27 @@ describe('every door', function () {
             { role, scopes: scope === 'all' ? SCOPES : [scope] },
             { authorization: `Bearer ${tokens.get(`${role}:${scope}`) ?? ''}` },
           ]);
-      const answers = await Promise.all(callers.map(async ([name, by, headers]) => ({ name, by, answer: await ask(door, headers) })));
+      const answers = await Promise.all(
+        callers.map(async ([name, by, headers]) => ({
+          name,
+          by,
+          answer: await ask(door, headers),
+        })),
+      );
       for (const { name, by, answer } of answers) {
         const want = due(door.rule, by);
-        const fine = want === null ? answer.status < 500 && !REFUSALS.includes(answer.id ?? '') : answer.id === want;
-        if (!fine) wrong.push(`${door.method} ${door.path} by ${name}: ${answer.status} ${String(answer.id)} instead of ${String(want)}`);
+        const fine =
+          want === null
+            ? answer.status < 500 && !REFUSALS.includes(answer.id ?? '')
+            : answer.id === want;
+        if (!fine)
+          wrong.push(
+            `${door.method} ${door.path} by ${name}: ${answer.status} ${String(answer.id)} instead of ${String(want)}`,
+          );
       }
       const banned = await ask(door, { authorization: `Bearer ${tokens.get('banned:all') ?? ''}` });
-      if (banned.id !== 'bad_token') wrong.push(`${door.method} ${door.path} by banned: ${banned.status}`);
+      if (banned.id !== 'bad_token')
+        wrong.push(`${door.method} ${door.path} by banned: ${banned.status}`);
     }
     expect(wrong).to.deep.equal([]);
   });
@@ -132,9 +197,15 @@ describe('every door', function () {
   it('under /api asks a session for the form token, and a banned one for a sign-in', async () => {
     for (const door of api()) {
       if (door.method === 'get' || typeof door.rule.who !== 'string') continue;
-      const headers = { cookie: sessions.get('fan')?.cookie ?? '', 'sec-fetch-site': 'same-origin' };
+      const headers = {
+        cookie: sessions.get('fan')?.cookie ?? '',
+        'sec-fetch-site': 'same-origin',
+      };
       expect((await ask(door, headers)).id, door.path).to.equal('foreign_request');
-      expect((await ask(door, { ...headers, cookie: sessions.get('banned')?.cookie ?? '' })).id, door.path).to.equal('not_signed_in');
+      expect(
+        (await ask(door, { ...headers, cookie: sessions.get('banned')?.cookie ?? '' })).id,
+        door.path,
+      ).to.equal('not_signed_in');
     }
   });
 
@@ -143,7 +214,9 @@ describe('every door', function () {
     const { fan, token } = await world.fan('reader');
     await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } });
     const seen = async (scope: 'read' | 'chat'): Promise<unknown> => {
-      const { body } = await world.api('/athletes/athlete1', { token: await world.context.tokens.create(fan._id, scope, [scope]) });
+      const { body } = await world.api('/athletes/athlete1', {
+        token: await world.context.tokens.create(fan._id, scope, [scope]),
+      });
       return (body as unknown as { accounts: { followed?: boolean }[] }).accounts[0]?.followed;
     };
     expect([await seen('read'), await seen('chat')]).to.deep.equal([true, undefined]);
@@ -155,13 +228,30 @@ describe('every door', function () {
     for (const door of pages()) {
       if (door.path === '/metrics') continue;
       const own = { cookie: sessions.get('admin')?.cookie ?? '', 'sec-fetch-site': 'same-origin' };
-      const [visitor, token, session, both] = [await ask(door, {}), await ask(door, bearer), await ask(door, own), await ask(door, { ...own, ...bearer })];
-      if (token.status >= 500 || token.status !== visitor.status || token.location !== visitor.location)
-        wrong.push(`${door.method} ${door.path}: ${token.status} with a token, ${visitor.status} without`);
+      const [visitor, token, session, both] = [
+        await ask(door, {}),
+        await ask(door, bearer),
+        await ask(door, own),
+        await ask(door, { ...own, ...bearer }),
+      ];
+      if (
+        token.status >= 500 ||
+        token.status !== visitor.status ||
+        token.location !== visitor.location
+      )
+        wrong.push(
+          `${door.method} ${door.path}: ${token.status} with a token, ${visitor.status} without`,
+        );
       if (both.status !== session.status || both.location !== session.location)
-        wrong.push(`${door.method} ${door.path}: ${both.status} with a token beside the session, ${session.status} without`);
+        wrong.push(
+          `${door.method} ${door.path}: ${both.status} with a token beside the session, ${session.status} without`,
+        );
       // No form token was sent: nothing that needs one may have gone through.
-      if (door.method !== 'get' && door.rule.formToken !== false && ![401, 403, ...(door.rule.hidden ? [404] : [])].includes(both.status))
+      if (
+        door.method !== 'get' &&
+        door.rule.formToken !== false &&
+        ![401, 403, ...(door.rule.hidden ? [404] : [])].includes(both.status)
+      )
         wrong.push(`${door.method} ${door.path}: ${both.status}`);
     }
     expect(wrong).to.deep.equal([]);
@@ -173,12 +263,25 @@ describe('every door', function () {
       if (door.rule.who === 'anyone') continue;
       for (const role of ['fan', ...ROLES, 'banned', 'visitor'] as const) {
         const cookie = sessions.get(role)?.cookie;
-        const { status, location } = await ask(door, { 'sec-fetch-site': 'same-origin', ...(cookie ? { cookie } : {}) });
+        const { status, location } = await ask(door, {
+          'sec-fetch-site': 'same-origin',
+          ...(cookie ? { cookie } : {}),
+        });
         const nobody = role === 'banned' || role === 'visitor';
         const allowed = !nobody && (door.rule.who === 'fan' || door.rule.who.includes(role));
-        const asked = door.method === 'get' ? status === 303 && (location ?? '').includes('/sign-in?') : status === 401;
-        const fine = nobody ? asked : !allowed ? status === 404 : door.method === 'get' ? status < 500 && !asked : status === 403;
-        if (!fine) wrong.push(`${door.method} ${door.path} by ${role}: ${status} ${location ?? ''}`);
+        const asked =
+          door.method === 'get'
+            ? status === 303 && (location ?? '').includes('/sign-in?')
+            : status === 401;
+        const fine = nobody
+          ? asked
+          : !allowed
+            ? status === 404
+            : door.method === 'get'
+              ? status < 500 && !asked
+              : status === 403;
+        if (!fine)
+          wrong.push(`${door.method} ${door.path} by ${role}: ${status} ${location ?? ''}`);
       }
     }
     expect(wrong).to.deep.equal([]);
@@ -191,22 +294,46 @@ describe('every door', function () {
     const answer = await fetch(`${world.url}/en/moderation/cases/${opened._id}/decision`, {
       method: 'POST',
       redirect: 'manual',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-www-form-urlencoded' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
       body: new URLSearchParams({ decision: 'grant', reason: 'because I hold a token' }),
     });
     expect(answer.status).to.equal(401);
-    expect((await world.context.registry.caseOf(by, opened._id)).account.state).to.equal('candidate');
+    expect((await world.context.registry.caseOf(by, opened._id)).account.state).to.equal(
+      'candidate',
+    );
   });
 
   it('under /api is described by OpenAPI, with the scopes and roles of its own rule', async () => {
     const { body } = await world.api('/openapi.json');
-    const { openapi, paths } = body as unknown as { openapi: string; paths: Record<string, Record<string, { security: object[]; 'x-roles'?: string[] }>> };
+    const { openapi, paths } = body as unknown as {
+      openapi: string;
+      paths: Record<string, Record<string, { security: object[]; 'x-roles'?: string[] }>>;
+    };
     expect(openapi).to.equal('3.1.0');
-    const described = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
-    const made = api().map(({ method, path }) => `${method} ${path.slice('/api/v1'.length).replace(/:(\w+)/g, '{$1}')}`);
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    const made = api().map(
+      ({ method, path }) => `${method} ${path.slice('/api/v1'.length).replace(/:(\w+)/g, '{$1}')}`,
+    );
     expect(described).to.have.members(made.filter((one) => one !== 'get /openapi.json'));
-    expect(paths['/registry/cases']?.['post']).to.deep.include({ security: [{ bearer: ['moderate'] }, { session: [] }], 'x-roles': ['moderator', 'admin'] });
-    expect(paths['/athletes']?.['get']?.security).to.deep.equal([{}, { bearer: [] }, { session: [] }]);
-    expect(paths['/chats/{slug}/messages']?.['get']?.security).to.deep.equal([{}, { bearer: ['read'] }, { bearer: ['chat'] }, { session: [] }]);
+    expect(paths['/registry/cases']?.['post']).to.deep.include({
+      security: [{ bearer: ['moderate'] }, { session: [] }],
+      'x-roles': ['moderator', 'admin'],
+    });
+    expect(paths['/athletes']?.['get']?.security).to.deep.equal([
+      {},
+      { bearer: [] },
+      { session: [] },
+    ]);
+    expect(paths['/chats/{slug}/messages']?.['get']?.security).to.deep.equal([
+      {},
+      { bearer: ['read'] },
+      { bearer: ['chat'] },
+      { session: [] },
+    ]);
   });
 });

@@ -42,7 +42,8 @@ describe('large answers', () => {
     const from = source(1000);
     const to = reader(false);
     const sending = downloads.begin({ fan: 'ann' }).send(from, to);
-    // Whatever would be read ahead has been read when this many turns of the event loop have passed.
+    // Whatever would be read ahead has been read when this many turns of the event loop have
+    // passed.
     for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(from.read).to.be.at.most(2);
     to.destroy();
@@ -71,7 +72,12 @@ describe('large answers', () => {
     const other = start({ fan: 'ben' });
     const third = start({ fan: 'ann' });
     await first.sending;
-    expect([first.stream.destroyed, second.stream.destroyed, third.stream.destroyed, other.stream.destroyed]).to.deep.equal([true, false, false, false]);
+    expect([
+      first.stream.destroyed,
+      second.stream.destroyed,
+      third.stream.destroyed,
+      other.stream.destroyed,
+    ]).to.deep.equal([true, false, false, false]);
     expect(downloads.open).to.equal(3);
     start({ address: 'ann' });
     expect(downloads.open, 'an address of the same letters is somebody else').to.equal(4);
@@ -88,13 +94,20 @@ describe('large answers', () => {
 
   it('leave their reader to another answer when the source fails before its first chunk', async () => {
     const downloads = new Downloads(limits);
-    const away = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('away')) }) };
+    const away = {
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('away')) }),
+    };
     const to = reader(true);
     const failure = await downloads
       .begin({ fan: 'ann' })
       .send(away, to)
       .catch((error: unknown) => error);
-    expect([String(failure), downloads.open, to.destroyed, to.writable]).to.deep.equal(['Error: away', 0, false, true]);
+    expect([String(failure), downloads.open, to.destroyed, to.writable]).to.deep.equal([
+      'Error: away',
+      0,
+      false,
+      true,
+    ]);
   });
 
   it('end with whoever was answered otherwise, or ended, while the first chunk was read; the place is free again', async () => {
@@ -120,7 +133,11 @@ describe('large answers', () => {
       else downloads.begin({ fan: 'ann' });
       come({ done: false, value: new Uint8Array(1000) });
       await sending;
-      expect([to.bytes, told, downloads.open], how).to.deep.equal([0, true, how === 'answered' ? 0 : 1]);
+      expect([to.bytes, told, downloads.open], how).to.deep.equal([
+        0,
+        true,
+        how === 'answered' ? 0 : 1,
+      ]);
       if (how === 'ended') expect(to.destroyed).to.equal(true);
     }
   });

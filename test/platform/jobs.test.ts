@@ -25,21 +25,31 @@ describe('jobs', function () {
   /** What was done, by kind. */
   const done: Record<string, unknown[]> = {};
   const doer =
-    (kind: string, answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null>): Handler =>
+    (
+      kind: string,
+      answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null>,
+    ): Handler =>
     (payload: unknown, signal) => {
       done[kind] = [...(done[kind] ?? []), payload];
       return answer(payload, signal);
     };
   const handle = (
     kind: string,
-    answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null> = () => Promise.resolve(null),
+    answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null> = () =>
+      Promise.resolve(null),
     options: KindOptions = {},
   ): void => {
     done[kind] = [];
     jobs.handle(kind, options, doer(kind, answer));
   };
-  const stored = (name: string, key = 'a'): Promise<Record<string, unknown> | null> => world.context.connection.collection('jobs').findOne({ name, key });
-  const other = (): Promise<Context> => createContext(readConfig(world.env), 'other', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+  const stored = (name: string, key = 'a'): Promise<Record<string, unknown> | null> =>
+    world.context.connection.collection('jobs').findOne({ name, key });
+  const other = (): Promise<Context> =>
+    createContext(readConfig(world.env), 'other', {
+      clock: world.clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
 
   before(async () => {
     world = await startWorld();
@@ -63,7 +73,11 @@ describe('jobs', function () {
       handle('merged', undefined, { merge });
       const at = new Date(world.clock.now().getTime() + HOUR);
       await jobs.add('merged', 'a', [1], { at });
-      await Promise.all([jobs.add('merged', 'a', [2]), jobs.add('merged', 'a', [3], { at }), jobs.addMany('merged', [{ name: 'a', payload: [4] }])]);
+      await Promise.all([
+        jobs.add('merged', 'a', [2]),
+        jobs.add('merged', 'a', [3], { at }),
+        jobs.addMany('merged', [{ name: 'a', payload: [4] }]),
+      ]);
       expect(await jobs.drain()).to.equal(1);
       expect(done['merged']?.flat()).to.have.members([1, 2, 3, 4]);
     });
@@ -127,7 +141,10 @@ describe('jobs', function () {
     });
 
     it('wait for their time, and come again when they say so, with what they say', async () => {
-      const again = [{ at: new Date(world.clock.now().getTime() + 2 * HOUR), payload: 'second' }, null];
+      const again = [
+        { at: new Date(world.clock.now().getTime() + 2 * HOUR), payload: 'second' },
+        null,
+      ];
       handle('later', () => Promise.resolve(again.shift() ?? null));
       await jobs.add('later', 'a', 'first', { at: new Date(world.clock.now().getTime() + HOUR) });
       await jobs.drain();
@@ -191,11 +208,18 @@ describe('jobs', function () {
   describe('that fail', () => {
     it('are tried again, each time later, and say what went wrong', async () => {
       let fails = 2;
-      handle('fails', () => ((fails -= 1) >= 0 ? Promise.reject(new Error('no luck')) : Promise.resolve(null)));
+      handle('fails', () =>
+        (fails -= 1) >= 0 ? Promise.reject(new Error('no luck')) : Promise.resolve(null),
+      );
       await jobs.add('fails', 'a', 'keep me');
       await jobs.drain();
       expect(await jobs.drain(), 'at once').to.equal(0);
-      expect(await stored('fails')).to.include({ data: 'keep me', failReason: 'no luck', attempts: 1, holder: null });
+      expect(await stored('fails')).to.include({
+        data: 'keep me',
+        failReason: 'no luck',
+        attempts: 1,
+        holder: null,
+      });
       world.clock.advance(2600);
       await jobs.drain();
       expect(done['fails']).to.have.length(2);
@@ -209,7 +233,11 @@ describe('jobs', function () {
 
     it('too often are given up, are told to the staff, and are begun anew by them alone', async () => {
       let broken = true;
-      handle('broken', () => (broken ? Promise.reject(new Error('no luck')) : Promise.resolve(null)), { attempts: 3 });
+      handle(
+        'broken',
+        () => (broken ? Promise.reject(new Error('no luck')) : Promise.resolve(null)),
+        { attempts: 3 },
+      );
       await jobs.add('broken', 'a', 'keep me');
       for (let tries = 0; tries < 5; tries += 1) {
         await jobs.drain();
@@ -219,21 +247,37 @@ describe('jobs', function () {
       const { items, total } = await jobs.ended(10);
       expect([total, items[0]]).to.deep.equal([
         1,
-        { id: items[0]?.id, kind: 'broken', name: 'a', attempts: 3, failedAt: items[0]?.failedAt, reason: 'no luck' },
+        {
+          id: items[0]?.id,
+          kind: 'broken',
+          name: 'a',
+          attempts: 3,
+          failedAt: items[0]?.failedAt,
+          reason: 'no luck',
+        },
       ]);
       broken = false;
       await jobs.startAgain(items[0]?.id ?? '', 'somebody');
-      const twice: unknown = await jobs.startAgain(items[0]?.id ?? '', 'somebody').catch((error: unknown) => error);
+      const twice: unknown = await jobs
+        .startAgain(items[0]?.id ?? '', 'somebody')
+        .catch((error: unknown) => error);
       expect(twice).to.include({ id: 'job_not_found' });
       await jobs.drain();
       expect(done['broken']).to.deep.equal(Array(4).fill('keep me'));
       expect((await jobs.ended(10)).total).to.equal(0);
-      expect((await world.context.audit.about('job:broken:a'))[0]).to.include({ by: 'somebody', act: 'job.started' });
+      expect((await world.context.audit.about('job:broken:a'))[0]).to.include({
+        by: 'somebody',
+        act: 'job.started',
+      });
     });
 
     it('too often are tried anew when they are asked for anew', async () => {
       let broken = true;
-      handle('asked', () => (broken ? Promise.reject(new Error('no luck')) : Promise.resolve(null)), { attempts: 1 });
+      handle(
+        'asked',
+        () => (broken ? Promise.reject(new Error('no luck')) : Promise.resolve(null)),
+        { attempts: 1 },
+      );
       await jobs.add('asked', 'a', 'old');
       await jobs.drain();
       expect((await jobs.ended(10)).total).to.equal(1);
@@ -260,7 +304,10 @@ describe('jobs', function () {
       await jobs.add('late', 'a', 'a');
       await jobs.drain();
       expect(reason).to.be.an('error').with.property('message', 'it took longer than 30 ms');
-      expect(await stored('late')).to.include({ failReason: 'it took longer than 30 ms', attempts: 1 });
+      expect(await stored('late')).to.include({
+        failReason: 'it took longer than 30 ms',
+        attempts: 1,
+      });
     });
   });
 
@@ -269,7 +316,9 @@ describe('jobs', function () {
       handle('taken', undefined, { merge: (before: string, after: string) => before + after });
       const nextRunAt = new Date(world.clock.now().getTime() + 60_000);
       await jobs.add('taken', 'a', 'left');
-      await world.context.connection.collection('jobs').updateOne({ name: 'taken' }, { $set: { holder: 'dead', nextRunAt, attempts: 1 } });
+      await world.context.connection
+        .collection('jobs')
+        .updateOne({ name: 'taken' }, { $set: { holder: 'dead', nextRunAt, attempts: 1 } });
       await jobs.add('taken', 'a', '+more');
       expect(await jobs.drain()).to.equal(0);
       world.clock.advance(61_000);
@@ -281,31 +330,49 @@ describe('jobs', function () {
     it('are given up when they killed every worker that began them', async () => {
       handle('deadly', undefined, { attempts: 3 });
       await jobs.add('deadly', 'a', 'boom');
-      await world.context.connection.collection('jobs').updateOne({ name: 'deadly' }, { $set: { holder: 'dead', attempts: 3 } });
+      await world.context.connection
+        .collection('jobs')
+        .updateOne({ name: 'deadly' }, { $set: { holder: 'dead', attempts: 3 } });
       await jobs.drain();
       expect(done['deadly']).to.deep.equal([]);
       const { items } = await jobs.ended(10);
-      expect(items.map(({ kind, reason }) => [kind, reason])).to.deep.equal([['deadly', 'the worker died each time']]);
+      expect(items.map(({ kind, reason }) => [kind, reason])).to.deep.equal([
+        ['deadly', 'the worker died each time'],
+      ]);
       await jobs.startAgain(items[0]?.id ?? '', 'somebody');
       await jobs.drain();
       expect(done['deadly']).to.deep.equal(['boom']);
     });
 
     it('are free when its lease ends, also when the store never told it of them and it goes on with others', async () => {
-      const store = new JobStore(world.context.connection, world.clock, () => ({ concurrency: 9, attempts: 9, merge: (_before, after) => after }));
+      const store = new JobStore(world.context.connection, world.clock, () => ({
+        concurrency: 9,
+        attempts: 9,
+        merge: (_before, after) => after,
+      }));
       const records = world.context.connection.collection('jobs');
-      for (const key of ['a', 'b']) await store.ask('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
+      for (const key of ['a', 'b'])
+        await store.ask('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
       await store.getNextJobToRun('unheard of');
       const inHand = await records.findOne({ name: 'unheard of', holder: { $ne: null } });
       const other = await records.findOne({ name: 'unheard of', holder: null });
       // It is ours as well, but the answer that said so was lost.
-      const ours = { holder: inHand?.['holder'] as string, nextRunAt: inHand?.['nextRunAt'] as Date, takes: 1, attempts: 1 };
+      const ours = {
+        holder: inHand?.['holder'] as string,
+        nextRunAt: inHand?.['nextRunAt'] as Date,
+        takes: 1,
+        attempts: 1,
+      };
       await records.updateOne({ name: 'unheard of', holder: null }, { $set: ours });
       world.clock.advance(50_000);
       await store.renew();
       world.clock.advance(20_000);
-      expect(await store.getNextJobToRun('unheard of')).to.include({ data: other?.['key'] as string });
-      expect(await store.getNextJobToRun('unheard of'), 'the other one is in hand').to.equal(undefined);
+      expect(await store.getNextJobToRun('unheard of')).to.include({
+        data: other?.['key'] as string,
+      });
+      expect(await store.getNextJobToRun('unheard of'), 'the other one is in hand').to.equal(
+        undefined,
+      );
       await store.handBack();
       await records.deleteMany({ name: 'unheard of' });
     });
@@ -322,7 +389,11 @@ describe('jobs', function () {
     it('are begun by a worker only when it would be missed', async () => {
       const begun: string[] = [];
       const note = (what: string) => () => Promise.resolve(begun.push(what));
-      const context = { jobs: { add: () => Promise.resolve(''), start: note('jobs') }, points: { start: note('beat') }, close: note('close') };
+      const context = {
+        jobs: { add: () => Promise.resolve(''), start: note('jobs') },
+        points: { start: note('beat') },
+        close: note('close'),
+      };
       await startWorker(context as unknown as Context);
       expect(begun).to.deep.equal(['beat', 'jobs']);
     });
@@ -338,7 +409,9 @@ describe('jobs', function () {
       const drained = jobs.drain();
       await begun.opened;
       // Another process took it over, as after a pause longer than the lease.
-      await world.context.connection.collection('jobs').updateOne({ name: 'lost' }, { $set: { holder: 'another' }, $inc: { takes: 1 } });
+      await world.context.connection
+        .collection('jobs')
+        .updateOne({ name: 'lost' }, { $set: { holder: 'another' }, $inc: { takes: 1 } });
       go.open();
       await drained;
       expect(await stored('lost')).to.include({ holder: 'another' });
@@ -394,7 +467,11 @@ describe('jobs', function () {
         'shared',
         names.map((name) => ({ name: String(name), payload: { name } })),
       );
-      await until(async () => (await world.context.connection.collection('jobs').countDocuments({ name: 'shared' })) === 0);
+      await until(
+        async () =>
+          (await world.context.connection.collection('jobs').countDocuments({ name: 'shared' })) ===
+          0,
+      );
       expect(by.flat().sort((a, b) => a - b)).to.deep.equal(names);
       await Promise.all(workers.map((one) => one.close()));
     });

@@ -88,7 +88,19 @@ describe('settings', () => {
 });
 
 describe('ways back', () => {
-  for (const bad of ['//evil.example', '/\\evil', 'https:evil', '%2f%2fevil', '/%2fevil', '\t/evil', '/a\r\nb', 'javascript:alert(1)', '/%5cevil', '', 7])
+  for (const bad of [
+    '//evil.example',
+    '/\\evil',
+    'https:evil',
+    '%2f%2fevil',
+    '/%2fevil',
+    '\t/evil',
+    '/a\r\nb',
+    'javascript:alert(1)',
+    '/%5cevil',
+    '',
+    7,
+  ])
     it(`do not lead to ${JSON.stringify(bad)}`, () => {
       expect(safeReturn(bad, '/en')).to.equal('/en');
     });
@@ -108,7 +120,9 @@ describe('small safeguards', () => {
       expect(addressKey(address)).to.equal(key);
     });
   it('cut secrets out of log texts', () => {
-    expect(cut('GET /x?access_token=abc&fields=id code=12 Bearer xyz.abc')).to.equal('GET /x?access_token=[cut]&fields=id code=[cut] Bearer [cut]');
+    expect(cut('GET /x?access_token=abc&fields=id code=12 Bearer xyz.abc')).to.equal(
+      'GET /x?access_token=[cut]&fields=id code=[cut] Bearer [cut]',
+    );
   });
   it('open a sealed token only for its owner, also after a new key came', () => {
     const old = { id: 'a', key: Buffer.alloc(32, 1) };
@@ -119,7 +133,10 @@ describe('small safeguards', () => {
     expect(() => rotated.open(sealed, 'ben:x')).to.throw();
     expect(() =>
       rotated.open(
-        sealed.replace(/\.(.)([^.]*)$/, (_all, first: string, rest: string) => `.${first === 'A' ? 'B' : 'A'}${rest}`),
+        sealed.replace(
+          /\.(.)([^.]*)$/,
+          (_all, first: string, rest: string) => `.${first === 'A' ? 'B' : 'A'}${rest}`,
+        ),
         'ann:x',
       ),
     ).to.throw();
@@ -137,7 +154,8 @@ describe('words', () => {
   it('have a title and a text for every error, in both languages', () => {
     for (const id of Object.keys(ERRORS))
       for (const lang of ['fr', 'en'] as const)
-        for (const part of ['title', 'text']) expect(words.has(lang, `errors.${id}.${part}`), `${id}.${part}`).to.equal(true);
+        for (const part of ['title', 'text'])
+          expect(words.has(lang, `errors.${id}.${part}`), `${id}.${part}`).to.equal(true);
   });
   it('are set as each language sets them', () => {
     expect(words.t('fr', 'points.next', { count: 1 })).to.equal('Encore 1 point');
@@ -146,20 +164,27 @@ describe('words', () => {
     expect(words.t('fr', 'athletes.found', { count: 157_375 })).to.match(/^157\u202f375 athlètes$/);
     expect(words.t('fr', 'fans.name.wrong.name_long', { most: 30 })).to.contain('30');
     expect(words.t('fr', 'registry.revokedWhy', { reason: 'x' })).to.equal('Retiré\u202f: x');
-    expect(words.t('fr', 'follows.taking.about', { percent: 2, least: 50 })).to.contain('plus de 2\u202f% (');
+    expect(words.t('fr', 'follows.taking.about', { percent: 2, least: 50 })).to.contain(
+      'plus de 2\u202f% (',
+    );
   });
   it('throw at a key that is not there', () => {
     expect(() => words.t('fr', 'points.nothing')).to.throw('no key');
   });
   it('leave no text in a template that is the same in both languages', () => {
     const loose: string[] = [];
-    for (const entry of readdirSync(join(root, 'views'), { recursive: true, withFileTypes: true })) {
+    for (const entry of readdirSync(join(root, 'views'), {
+      recursive: true,
+      withFileTypes: true,
+    })) {
       if (!entry.name.endsWith('.hbs') || entry.name === 'sprite.hbs') continue;
       const text = readFileSync(join(entry.parentPath, entry.name), 'utf8')
         .replace(/\{\{!--[\s\S]*?--\}\}/g, '')
         .replace(/\{\{[^}]*\}\}\}?/g, ' ')
         .replace(/<[^>]*>/g, ' ');
-      for (const [word] of text.matchAll(/\p{L}{3,}/gu)) if (!['Village', 'Français', 'English'].includes(word)) loose.push(`${entry.name}: ${word}`);
+      for (const [word] of text.matchAll(/\p{L}{3,}/gu))
+        if (!['Village', 'Français', 'English'].includes(word))
+          loose.push(`${entry.name}: ${word}`);
     }
     expect(loose).to.deep.equal([]);
   });
@@ -172,19 +197,30 @@ describe('the doors of the hub', () => {
     await world.athletes();
   });
   after(() => world.close());
-  const get = (path: string, headers: Record<string, string> = {}) => fetch(`${world.url}${path}`, { redirect: 'manual', headers });
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${world.url}${path}`, { redirect: 'manual', headers });
 
   it('tell that they are open, and figures only to who may read them', async () => {
     expect(await (await get('/healthz')).json()).to.deep.equal({ ok: true });
-    expect(await (await get('/readyz')).json()).to.deep.equal({ ok: true, mongodb: true, redis: true, indexes: true });
+    expect(await (await get('/readyz')).json()).to.deep.equal({
+      ok: true,
+      mongodb: true,
+      redis: true,
+      indexes: true,
+    });
     expect((await get('/metrics')).status).to.equal(404);
-    expect(await (await get('/metrics', { authorization: 'Bearer metrics-token-of-a-test' })).text()).to.contain('village_entries_total');
+    expect(
+      await (await get('/metrics', { authorization: 'Bearer metrics-token-of-a-test' })).text(),
+    ).to.contain('village_entries_total');
   });
 
   it('carry the headers of safety on pages, JSON, errors and files alike', async () => {
     for (const path of ['/en', '/api/v1/videos', '/en/nothing', '/api/v1/nothing', '/healthz']) {
       const { headers } = await get(path);
-      expect(headers.get('content-security-policy'), path).to.contain("object-src 'none'").and.contain("frame-ancestors 'none'").and.not.contain('unsafe');
+      expect(headers.get('content-security-policy'), path)
+        .to.contain("object-src 'none'")
+        .and.contain("frame-ancestors 'none'")
+        .and.not.contain('unsafe');
       expect(headers.get('x-content-type-options'), path).to.equal('nosniff');
       expect(headers.get('x-powered-by'), path).to.equal(null);
       expect(headers.get('cross-origin-opener-policy'), path).to.equal('same-origin');
@@ -192,12 +228,19 @@ describe('the doors of the hub', () => {
   });
 
   it('speak the reader\u2019s language, and send other host names to the right one', async () => {
-    expect((await get('/', { 'accept-language': 'en-GB' })).headers.get('location')).to.equal('/en');
+    expect((await get('/', { 'accept-language': 'en-GB' })).headers.get('location')).to.equal(
+      '/en',
+    );
     expect((await get('/', { 'accept-language': 'de' })).headers.get('location')).to.equal('/fr');
     expect(await (await get('/fr/nothing')).text()).to.contain('Page introuvable');
     const { port } = new URL(world.url);
-    const other = await get('/fr/athletes?q=a').then(() => fetch(`http://localhost:${port}/fr/athletes?q=a`, { redirect: 'manual' }));
-    expect([other.status, other.headers.get('location')]).to.deep.equal([308, `${world.url}/fr/athletes?q=a`]);
+    const other = await get('/fr/athletes?q=a').then(() =>
+      fetch(`http://localhost:${port}/fr/athletes?q=a`, { redirect: 'manual' }),
+    );
+    expect([other.status, other.headers.get('location')]).to.deep.equal([
+      308,
+      `${world.url}/fr/athletes?q=a`,
+    ]);
   });
 
   it('answer problems by RFC 9457 with a stable id, and never a stack', async () => {
@@ -220,8 +263,17 @@ describe('the doors of the hub', () => {
     const page = await browser.go('/en/me');
     const fields = browser.form(page.text, '/sign-out');
     const send = (headers: Record<string, string>, body = fields) =>
-      browser.send('/en/sign-out', { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers } });
-    for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'https://evil.example' }, { origin: 'null' }])
+      browser.send('/en/sign-out', {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      });
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+    ])
       expect((await send(headers)).status, JSON.stringify(headers)).to.equal(403);
     expect((await send({}, new URLSearchParams({ csrf: 'guess' }))).status).to.equal(403);
     expect((await send({}, new URLSearchParams())).status).to.equal(403);
@@ -231,8 +283,15 @@ describe('the doors of the hub', () => {
 
   it('refuse what is shaped like a query, a prototype or a list where a text belongs', async () => {
     const { token } = await world.fan('fan3');
-    for (const body of [{ network: { $ne: null } }, { network: ['x'] }, { network: 'x', turn: { $gt: 0 } }, { network: { __proto__: 1 } }])
-      expect((await world.api('/athletes/athlete1/follow', { method: 'POST', token, body })).status).to.equal(400);
+    for (const body of [
+      { network: { $ne: null } },
+      { network: ['x'] },
+      { network: 'x', turn: { $gt: 0 } },
+      { network: { __proto__: 1 } },
+    ])
+      expect(
+        (await world.api('/athletes/athlete1/follow', { method: 'POST', token, body })).status,
+      ).to.equal(400);
     expect((await get('/api/v1/athletes?q[$ne]=a')).status).to.equal(200);
     expect((await get('/api/v1/registry/lookup?account=a&account=b')).status).to.equal(400);
     await fetch(`${world.url}/api/v1/athletes/athlete1/follow`, {
@@ -250,13 +309,23 @@ describe('the doors of the hub', () => {
         })
       ).status,
     ).to.equal(400);
-    expect((await world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x', pad: 'a'.repeat(70_000) } })).status).to.equal(413);
+    expect(
+      (
+        await world.api('/athletes/athlete1/follow', {
+          method: 'POST',
+          token,
+          body: { network: 'x', pad: 'a'.repeat(70_000) },
+        })
+      ).status,
+    ).to.equal(413);
   });
 
   it('keep nothing personal in caches', async () => {
     const { token } = await world.fan('fan4');
     for (const path of ['/me', '/me/ledger', '/boards/hub', '/videos'])
-      expect((await world.api(path, { token })).headers.get('cache-control'), path).to.equal('no-store');
+      expect((await world.api(path, { token })).headers.get('cache-control'), path).to.equal(
+        'no-store',
+      );
     expect((await get('/en/me/x.css')).status).to.be.oneOf([303, 404]);
   });
 
@@ -268,31 +337,58 @@ describe('the doors of the hub', () => {
     const browser = world.browser();
     await browser.signIn('x', 'reads');
     await world.settle();
-    /** Every document of every collection, but the signs of life of this process; every key of Redis, but counts of acts and copies of sessions. */
+    /**
+     * Every document of every collection, but the signs of life of this process; every key of
+     * Redis, but counts of acts and copies of sessions.
+     */
     const state = async (): Promise<Record<string, unknown>> => {
-      const names = ((await connection.db?.listCollections().toArray()) ?? []).map(({ name }) => name).filter((name) => name !== 'beats');
-      const all = await Promise.all(names.sort().map(async (name) => [name, await connection.collection(name).find().sort({ _id: 1 }).toArray()]));
-      const keys = (await redis.commands.keys(`${redis.prefix}*`)).map((key) => key.slice(redis.prefix.length));
-      return { ...Object.fromEntries(all), keys: keys.filter((key) => !/^(limit|session):/.test(key)).sort() } as Record<string, unknown>;
+      const names = ((await connection.db?.listCollections().toArray()) ?? [])
+        .map(({ name }) => name)
+        .filter((name) => name !== 'heartbeats');
+      const all = await Promise.all(
+        names
+          .sort()
+          .map(async (name) => [
+            name,
+            await connection.collection(name).find().sort({ _id: 1 }).toArray(),
+          ]),
+      );
+      const keys = (await redis.commands.keys(`${redis.prefix}*`)).map((key) =>
+        key.slice(redis.prefix.length),
+      );
+      return {
+        ...Object.fromEntries(all),
+        keys: keys.filter((key) => !/^(limit|session):/.test(key)).sort(),
+      } as Record<string, unknown>;
     };
-    const doors = doorsOf(world.context).filter(({ method, path }) => method === 'get' && !path.startsWith('/auth/'));
+    const doors = doorsOf(world.context).filter(
+      ({ method, path }) => method === 'get' && !path.startsWith('/auth/'),
+    );
     expect(doors.length).to.be.greaterThan(30);
     const read = async (headers: Record<string, string>): Promise<number[]> => {
       const all: number[] = [];
-      for (const door of doors) for (const lang of ['fr', 'en'] as const) all.push((await get(pathOf(door, lang), headers)).status);
+      for (const door of doors)
+        for (const lang of ['fr', 'en'] as const)
+          all.push((await get(pathOf(door, lang), headers)).status);
       return all;
     };
     // Once, so that what a process makes at its first need is there.
     await read({});
     const before = await state();
-    const statuses = [await read({}), await read({ cookie: browser.cookie }), await read({ authorization: `Bearer ${token}` })];
+    const statuses = [
+      await read({}),
+      await read({ cookie: browser.cookie }),
+      await read({ authorization: `Bearer ${token}` }),
+    ];
     expect(Math.max(...statuses.flat())).to.be.lessThan(500);
     for (const of of statuses) expect(of.filter((one) => one === 200).length).to.be.greaterThan(30);
     expect(await state()).to.deep.equal(before);
   });
 
   it('answer 503 with Retry-After while MongoDB is away, in words', async () => {
-    const { records } = world.context.athletes as unknown as { records: { findOne: () => unknown } };
+    const { records } = world.context.athletes as unknown as {
+      records: { findOne: () => unknown };
+    };
     const real = records.findOne.bind(records);
     records.findOne = () => {
       throw new mongoose.mongo.MongoNetworkError('away');
@@ -305,8 +401,18 @@ describe('the doors of the hub', () => {
 
   it('remember how somebody wants it to look', async () => {
     const browser = world.browser();
-    await browser.send('/en/theme', { method: 'POST', body: new URLSearchParams({ theme: 'dark', returnTo: '/en' }) });
+    await browser.send('/en/theme', {
+      method: 'POST',
+      body: new URLSearchParams({ theme: 'dark', returnTo: '/en' }),
+    });
     expect((await browser.go('/en')).text).to.contain('data-theme="dark"');
-    expect((await browser.send('/en/theme', { method: 'POST', body: new URLSearchParams({ theme: 'neon' }) })).status).to.equal(400);
+    expect(
+      (
+        await browser.send('/en/theme', {
+          method: 'POST',
+          body: new URLSearchParams({ theme: 'neon' }),
+        })
+      ).status,
+    ).to.equal(400);
   });
 });

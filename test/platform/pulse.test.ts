@@ -54,11 +54,17 @@ describe('the pulse of a store', () => {
 
 describe('a request while the store is silent', () => {
   const problem: ErrorRequestHandler = (error, _req, res, _next) => {
-    if (!res.headersSent) res.status((error as { status?: number }).status ?? 500).json({ id: (error as { id?: string }).id });
+    if (!res.headersSent)
+      res
+        .status((error as { status?: number }).status ?? 500)
+        .json({ id: (error as { id?: string }).id });
   };
 
   /** Asks an app whose handlers wait for nothing that ever comes, over one kept connection. */
-  async function asked(pulse: { silent: boolean }, during: (ask: (path: string) => Promise<string>, finish: () => void) => Promise<void>): Promise<void> {
+  async function asked(
+    pulse: { silent: boolean },
+    during: (ask: (path: string) => Promise<string>, finish: () => void) => Promise<void>,
+  ): Promise<void> {
     const app = express();
     const waiting: (() => void)[] = [];
     app.use(
@@ -86,13 +92,16 @@ describe('a request while the store is silent', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ask = (path: string): Promise<string> =>
       new Promise((resolve, reject) => {
-        get({ agent, host: '127.0.0.1', port: (server.address() as AddressInfo).port, path }, (answer) => {
-          let text = '';
-          answer.on('data', (part: Buffer) => (text += part.toString()));
-          answer.on('end', () => {
-            resolve(`${answer.statusCode ?? 0} ${(JSON.parse(text) as { id: string }).id}`);
-          });
-        }).on('error', reject);
+        get(
+          { agent, host: '127.0.0.1', port: (server.address() as AddressInfo).port, path },
+          (answer) => {
+            let text = '';
+            answer.on('data', (part: Buffer) => (text += part.toString()));
+            answer.on('end', () => {
+              resolve(`${answer.statusCode ?? 0} ${(JSON.parse(text) as { id: string }).id}`);
+            });
+          },
+        ).on('error', reject);
       });
     try {
       await during(ask, () => {
@@ -116,7 +125,10 @@ describe('a request while the store is silent', () => {
     const pulse = { silent: false };
     return asked(pulse, async (ask, finish) => {
       const slow = ask('/waits');
-      const first = await Promise.race([slow, new Promise((resolve) => setTimeout(resolve, 80, 'waits'))]);
+      const first = await Promise.race([
+        slow,
+        new Promise((resolve) => setTimeout(resolve, 80, 'waits')),
+      ]);
       expect(first).to.equal('waits');
       finish();
       expect(await slow).to.equal('200 answered');

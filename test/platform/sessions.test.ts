@@ -5,7 +5,9 @@ import { SessionStore, type SessionOwners } from '../../server/platform/sessions
 import { sha256 } from '../../server/platform/ids.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** What the store does by steps, each of which may come before or after any step of another request. */
+/**
+ * What the store does by steps, each of which may come before or after any step of another request.
+ */
 type Act = 'write' | 'touch' | 'end' | 'read' | 'end all';
 
 describe('a session that was ended', function () {
@@ -20,7 +22,8 @@ describe('a session that was ended', function () {
   /** A store whose every step towards MongoDB, Redis and the fan waits for its turn. */
   function stepwise(s: fc.Scheduler): SessionStore {
     const store = new SessionStore(world.context.connection, world.context.redis, world.clock);
-    const turn = <T>(what: string, work: () => Promise<T>): Promise<T> => s.schedule(Promise.resolve(), what).then(work);
+    const turn = <T>(what: string, work: () => Promise<T>): Promise<T> =>
+      s.schedule(Promise.resolve(), what).then(work);
     const { fans, redis } = world.context;
     const owners: SessionOwners = {
       stands: (...args) => turn('stands', () => fans.stands(...args)),
@@ -37,7 +40,8 @@ describe('a session that was ended', function () {
       ...redis,
       commands: {
         get: (key: string) => turn('redis get', () => commands.get(key)),
-        set: (key: string, text: string, ex: 'EX', seconds: number) => turn('redis set', () => commands.set(key, text, ex, seconds)),
+        set: (key: string, text: string, ex: 'EX', seconds: number) =>
+          turn('redis set', () => commands.set(key, text, ex, seconds)),
         del: (key: string) => turn('redis del', () => commands.del(key)),
       },
     };
@@ -45,9 +49,16 @@ describe('a session that was ended', function () {
     inside.reader = { get: (key) => turn('find', () => reader.get(key)) };
     inside.records = {
       collection: records['collection'] as never,
-      updateOne: (...args) => turn('update', () => Promise.resolve(records['updateOne']?.(...args))),
-      deleteOne: (...args) => turn('delete', () => Promise.resolve(records['deleteOne']?.(...args))),
-      findById: (...args) => ({ lean: () => turn('find fan', () => (records['findById']?.(...args) as { lean(): Promise<unknown> }).lean()) }),
+      updateOne: (...args) =>
+        turn('update', () => Promise.resolve(records['updateOne']?.(...args))),
+      deleteOne: (...args) =>
+        turn('delete', () => Promise.resolve(records['deleteOne']?.(...args))),
+      findById: (...args) => ({
+        lean: () =>
+          turn('find fan', () =>
+            (records['findById']?.(...args) as { lean(): Promise<unknown> }).lean(),
+          ),
+      }),
     };
     return store;
   }
@@ -55,13 +66,21 @@ describe('a session that was ended', function () {
   it('never comes back, in whatever order writing, touching, reading and ending reach the stores', async () => {
     const { fan } = await world.fan('fan2');
     const { sessions, fans } = world.context;
-    const acts = fc.array(fc.constantFrom<Act>('write', 'touch', 'end', 'read', 'end all'), { minLength: 1, maxLength: 5 });
+    const acts = fc.array(fc.constantFrom<Act>('write', 'touch', 'end', 'read', 'end all'), {
+      minLength: 1,
+      maxLength: 5,
+    });
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), acts, fc.boolean(), async (s, others, cached) => {
         const sid = `session-${(number += 1)}`;
         const now = world.clock.now().getTime();
         const version = (await fans.require(fan._id)).version;
-        await save(sessions, sid, { fan: fan._id, version, since: now, seenAt: now - 7_200_000 } as SessionData);
+        await save(sessions, sid, {
+          fan: fan._id,
+          version,
+          since: now,
+          seenAt: now - 7_200_000,
+        } as SessionData);
         if (!cached) await forget(sid);
         const store = stepwise(s);
         const act = async (kind: Act): Promise<void> => {
@@ -71,7 +90,10 @@ describe('a session that was ended', function () {
             const data = await store.read(sid);
             if (!data || kind === 'read') return;
             // As a request has it: read, and written at its end.
-            const live = store.createSession({} as never, { ...data, cookie: new session.Cookie() });
+            const live = store.createSession({} as never, {
+              ...data,
+              cookie: new session.Cookie(),
+            });
             await new Promise((resolve) => {
               if (kind === 'touch') store.touch(sid, live, () => resolve(null));
               else store.set(sid, live, resolve);
@@ -82,7 +104,11 @@ describe('a session that was ended', function () {
         expect(await sessions.read(sid), 'by the copy in Redis').to.equal(null);
         await forget(sid);
         expect(await sessions.read(sid), 'by MongoDB').to.equal(null);
-        expect(await world.context.connection.collection('sessions').countDocuments({ _id: sha256(sid) as never })).to.equal(0);
+        expect(
+          await world.context.connection
+            .collection('sessions')
+            .countDocuments({ _id: sha256(sid) as never }),
+        ).to.equal(0);
       }),
       { numRuns: 100 },
     );
@@ -101,7 +127,11 @@ describe('a session that was ended', function () {
     const { fan } = await world.fan('fan3');
     const { sessions, redis } = world.context;
     const key = `${redis.prefix}session:${await redis.runId()}:${sha256('kept')}`;
-    await save(sessions, 'kept', { fan: fan._id, version: fan.version, since: world.clock.now().getTime() } as SessionData);
+    await save(sessions, 'kept', {
+      fan: fan._id,
+      version: fan.version,
+      since: world.clock.now().getTime(),
+    } as SessionData);
     const copy = await redis.commands.get(key);
     expect(copy).to.be.a('string');
     await new Promise((resolve) => {
@@ -114,7 +144,11 @@ describe('a session that was ended', function () {
   it('says so to whoever writes to it, and a new one is stored once only', async () => {
     const { fan } = await world.fan('fan4');
     const { sessions } = world.context;
-    const data = { fan: fan._id, version: fan.version, since: world.clock.now().getTime() } as SessionData;
+    const data = {
+      fan: fan._id,
+      version: fan.version,
+      since: world.clock.now().getTime(),
+    } as SessionData;
     expect(await save(sessions, 'late', data)).to.equal(undefined);
     await new Promise((resolve) => {
       sessions.destroy('late', resolve);
@@ -133,7 +167,13 @@ describe('a session of nobody yet', () => {
 
   it('lasts ten minutes, as the login that it was made for, and Redis never hears of it', async () => {
     const { sessions, redis } = world.context;
-    const login = { network: 'x', secret: {}, at: world.clock.now().getTime(), returnTo: '/en', link: false };
+    const login = {
+      network: 'x',
+      secret: {},
+      at: world.clock.now().getTime(),
+      returnTo: '/en',
+      link: false,
+    };
     await new Promise((resolve) => {
       sessions.set('visitor', { logins: { state: login } } as unknown as SessionData, resolve);
     });

@@ -12,7 +12,9 @@ describe('a counter of the hub', () => {
   it('gives each who counts a number of their own, from the very first, however many begin at once', async () => {
     const { settings } = world.context;
     for (let round = 0; round < 20; round += 1) {
-      const numbers = await Promise.all(Array.from({ length: 8 }, () => settings.next(`counter${round}`)));
+      const numbers = await Promise.all(
+        Array.from({ length: 8 }, () => settings.next(`counter${round}`)),
+      );
       expect(new Set(numbers).size, `round ${round}: ${numbers.join()}`).to.equal(8);
       expect(await settings.next(`counter${round}`)).to.be.greaterThan(Math.max(...numbers));
     }

@@ -6,7 +6,25 @@ import { signsOf, tidyLine, tidyText } from '../../server/platform/text.js';
 /** Signs that people attack texts with, among plain ones, so that they meet often. */
 const NASTY = fc.string({
   unit: fc.constantFrom(
-    ...['a', 'e', ' ', '\n', '1', '\u0301', '\u0345', '\u20e3', '\u200d', '\u200c', '\u200b', '\ufe0f', '\u202e', '\u2066', '\u00ad', '\u034f', '\u2028'],
+    ...[
+      'a',
+      'e',
+      ' ',
+      '\n',
+      '1',
+      '\u0301',
+      '\u0345',
+      '\u20e3',
+      '\u200d',
+      '\u200c',
+      '\u200b',
+      '\ufe0f',
+      '\u202e',
+      '\u2066',
+      '\u00ad',
+      '\u034f',
+      '\u2028',
+    ],
     ...[
       '\ud83d',
       '\udc68',
@@ -32,7 +50,11 @@ const NASTY = fc.string({
   ),
   maxLength: 60,
 });
-const ANY = fc.oneof(NASTY, fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ unit: 'grapheme', maxLength: 40 }));
+const ANY = fc.oneof(
+  NASTY,
+  fc.string({ unit: 'binary', maxLength: 80 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+);
 const RUNS = { numRuns: 3000 };
 
 describe('texts of people', () => {
@@ -85,9 +107,12 @@ describe('texts of people', () => {
         expect(tidyText(text)).to.equal(text);
         expect(text).to.equal(text.normalize('NFC'));
         expect(text).to.equal(text.trim());
-        expect(text).to.not.match(/[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\0-\x09\x0b-\x1f\x7f-\x9f\u00ad\u3164\u2800]/);
+        expect(text).to.not.match(
+          /[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\0-\x09\x0b-\x1f\x7f-\x9f\u00ad\u3164\u2800]/,
+        );
         expect(text).to.not.match(/\p{M}{5}|^\p{M}|[ \n]\p{M}|\p{Cn}|\p{Co}|\p{Cs}| {2}|\n{3}/u);
-        // A joiner or selector never stands alone: what is left of a text without them is not nothing.
+        // A joiner or selector never stands alone: what is left of a text without them is not
+        // nothing.
         if (text !== '') expect(text.replace(/[\p{Cf}\p{DI}\p{M}\s]/gu, '')).to.not.equal('');
         for (const sign of signsOf(text)) expect(sign.length).to.be.at.most(32);
       }),
@@ -125,7 +150,9 @@ describe('texts of people', () => {
           '❤',
           '\ufe0f',
         ),
-        fc.integer({ min: 0x20, max: 0x2ffff }).map((point) => String.fromCodePoint(point >= 0xd800 && point < 0xe000 ? 0x61 : point)),
+        fc
+          .integer({ min: 0x20, max: 0x2ffff })
+          .map((point) => String.fromCodePoint(point >= 0xd800 && point < 0xe000 ? 0x61 : point)),
       ),
       maxLength: 12,
     });
@@ -139,7 +166,10 @@ describe('texts of people', () => {
       expect(signsOf(text), text).to.have.length(signs);
     fc.assert(
       fc.property(fc.oneof(ANY, scripts), (text) => {
-        if (!text.includes('\r')) expect(signsOf(text)).to.deep.equal(Array.from(clusters.segment(text), ({ segment }) => segment));
+        if (!text.includes('\r'))
+          expect(signsOf(text)).to.deep.equal(
+            Array.from(clusters.segment(text), ({ segment }) => segment),
+          );
       }),
       RUNS,
     );

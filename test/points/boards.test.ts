@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { until } from '../support/until.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 
 describe('boards', () => {
   let world: World;
   const people: { id: string; token: string; points: number }[] = [];
-  const give = (fan: string, account: string): Wish => ({
+  const give = (fan: string, account: string): Command => ({
     fan,
     deed: `follow:x:${account}`,
     want: 'give',
@@ -47,25 +47,37 @@ describe('boards', () => {
     };
 
   it('share a rank among equal points, first there first inside the tie', async () => {
-    expect((await ranks()).items.map(({ rank, fan, points }) => [rank, fan, points])).to.deep.equal([
-      [1, 'ben', 5],
-      [2, 'ann', 3],
-      [2, 'cat', 3],
-      [4, 'dan', 1],
-    ]);
+    expect((await ranks()).items.map(({ rank, fan, points }) => [rank, fan, points])).to.deep.equal(
+      [
+        [1, 'ben', 5],
+        [2, 'ann', 3],
+        [2, 'cat', 3],
+        [4, 'dan', 1],
+      ],
+    );
   });
 
   it('tell a fan their own rank and what is around them', async () => {
-    const around = await world.api('/boards/hub?around=me&limit=3', { token: people[3]?.token ?? '' });
+    const around = await world.api('/boards/hub?around=me&limit=3', {
+      token: people[3]?.token ?? '',
+    });
     expect((around.body as { me?: { rank: number } }).me?.rank).to.equal(4);
-    expect((around.body as unknown as { items: { fan: string }[] }).items.map((one) => one.fan)).to.include('dan');
+    expect(
+      (around.body as unknown as { items: { fan: string }[] }).items.map((one) => one.fan),
+    ).to.include('dan');
     expect((await world.api('/boards/hub?around=me')).status).to.equal(401);
   });
 
   it('go on behind a cursor without a repeat or a gap', async () => {
     const first = await world.api('/boards/hub?limit=2');
-    const rest = await world.api(`/boards/hub?limit=2&cursor=${String((first.body as { nextCursor?: string }).nextCursor)}`);
-    expect((rest.body as unknown as { items: { rank: number; fan: string }[] }).items.map(({ rank, fan }) => [rank, fan])).to.deep.equal([
+    const rest = await world.api(
+      `/boards/hub?limit=2&cursor=${String((first.body as { nextCursor?: string }).nextCursor)}`,
+    );
+    expect(
+      (rest.body as unknown as { items: { rank: number; fan: string }[] }).items.map(
+        ({ rank, fan }) => [rank, fan],
+      ),
+    ).to.deep.equal([
       [2, 'cat'],
       [4, 'dan'],
     ]);
@@ -74,7 +86,10 @@ describe('boards', () => {
   });
 
   it('do not exist under any other name', async () => {
-    expect((await world.api('/boards/nonsense')).body).to.include({ id: 'board_not_found', status: 404 });
+    expect((await world.api('/boards/nonsense')).body).to.include({
+      id: 'board_not_found',
+      status: 404,
+    });
   });
 
   it('are counted anew after Redis was emptied, and say so meanwhile', async () => {
@@ -148,15 +163,25 @@ describe('boards', () => {
   });
 
   it('show whoever stands there by the newest name they were told, whatever signs are in it, and not by an older one', async () => {
-    const { boards } = world.context.points as unknown as { boards: { move(board: string, moves: object[]): Promise<string[] | null> } };
+    const { boards } = world.context.points as unknown as {
+      boards: { move(board: string, moves: object[]): Promise<string[] | null> };
+    };
     const place = { fan: 'zoe', points: 9, reachedAt: Date.now(), seq: 9 };
-    await boards.move('hub', [{ ...place, standing: { name: 'Zoé: 1:2', country: 'FR', revision: 7 } }]);
+    await boards.move('hub', [
+      { ...place, standing: { name: 'Zoé: 1:2', country: 'FR', revision: 7 } },
+    ]);
     expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR', points: 9 });
-    expect(await boards.move('hub', [{ ...place, standing: { name: 'old', country: 'BE', revision: 6 } }])).to.deep.equal(['zoe']);
+    expect(
+      await boards.move('hub', [
+        { ...place, standing: { name: 'old', country: 'BE', revision: 6 } },
+      ]),
+    ).to.deep.equal(['zoe']);
     expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR' });
     await boards.move('hub', [{ ...place, standing: { name: 'new', country: '', revision: 8 } }]);
     expect((await ranks()).items[0]).to.deep.include({ fan: 'new', country: '' });
-    await boards.move('hub', [{ ...place, points: null, standing: { name: '', country: '', revision: 9 } }]);
+    await boards.move('hub', [
+      { ...place, points: null, standing: { name: '', country: '', revision: 9 } },
+    ]);
     expect((await ranks()).items[0]).to.include({ fan: 'ben' });
   });
 
@@ -169,10 +194,20 @@ describe('boards', () => {
   });
 
   it('refuse a place that is older than the one they have', async () => {
-    const { boards } = world.context.points as unknown as { boards: { move(board: string, moves: object[]): Promise<string[] | null> } };
+    const { boards } = world.context.points as unknown as {
+      boards: { move(board: string, moves: object[]): Promise<string[] | null> };
+    };
     const id = people[0]?.id ?? '';
     expect(
-      await boards.move('hub', [{ fan: id, points: 999, reachedAt: Date.now(), seq: 1, standing: { name: 'x', country: '', revision: 1 } }]),
+      await boards.move('hub', [
+        {
+          fan: id,
+          points: 999,
+          reachedAt: Date.now(),
+          seq: 1,
+          standing: { name: 'x', country: '', revision: 1 },
+        },
+      ]),
     ).to.deep.equal([id]);
     expect((await ranks()).items.find((one) => one.fan === 'ann')?.points).to.equal(3);
   });

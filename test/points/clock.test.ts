@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { nextDay, windowKeys } from '../../server/points/windows.js';
 import { until } from '../support/until.js';
 import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
 const MINUTE = 60_000;
 const ZONE = 'Europe/Paris';
-const wish = (fan: string, account: string, want: Wish['want'] = 'give'): Wish => ({
+const wish = (fan: string, account: string, want: Command['want'] = 'give'): Command => ({
   fan,
   deed: `follow:x:${account}`,
   want,
@@ -25,7 +25,13 @@ const wish = (fan: string, account: string, want: Wish['want'] = 'give'): Wish =
 /** What a test reaches for to kill a process between two of its steps. */
 interface Insides {
   beats: { told: number; beat(): Promise<void> };
-  projector: { go(): void; idle(): Promise<void>; unscored: Map<string, unknown>; unplaced: Map<string, unknown>; stale: Map<string, unknown> };
+  projector: {
+    go(): void;
+    idle(): Promise<void>;
+    unscored: Map<string, unknown>;
+    unplaced: Map<string, unknown>;
+    stale: Map<string, unknown>;
+  };
   ledger: { clearTo: number };
 }
 
@@ -43,7 +49,11 @@ describe('with a clock that is set', () => {
 
   before(async () => {
     world = await startWorld({ card: 'hub' });
-    mortal = await createContext(readConfig(world.env), 'mortal', { clock, log: pino({ level: 'silent' }), search: false });
+    mortal = await createContext(readConfig(world.env), 'mortal', {
+      clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
     Object.assign(inside(world.context).beats, { steady: () => steady });
   });
   after(async () => {
@@ -54,7 +64,8 @@ describe('with a clock that is set', () => {
   /** Its memory is gone; its beat stands in the store as it was told last. */
   function kill(): void {
     const { beats, projector } = inside(mortal);
-    for (const pending of [projector.unscored, projector.unplaced, projector.stale]) pending.clear();
+    for (const pending of [projector.unscored, projector.unplaced, projector.stale])
+      pending.clear();
     beats.told = -Infinity;
   }
   /** The worker looks, ten seconds pass, and it looks again. */
@@ -64,7 +75,11 @@ describe('with a clock that is set', () => {
     return world.context.points.sweep();
   }
   const score = async (who: string): Promise<number | undefined> =>
-    ((await world.context.connection.collection('scores').findOne({ _id: who as never }))?.['after'] as { points: number } | undefined)?.points;
+    (
+      (await world.context.connection.collection('scores').findOne({ _id: who as never }))?.[
+        'after'
+      ] as { points: number } | undefined
+    )?.points;
 
   it('finds all that a process wrote after its clock was set back by fifty minutes and it was killed', async () => {
     const { beats, projector } = inside(mortal);
@@ -87,9 +102,24 @@ describe('with a clock that is set', () => {
       fc.asyncProperty(
         fc.array(
           fc.oneof(
-            { weight: 4, arbitrary: fc.record({ kind: fc.constant('give' as const), who: fc.integer({ min: 0, max: 2 }) }) },
-            { weight: 2, arbitrary: fc.constantFrom({ kind: 'beat' as const }, { kind: 'settle' as const }) },
-            { weight: 3, arbitrary: fc.record({ kind: fc.constant('step' as const), minutes: fc.integer({ min: -60, max: 60 }) }) },
+            {
+              weight: 4,
+              arbitrary: fc.record({
+                kind: fc.constant('give' as const),
+                who: fc.integer({ min: 0, max: 2 }),
+              }),
+            },
+            {
+              weight: 2,
+              arbitrary: fc.constantFrom({ kind: 'beat' as const }, { kind: 'settle' as const }),
+            },
+            {
+              weight: 3,
+              arbitrary: fc.record({
+                kind: fc.constant('step' as const),
+                minutes: fc.integer({ min: -60, max: 60 }),
+              }),
+            },
           ),
           { minLength: 3, maxLength: 14 },
         ),
@@ -100,7 +130,10 @@ describe('with a clock that is set', () => {
           await beats.beat();
           Object.assign(projector, { go: () => undefined });
           for (const act of acts) {
-            if (act.kind === 'give') await mortal.points.record(wish(fans[act.who] as string, String((given[act.who] = (given[act.who] ?? 0) + 1))));
+            if (act.kind === 'give')
+              await mortal.points.record(
+                wish(fans[act.who] as string, String((given[act.who] = (given[act.who] ?? 0) + 1))),
+              );
             if (act.kind === 'beat') await beats.beat();
             if (act.kind === 'settle') {
               Reflect.deleteProperty(projector, 'go');
@@ -119,7 +152,8 @@ describe('with a clock that is set', () => {
           kill();
           clock.advance(-set * MINUTE);
           await sweep();
-          for (const [at, who] of fans.entries()) expect((await score(who)) ?? 0).to.equal(given[at]);
+          for (const [at, who] of fans.entries())
+            expect((await score(who)) ?? 0).to.equal(given[at]);
         },
       ),
       { numRuns: 20 },
@@ -129,7 +163,8 @@ describe('with a clock that is set', () => {
 
   it('takes nobody for dead whose beat goes on, and everybody whose beat stands still, whatever the clocks say', async () => {
     const { beats } = inside(mortal);
-    const there = (): Promise<number> => world.context.connection.collection('beats').countDocuments({});
+    const there = (): Promise<number> =>
+      world.context.connection.collection('heartbeats').countDocuments({});
     for (const ahead of [-HOUR, HOUR]) {
       clock.advance(ahead + 30 * MINUTE);
       await beats.beat();
@@ -140,7 +175,8 @@ describe('with a clock that is set', () => {
         clock.advance(5000);
         await beats.beat();
       }
-      // A clock that stands still a moment, or was set back to where it was, is told apart by the next beat.
+      // A clock that stands still a moment, or was set back to where it was, is told apart by the
+      // next beat.
       await world.context.points.sweep();
       steady += 11_000;
       await world.context.points.sweep();
@@ -189,11 +225,15 @@ describe('with a clock that is set', () => {
     const day = windowKeys(new Date(midnight), ZONE).day;
     expect(second.entry?.at.getTime()).to.be.at.least(midnight);
     expect(second.entry?.earnedAt).to.deep.equal(second.entry?.at);
-    expect([second.head.after.windows.day, second.head.after.windows.season[1]]).to.deep.equal([[day, 2], 2]);
+    expect([second.head.after.windows.day, second.head.after.windows.season[1]]).to.deep.equal([
+      [day, 2],
+      2,
+    ]);
     const undone = await points.record(wish(who, '2', 'take'));
     expect(undone.head.after.windows.day).to.deep.equal([day, 1]);
     // Three gives a day stay three, by the days of the entries.
-    for (const want of ['give', 'take', 'give', 'take'] as const) await points.record(wish(who, '2', want));
+    for (const want of ['give', 'take', 'give', 'take'] as const)
+      await points.record(wish(who, '2', want));
     const fourth = await points.record(wish(who, '2'));
     expect(fourth.limited?.getTime()).to.equal(nextDay(new Date(midnight), ZONE).getTime());
     world.clock.advance(50 * MINUTE - ahead);

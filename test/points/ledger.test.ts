@@ -3,15 +3,24 @@ import fc from 'fast-check';
 import mongoose from 'mongoose';
 import { createContext, type Context } from '../../server/context.js';
 import { readConfig } from '../../server/config.js';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { pino } from 'pino';
 import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
-const wish = (fan: string, account: string, want: Wish['want'], more: Partial<Wish> = {}): Wish => ({
+const wish = (
+  fan: string,
+  account: string,
+  want: Command['want'],
+  more: Partial<Command> = {},
+): Command => ({
   fan,
   deed: `follow:x:${account}`,
   want,
-  facts: { account, athlete: `athlete-${account}`, disciplines: [Number(account) % 2 === 0 ? 'fencing' : 'judo'] },
+  facts: {
+    account,
+    athlete: `athlete-${account}`,
+    disciplines: [Number(account) % 2 === 0 ? 'fencing' : 'judo'],
+  },
   cause: want === 'take' ? 'undo' : 'hub_click',
   card: 'x@1:hub',
   link: null,
@@ -28,8 +37,13 @@ describe('the ledger', () => {
 
   before(async () => {
     world = await startWorld({ card: 'hub' });
-    // A second process, as far as the ledger can tell: its own heads, queue and boards over the same stores.
-    other = await createContext(readConfig(world.env), 'other', { clock: new TestClock(), log: pino({ level: 'silent' }), search: false });
+    // A second process, as far as the ledger can tell: its own heads, queue and boards over the
+    // same stores.
+    other = await createContext(readConfig(world.env), 'other', {
+      clock: new TestClock(),
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
   });
   after(async () => {
     await other.close();
@@ -53,7 +67,9 @@ describe('the ledger', () => {
     const outcome = await other.points.record(wish(who, '1', 'take'));
     await world.context.points.rules.set({ hub: [...now.hub], discipline: [...now.discipline] });
     expect(outcome.head.after.medals['hub']?.[0]).to.equal('bronze');
-    expect(outcome.head.after.medals['discipline:judo'] ?? outcome.head.after.medals['judo']).to.deep.equal(['bronze', now.version + 1]);
+    expect(
+      outcome.head.after.medals['discipline:judo'] ?? outcome.head.after.medals['judo'],
+    ).to.deep.equal(['bronze', now.version + 1]);
   });
 
   it('takes the point back at the even turn and gives it again at the next odd one', async () => {
@@ -64,7 +80,9 @@ describe('the ledger', () => {
       ['take', 0],
       ['give', 1],
     ] as const)
-      expect((await world.context.points.record(wish(who, '1', want))).head.after.points).to.equal(points);
+      expect((await world.context.points.record(wish(who, '1', want))).head.after.points).to.equal(
+        points,
+      );
     const entries = await world.context.points.statement(who, 10);
     expect(entries.map((entry) => [entry.seq, entry.turn, entry.delta])).to.deep.equal([
       [3, 3, 1],
@@ -84,10 +102,18 @@ describe('the ledger', () => {
 
   it('gives nothing when card, link or epoch no longer stand, but still takes back', async () => {
     const who = fan();
-    const dropped = await world.context.points.record(wish(who, '1', 'give', { stands: () => Promise.resolve(false) }));
+    const dropped = await world.context.points.record(
+      wish(who, '1', 'give', { stands: () => Promise.resolve(false) }),
+    );
     expect([dropped.entry, dropped.dropped]).to.deep.equal([null, true]);
     await world.context.points.record(wish(who, '1', 'give'));
-    expect((await world.context.points.record(wish(who, '1', 'take', { stands: () => Promise.resolve(false) }))).head.after.points).to.equal(0);
+    expect(
+      (
+        await world.context.points.record(
+          wish(who, '1', 'take', { stands: () => Promise.resolve(false) }),
+        )
+      ).head.after.points,
+    ).to.equal(0);
   });
 
   it('gives a deed three times a day at most and says when the next may come', async () => {
@@ -100,7 +126,9 @@ describe('the ledger', () => {
     expect(fourth.entry).to.equal(null);
     expect(fourth.limited?.getTime()).to.be.greaterThan(Date.now());
     world.clock.advance(25 * HOUR);
-    expect((await world.context.points.record(wish(who, '1', 'give'))).head.after.points).to.equal(1);
+    expect((await world.context.points.record(wish(who, '1', 'give'))).head.after.points).to.equal(
+      1,
+    );
     world.clock.advance(-25 * HOUR);
   });
 
@@ -119,15 +147,23 @@ describe('the ledger', () => {
           throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
         },
       });
-      const outcome = await world.context.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+      const outcome = await world.context.points
+        .record(wish(who, '1', 'give'))
+        .finally(() => Reflect.deleteProperty(db as object, 'command'));
       expect([refusals, outcome.entry?.delta, outcome.head.after.points]).to.deep.equal([1, 1, 1]);
-      expect(await world.context.connection.collection('entries').countDocuments({ fan: who })).to.equal(1);
+      expect(
+        await world.context.connection.collection('entries').countDocuments({ fan: who }),
+      ).to.equal(1);
     }
   });
 
   it('gives one point to twenty askings at once over two processes', async () => {
     const who = fan();
-    const outcomes = await Promise.all(Array.from({ length: 20 }, (_x, n) => (n % 2 ? other : world.context).points.record(wish(who, '7', 'give'))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_x, n) =>
+        (n % 2 ? other : world.context).points.record(wish(who, '7', 'give')),
+      ),
+    );
     expect(outcomes.filter((one) => one.entry !== null)).to.have.length(1);
     expect((await world.context.points.head(who)).after.points).to.equal(1);
   });
@@ -137,11 +173,18 @@ describe('the ledger', () => {
     const many = Array.from({ length: 60 }, (_x, n) => wish(who, String(n), 'give'));
     const [outcomes] = await Promise.all([
       world.context.points.recordMany(who, many),
-      ...Array.from({ length: 10 }, (_x, n) => other.points.record(wish(who, String(100 + n), 'give'))),
+      ...Array.from({ length: 10 }, (_x, n) =>
+        other.points.record(wish(who, String(100 + n), 'give')),
+      ),
     ]);
     expect(outcomes.filter((one) => one.entry !== null)).to.have.length(60);
     const head = await world.context.points.head(who);
-    expect([head.seq, head.after.points, head.after.disciplines['fencing']?.[0], head.after.medals['hub']?.[0]]).to.deep.equal([70, 70, 35, 'gold']);
+    expect([
+      head.seq,
+      head.after.points,
+      head.after.disciplines['fencing']?.[0],
+      head.after.medals['hub']?.[0],
+    ]).to.deep.equal([70, 70, 35, 'gold']);
   });
 
   it('ends a chain of many parts whole, whatever cuts into it: another process, or a store that cannot in the middle', async () => {
@@ -157,7 +200,10 @@ describe('the ledger', () => {
       const wishes = Array.from({ length: 700 }, (_x, n) => wish(who, String(n), 'give'));
       let inserts = 0;
       Object.assign(db as object, {
-        command: async (what: { insert?: string; documents?: { fan: string }[] }): Promise<unknown> => {
+        command: async (what: {
+          insert?: string;
+          documents?: { fan: string }[];
+        }): Promise<unknown> => {
           if (what.insert !== 'entries' || what.documents?.[0]?.fan !== who) return command(what);
           inserts += 1;
           if (inserts !== which) return command(what);
@@ -167,7 +213,9 @@ describe('the ledger', () => {
           throw new mongoose.mongo.MongoServerError({ message: 'shutting down', code: 11600 });
         },
       });
-      const outcomes = await world.context.points.recordMany(who, wishes).finally(() => Reflect.deleteProperty(db as object, 'command'));
+      const outcomes = await world.context.points
+        .recordMany(who, wishes)
+        .finally(() => Reflect.deleteProperty(db as object, 'command'));
       const extra = cut === 'other' ? 1 : 0;
       expect(
         outcomes.map((one) => one.entry?.delta),
@@ -175,10 +223,20 @@ describe('the ledger', () => {
       ).to.deep.equal(Array(700).fill(1));
       const seqs = outcomes.map((one) => one.entry?.seq ?? 0);
       expect(seqs, cut).to.deep.equal([...seqs].sort((x, y) => x - y));
-      expect(await world.context.connection.collection('entries').countDocuments({ fan: who }), cut).to.equal(700 + extra);
+      expect(
+        await world.context.connection.collection('entries').countDocuments({ fan: who }),
+        cut,
+      ).to.equal(700 + extra);
       // Asked once more, nothing is given; and what stands at the end is told.
       const again = await world.context.points.recordMany(who, wishes);
-      expect([...new Set(again.map((one) => `${one.entry ? 'given' : 'nothing'} ${one.head.after.points}`))], cut).to.deep.equal([`nothing ${700 + extra}`]);
+      expect(
+        [
+          ...new Set(
+            again.map((one) => `${one.entry ? 'given' : 'nothing'} ${one.head.after.points}`),
+          ),
+        ],
+        cut,
+      ).to.deep.equal([`nothing ${700 + extra}`]);
     }
     expect((await world.context.points.verify()).bad).to.equal(null);
   });
@@ -222,18 +280,23 @@ describe('the ledger', () => {
           for (const act of acts) {
             const account = String(act.account);
             const askings = Array.from({ length: act.times }, (_x, n) =>
-              (act.both && n % 2 ? other : world.context).points.record(wish(who, account, act.want)),
+              (act.both && n % 2 ? other : world.context).points.record(
+                wish(who, account, act.want),
+              ),
             );
             await Promise.all(askings);
             const turn = held.get(account) ?? 0;
             // Three gives of one deed a day: the model stops there too.
-            if (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1) held.set(account, turn + 1);
+            if (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1)
+              held.set(account, turn + 1);
           }
           const head = await world.context.points.head(who);
           const model = [...held.values()].filter((turn) => turn % 2 === 1).length;
           expect(head.after.points).to.equal(model);
           expect(head.seq).to.equal([...held.values()].reduce((sum, turn) => sum + turn, 0));
-          expect(Object.values(head.after.disciplines).reduce((sum, [points]) => sum + points, 0)).to.equal(model);
+          expect(
+            Object.values(head.after.disciplines).reduce((sum, [points]) => sum + points, 0),
+          ).to.equal(model);
         },
       ),
       { numRuns: 25 },
@@ -246,18 +309,26 @@ describe('the ledger', () => {
     expect(result.bad).to.equal(null);
     expect(result.entries).to.be.greaterThan(100);
     const entries = world.context.connection.collection('entries');
-    const sums = await entries.aggregate([{ $group: { _id: '$fan', points: { $sum: '$delta' }, seq: { $max: '$seq' } } }]).toArray();
-    const scores = new Map((await world.context.connection.collection('scores').find().toArray()).map((one) => [String(one['_id']), one]));
+    const sums = await entries
+      .aggregate([{ $group: { _id: '$fan', points: { $sum: '$delta' }, seq: { $max: '$seq' } } }])
+      .toArray();
+    const scores = new Map(
+      (await world.context.connection.collection('scores').find().toArray()).map((one) => [
+        String(one['_id']),
+        one,
+      ]),
+    );
     for (const one of sums)
-      expect([(scores.get(String(one['_id']))?.['after'] as { points: number }).points, scores.get(String(one['_id']))?.['seq']]).to.deep.equal([
-        one['points'],
-        one['seq'],
-      ]);
+      expect([
+        (scores.get(String(one['_id']))?.['after'] as { points: number }).points,
+        scores.get(String(one['_id']))?.['seq'],
+      ]).to.deep.equal([one['points'], one['seq']]);
   });
 
   it('names the first bad entry, whatever was tampered with', async () => {
     const who = fan();
-    for (const account of ['1', '2', '3']) await world.context.points.record(wish(who, account, 'give'));
+    for (const account of ['1', '2', '3'])
+      await world.context.points.record(wish(who, account, 'give'));
     const entries = world.context.connection.collection('entries');
     const good = await entries.findOne({ fan: who, seq: 2 });
     for (const [change, reason] of [
@@ -284,12 +355,20 @@ describe('the ledger', () => {
     await other.points.record(wish(who, '1', 'give'));
     await other.points.settled();
     await world.context.connection.collection('scores').deleteOne({ _id: who as never });
-    await world.context.connection
-      .collection('beats')
-      .insertOne({ _id: 'dead' as never, settledTo: new Date(Date.now() - HOUR / 60), beat: new Date(Date.now() - 2 * HOUR) });
+    await world.context.connection.collection('heartbeats').insertOne({
+      _id: 'dead' as never,
+      settledTo: new Date(Date.now() - HOUR / 60),
+      beat: new Date(Date.now() - 2 * HOUR),
+    });
     expect(await world.context.points.sweep()).to.be.greaterThan(0);
-    const score = await world.context.connection.collection<{ _id: string; after: { points: number } }>('scores').findOne({ _id: who });
+    const score = await world.context.connection
+      .collection<{ _id: string; after: { points: number } }>('scores')
+      .findOne({ _id: who });
     expect(score?.after.points).to.equal(1);
-    expect(await world.context.connection.collection('beats').countDocuments({ _id: 'dead' as never })).to.equal(0);
+    expect(
+      await world.context.connection
+        .collection('heartbeats')
+        .countDocuments({ _id: 'dead' as never }),
+    ).to.equal(0);
   });
 });

@@ -4,10 +4,15 @@ import mongoose from 'mongoose';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { startWorld, type World } from '../support/world.js';
 
-const wish = (fan: string, account: string, want: Wish['want'], more: Partial<Wish> = {}): Wish => ({
+const wish = (
+  fan: string,
+  account: string,
+  want: Command['want'],
+  more: Partial<Command> = {},
+): Command => ({
   fan,
   deed: `follow:x:${account}`,
   want,
@@ -31,7 +36,11 @@ describe('two processes over one ledger', () => {
   before(async () => {
     world = await startWorld({ card: 'hub' });
     here = world.context;
-    there = await createContext(readConfig(world.env), 'there', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+    there = await createContext(readConfig(world.env), 'there', {
+      clock: world.clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
   });
   after(async () => {
     await there.close();
@@ -52,13 +61,18 @@ describe('two processes over one ledger', () => {
     const late = await here.points.record(wish(who, '1', 'give', { seen: 0 }));
     expect([late.entry, late.head.after.points]).to.deep.equal([null, 4]);
     await there.points.record(wish(who, '5', 'give'));
-    const dropped = await here.points.record(wish(who, '6', 'give', { stands: () => Promise.resolve(false) }));
+    const dropped = await here.points.record(
+      wish(who, '6', 'give', { stands: () => Promise.resolve(false) }),
+    );
     expect([dropped.dropped, dropped.head.after.points]).to.deep.equal([true, 5]);
     await there.points.record(wish(who, '7', 'give'));
     const limited = await here.points.record(wish(who, '9', 'give'));
     expect([limited.limited !== null, limited.head.after.points]).to.deep.equal([true, 6]);
     await there.points.record(wish(who, '8', 'give'));
-    const many = await here.points.recordMany(who, [wish(who, '1', 'give'), wish(who, '2', 'give')]);
+    const many = await here.points.recordMany(who, [
+      wish(who, '1', 'give'),
+      wish(who, '2', 'give'),
+    ]);
     expect(many.map((one) => [one.entry, one.head.after.points])).to.deep.equal([
       [null, 7],
       [null, 7],
@@ -77,7 +91,10 @@ describe('two processes over one ledger', () => {
     const who = fan();
     await here.points.record(wish(who, '1', 'give'));
     const { collection } = here.connection.model('Entry');
-    const find = collection.find.bind(collection) as unknown as (filter: object, options: object) => { toArray(): Promise<unknown[]> };
+    const find = collection.find.bind(collection) as unknown as (
+      filter: object,
+      options: object,
+    ) => { toArray(): Promise<unknown[]> };
     let cut = 0;
     Object.assign(collection, {
       find: (filter: { deed?: unknown }, options: object) => {
@@ -91,18 +108,34 @@ describe('two processes over one ledger', () => {
         return { toArray };
       },
     });
-    const outcome = await here.points.record(wish(who, '3', 'give')).finally(() => Reflect.deleteProperty(collection, 'find'));
-    expect([cut, outcome.entry, outcome.turn, outcome.head.seq, outcome.head.after.points]).to.deep.equal([1, null, 1, 3, 3]);
+    const outcome = await here.points
+      .record(wish(who, '3', 'give'))
+      .finally(() => Reflect.deleteProperty(collection, 'find'));
+    expect([
+      cut,
+      outcome.entry,
+      outcome.turn,
+      outcome.head.seq,
+      outcome.head.after.points,
+    ]).to.deep.equal([1, null, 1, 3, 3]);
   });
 
-  const beside = (...accounts: string[]): Map<string, number> => new Map(accounts.map((account) => [`follow:x:${account}`, 0]));
+  const beside = (...accounts: string[]): Map<string, number> =>
+    new Map(accounts.map((account) => [`follow:x:${account}`, 0]));
 
   it('say of no deed beside an entry what was true before the other wrote, wherever between their reads that was', async () => {
-    for (const when of ['before the turns', 'behind the turns', 'behind turns that are newer than the head'] as const) {
+    for (const when of [
+      'before the turns',
+      'behind the turns',
+      'behind turns that are newer than the head',
+    ] as const) {
       const who = fan();
       await here.points.record(wish(who, '1', 'give'));
       const { collection } = here.connection.model('Entry');
-      const find = collection.find.bind(collection) as unknown as (filter: object, options: object) => { toArray(): Promise<unknown[]> };
+      const find = collection.find.bind(collection) as unknown as (
+        filter: object,
+        options: object,
+      ) => { toArray(): Promise<unknown[]> };
       let cut = 0;
       Object.assign(collection, {
         find: (filter: { deed?: unknown }, options: object) => {
@@ -111,7 +144,8 @@ describe('two processes over one ledger', () => {
           cut += 1;
           const toArray = async (): Promise<unknown[]> => {
             if (when === 'behind turns that are newer than the head')
-              for (const want of ['give', 'take'] as const) await there.points.record(wish(who, '2', want));
+              for (const want of ['give', 'take'] as const)
+                await there.points.record(wish(who, '2', want));
             if (when === 'before the turns') await there.points.record(wish(who, '3', 'give'));
             const found = await find(filter, options).toArray();
             if (when !== 'before the turns') await there.points.record(wish(who, '3', 'give'));
@@ -124,8 +158,17 @@ describe('two processes over one ledger', () => {
         .record(wish(who, '2', 'give', { beside: beside('1', '3', '4') }))
         .finally(() => Reflect.deleteProperty(collection, 'find'));
       // What is not known is not said.
-      const said = outcome.beside ?? { 'follow:x:1': true, 'follow:x:3': true, 'follow:x:4': false };
-      expect([when, cut, outcome.entry?.delta, said]).to.deep.equal([when, 1, 1, { 'follow:x:1': true, 'follow:x:3': true, 'follow:x:4': false }]);
+      const said = outcome.beside ?? {
+        'follow:x:1': true,
+        'follow:x:3': true,
+        'follow:x:4': false,
+      };
+      expect([when, cut, outcome.entry?.delta, said]).to.deep.equal([
+        when,
+        1,
+        1,
+        { 'follow:x:1': true, 'follow:x:3': true, 'follow:x:4': false },
+      ]);
     }
   });
 
@@ -134,23 +177,36 @@ describe('two processes over one ledger', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.array(fc.record({ account: fc.integer({ min: 1, max: 4 }), want: fc.constantFrom('give' as const, 'take' as const), at: fc.boolean() }), {
-            minLength: 1,
-            maxLength: 4,
-          }),
+          fc.array(
+            fc.record({
+              account: fc.integer({ min: 1, max: 4 }),
+              want: fc.constantFrom('give' as const, 'take' as const),
+              at: fc.boolean(),
+            }),
+            {
+              minLength: 1,
+              maxLength: 4,
+            },
+          ),
           { minLength: 2, maxLength: 5 },
         ),
         async (rounds) => {
           const who = fan();
           for (const acts of rounds) {
             const outcomes = await Promise.all(
-              acts.map(({ account, want, at }) => (at ? here : there).points.record(wish(who, String(account), want, { beside: beside('1', '2', '3', '4') }))),
+              acts.map(({ account, want, at }) =>
+                (at ? here : there).points.record(
+                  wish(who, String(account), want, { beside: beside('1', '2', '3', '4') }),
+                ),
+              ),
             );
             for (const { entry, beside: told } of outcomes) {
               if (!entry || !told) continue;
               said += 1;
               const named = Object.keys(told);
-              const [held] = await there.points.heldAt([{ fan: who, seq: entry.seq, deeds: named }]);
+              const [held] = await there.points.heldAt([
+                { fan: who, seq: entry.seq, deeds: named },
+              ]);
               expect(named.filter((deed) => told[deed])).to.have.members([...(held ?? [])]);
             }
           }
@@ -175,7 +231,9 @@ describe('two processes over one ledger', () => {
         throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
       },
     });
-    const outcome = await here.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+    const outcome = await here.points
+      .record(wish(who, '1', 'give'))
+      .finally(() => Reflect.deleteProperty(db as object, 'command'));
     expect([outcome.entry?.turn, outcome.turn]).to.deep.equal([1, 1]);
     expect((await here.points.head(who)).after.points).to.equal(0);
     expect(await here.connection.collection('entries').countDocuments({ fan: who })).to.equal(2);
@@ -204,12 +262,16 @@ describe('two processes over one ledger', () => {
     const off = here.bus.on('points:moved', ({ moves }) => {
       told.push(...moves.filter((one) => one.fan === who).map((one) => one.points));
     });
-    const outcome = await here.points.record(wish(who, '1', 'give')).finally(() => Reflect.deleteProperty(db as object, 'command'));
+    const outcome = await here.points
+      .record(wish(who, '1', 'give'))
+      .finally(() => Reflect.deleteProperty(db as object, 'command'));
     expect([outcome.entry?.turn, outcome.head.after.points, inserts]).to.deep.equal([1, 1, 2]);
     await here.points.settled();
     off();
     expect(told, 'it is heard, and once').to.deep.equal([1]);
-    expect((await here.connection.collection('scores').findOne({ _id: who as never }))?.['seq']).to.equal(1);
+    expect(
+      (await here.connection.collection('scores').findOne({ _id: who as never }))?.['seq'],
+    ).to.equal(1);
   });
 
   it('answer, in any order of acts here and there, each with the very state that a plain model has', async () => {
@@ -233,20 +295,23 @@ describe('two processes over one ledger', () => {
             const turn = turns.get(account) ?? 0;
             const old = act.seen === 'old' && turn > 0;
             const more = act.seen === 'none' ? {} : { seen: old ? turn - 1 : turn };
-            const outcome = await (act.at === 'here' ? here : there).points.record(wish(who, account, act.want, more));
+            const outcome = await (act.at === 'here' ? here : there).points.record(
+              wish(who, account, act.want, more),
+            );
             // Three gives of one deed a day.
-            const moves = !old && (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1);
+            const moves =
+              !old && (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1);
             if (moves) {
               turns.set(account, turn + 1);
               seq += 1;
             }
             const points = [...turns.values()].filter((one) => one % 2 === 1).length;
-            expect([outcome.entry !== null, outcome.turn, outcome.head.seq, outcome.head.after.points]).to.deep.equal([
-              moves,
-              turns.get(account) ?? 0,
-              seq,
-              points,
-            ]);
+            expect([
+              outcome.entry !== null,
+              outcome.turn,
+              outcome.head.seq,
+              outcome.head.after.points,
+            ]).to.deep.equal([moves, turns.get(account) ?? 0, seq, points]);
           }
         },
       ),

@@ -9,7 +9,10 @@ import { until } from '../support/until.js';
 
 const rule = { version: 1, hub: [1, 2, 3] as const, discipline: [1, 2, 3] as const, from: '' };
 
-/** So many fans wait for stores that this test ends and brings back: by the million no real ones are filled here. */
+/**
+ * So many fans wait for stores that this test ends and brings back: by the million no real ones are
+ * filled here.
+ */
 describe('moves that wait for their stores', () => {
   const written: string[][] = [];
   const placed: string[][] = [];
@@ -36,9 +39,17 @@ describe('moves that wait for their stores', () => {
           return Promise.resolve([]);
         },
       } as unknown as Boards,
-      { fresh: (fans: string[]) => Promise.resolve(new Map(fans.map((fan) => [fan, heads.get(fan) ?? NO_HEAD]))) } as unknown as Heads,
       {
-        of: (fans) => Promise.resolve(new Map(fans.map((fan) => [fan, { rankable: true, name: fan, country: '', revision: 1 }]))),
+        fresh: (fans: string[]) =>
+          Promise.resolve(new Map(fans.map((fan) => [fan, heads.get(fan) ?? NO_HEAD]))),
+      } as unknown as Heads,
+      {
+        standings: (fans) =>
+          Promise.resolve(
+            new Map(
+              fans.map((fan) => [fan, { rankable: true, name: fan, country: '', revision: 1 }]),
+            ),
+          ),
         changedSince: () => Promise.resolve({ fans: [], to: 0 }),
       },
       { now: () => new Date(2_000_000_000_000) },
@@ -46,9 +57,27 @@ describe('moves that wait for their stores', () => {
     );
   const entry = (fan: string, head = NO_HEAD, at = 1_900_000_000_000): Entry => {
     const when = new Date(at);
-    const facts = { account: '1', athlete: 'a', disciplines: ['judo'], season: '2030', earnedAt: when };
-    const how = { cause: 'hub_click' as const, card: 'x@1:hub', link: null, evidence: null, askedAt: when };
-    return chain(head, fan, `follow:x:${head.seq}`, 1, facts, how, { at: when, floor: 0, zone: 'Europe/Paris', rule, rules: new Map([[1, rule]]) });
+    const facts = {
+      account: '1',
+      athlete: 'a',
+      disciplines: ['judo'],
+      season: '2030',
+      earnedAt: when,
+    };
+    const how = {
+      cause: 'hub_click' as const,
+      card: 'x@1:hub',
+      link: null,
+      evidence: null,
+      askedAt: when,
+    };
+    return chain(head, fan, `follow:x:${head.seq}`, 1, facts, how, {
+      at: when,
+      floor: 0,
+      zone: 'Europe/Paris',
+      rule,
+      rules: new Map([[1, rule]]),
+    });
   };
 
   beforeEach(() => {
@@ -60,7 +89,11 @@ describe('moves that wait for their stores', () => {
   it('are all written when there are 130,000 of them, in parts, and how far all is settled can be told meanwhile', async () => {
     const one = projector();
     const first = entry('fan-0');
-    const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}`, at: new Date(1_900_000_000_000 + n) }));
+    const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({
+      ...first,
+      fan: `fan-${n}`,
+      at: new Date(1_900_000_000_000 + n),
+    }));
     one.written(list.slice(1));
     one.written(list.slice(0, 1));
     one.unsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
@@ -115,6 +148,8 @@ describe('moves that wait for their stores', () => {
     await one.idle();
     expect(written.flat()).to.have.length(5000);
     expect(written.flat()).to.include('fan-4999@2').and.not.include('fan-4999@1');
-    expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal(['fan-4999@2']);
+    expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal([
+      'fan-4999@2',
+    ]);
   });
 });

@@ -3,25 +3,53 @@ import fc from 'fast-check';
 import { boardPoints, boardScore, readBoardCursor } from '../../server/points/boards.js';
 import { medalAfter, nextMedal, type Rule } from '../../server/points/medals.js';
 import canonicalize from 'canonicalize';
-import { canonicalText, chain, headOf, MOST_POINTS, NO_HEAD, type Head } from '../../server/points/entry.js';
+import {
+  canonicalText,
+  chain,
+  headOf,
+  MOST_POINTS,
+  NO_HEAD,
+  type Head,
+} from '../../server/points/entry.js';
 import { nextDay, windowKeys } from '../../server/points/windows.js';
 
-const rule = (version: number, hub: [number, number, number]): Rule => ({ version, hub, discipline: hub, from: '' });
+const rule = (version: number, hub: [number, number, number]): Rule => ({
+  version,
+  hub,
+  discipline: hub,
+  from: '',
+});
 
 describe('windows', () => {
   for (const [at, keys] of [
-    ['2026-11-21T12:00:00Z', { day: '2026-11-21', week: '2026-W47', month: '2026-11', season: '2026' }],
-    ['2026-12-31T23:30:00Z', { day: '2027-01-01', week: '2026-W53', month: '2027-01', season: '2027' }],
-    ['2027-01-03T12:00:00Z', { day: '2027-01-03', week: '2026-W53', month: '2027-01', season: '2027' }],
-    ['2024-12-30T12:00:00Z', { day: '2024-12-30', week: '2025-W01', month: '2024-12', season: '2024' }],
+    [
+      '2026-11-21T12:00:00Z',
+      { day: '2026-11-21', week: '2026-W47', month: '2026-11', season: '2026' },
+    ],
+    [
+      '2026-12-31T23:30:00Z',
+      { day: '2027-01-01', week: '2026-W53', month: '2027-01', season: '2027' },
+    ],
+    [
+      '2027-01-03T12:00:00Z',
+      { day: '2027-01-03', week: '2026-W53', month: '2027-01', season: '2027' },
+    ],
+    [
+      '2024-12-30T12:00:00Z',
+      { day: '2024-12-30', week: '2025-W01', month: '2024-12', season: '2024' },
+    ],
   ] as const)
     it(`cuts ${at} by the clock of Paris`, () => {
       expect(windowKeys(new Date(at), 'Europe/Paris')).to.deep.equal(keys);
     });
 
   it('finds the first instant of tomorrow, also when clocks change', () => {
-    expect(nextDay(new Date('2026-11-21T12:00:00Z'), 'Europe/Paris').toISOString()).to.equal('2026-11-21T23:00:00.000Z');
-    expect(nextDay(new Date('2026-10-24T22:30:00Z'), 'Europe/Paris').toISOString()).to.equal('2026-10-25T23:00:00.000Z');
+    expect(nextDay(new Date('2026-11-21T12:00:00Z'), 'Europe/Paris').toISOString()).to.equal(
+      '2026-11-21T23:00:00.000Z',
+    );
+    expect(nextDay(new Date('2026-10-24T22:30:00Z'), 'Europe/Paris').toISOString()).to.equal(
+      '2026-10-25T23:00:00.000Z',
+    );
   });
 });
 
@@ -31,18 +59,37 @@ describe('the canonical text of an entry', () => {
     const one = rule(1, [1, 2, 3]);
     fc.assert(
       fc.property(
-        fc.array(fc.record({ account: fc.string(), athlete: fc.string({ unit: 'binary' }), disciplines: fc.uniqueArray(slug, { maxLength: 4 }) }), {
-          minLength: 1,
-          maxLength: 12,
-        }),
+        fc.array(
+          fc.record({
+            account: fc.string(),
+            athlete: fc.string({ unit: 'binary' }),
+            disciplines: fc.uniqueArray(slug, { maxLength: 4 }),
+          }),
+          {
+            minLength: 1,
+            maxLength: 12,
+          },
+        ),
         fc.date({ noInvalidDate: true, min: new Date('2020-01-01'), max: new Date('2100-01-01') }),
         fc.option(fc.string()),
         (deeds, at, link) => {
           let head: Head = NO_HEAD;
           for (const [n, deed] of deeds.entries()) {
             const facts = { ...deed, season: '2026', earnedAt: at };
-            const how = { cause: 'hub_click' as const, card: 'x@1:hub', link, evidence: null, askedAt: at };
-            const entry = chain(head, 'fan', `follow:x:${n}`, 1, facts, how, { at, floor: 0, zone: 'Europe/Paris', rule: one, rules: new Map([[1, one]]) });
+            const how = {
+              cause: 'hub_click' as const,
+              card: 'x@1:hub',
+              link,
+              evidence: null,
+              askedAt: at,
+            };
+            const entry = chain(head, 'fan', `follow:x:${n}`, 1, facts, how, {
+              at,
+              floor: 0,
+              zone: 'Europe/Paris',
+              rule: one,
+              rules: new Map([[1, one]]),
+            });
             const { hash: _hash, ...body } = entry;
             expect(canonicalText(body)).to.equal(canonicalize(body));
             head = headOf(entry);
@@ -58,7 +105,10 @@ describe('medals', () => {
   it('are reached at their threshold and not before', () => {
     expect(medalAfter(2, 'hub', undefined, one, new Map([[1, one]]))).to.equal(undefined);
     expect(medalAfter(3, 'hub', undefined, one, new Map([[1, one]]))).to.deep.equal(['bronze', 1]);
-    expect(medalAfter(25, 'hub', ['silver', 1], one, new Map([[1, one]]))).to.deep.equal(['gold', 1]);
+    expect(medalAfter(25, 'hub', ['silver', 1], one, new Map([[1, one]]))).to.deep.equal([
+      'gold',
+      1,
+    ]);
   });
   it('are not taken by raised thresholds, only by lost points', () => {
     const two = rule(2, [100, 200, 300]);
@@ -71,7 +121,11 @@ describe('medals', () => {
     expect(medalAfter(2, 'hub', ['bronze', 1], two, rules)).to.equal(undefined);
   });
   it('tell what comes next and how far it is', () => {
-    expect(nextMedal(4, 'hub', 'bronze', one)).to.deep.equal({ medal: 'silver', at: 10, missing: 6 });
+    expect(nextMedal(4, 'hub', 'bronze', one)).to.deep.equal({
+      medal: 'silver',
+      at: 10,
+      missing: 6,
+    });
     expect(nextMedal(30, 'hub', 'gold', one)).to.equal(null);
   });
 });
@@ -96,7 +150,13 @@ describe('the score of a board', () => {
     );
   });
   it('refuses a cursor that is not ours', () => {
-    for (const text of ['', 'x', 'W10', Buffer.from('["a",1]').toString('base64url'), Buffer.from('{"a":1}').toString('base64url')])
+    for (const text of [
+      '',
+      'x',
+      'W10',
+      Buffer.from('["a",1]').toString('base64url'),
+      Buffer.from('{"a":1}').toString('base64url'),
+    ])
       expect(readBoardCursor(text)).to.equal(null);
   });
 });

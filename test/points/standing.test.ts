@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
 import { StandingAudit } from '../../server/points/audit.js';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -11,7 +11,7 @@ describe('with a bus that loses every message', () => {
   let world: World;
   /** A second process, which hears nothing of what the first one does. */
   let other: Context;
-  const give = (fan: string, account: string, discipline = 'fencing'): Wish => ({
+  const give = (fan: string, account: string, discipline = 'fencing'): Command => ({
     fan,
     deed: `follow:x:${account}`,
     want: 'give',
@@ -27,14 +27,20 @@ describe('with a bus that loses every message', () => {
   /** The second process looks at the counters of changes, as it does every few seconds. */
   const look = (): void => {
     for (const room of [other.registry, other.athletes, other.videos]) {
-      const changes = Object.entries(room).find(([name]) => name === 'changes')?.[1] as { lookedAt: number };
+      const changes = Object.entries(room).find(([name]) => name === 'changes')?.[1] as {
+        lookedAt: number;
+      };
       changes.lookedAt -= 11_000;
     }
   };
 
   before(async () => {
     world = await startWorld({ card: 'hub', deaf: true });
-    other = await createContext(readConfig(world.env), 'other', { clock: world.clock, log: pino({ level: 'silent' }), search: false });
+    other = await createContext(readConfig(world.env), 'other', {
+      clock: world.clock,
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
     other.bus.tell = () => undefined;
     await world.athletes();
     for (const athlete of ['athlete1', 'athlete2', 'athlete3']) await world.verify(athlete, 'x');
@@ -77,7 +83,9 @@ describe('with a bus that loses every message', () => {
     await other.points.record(give(fan._id, '2', 'judo'));
     await other.points.settled();
     expect(await shown('discipline:judo')).to.deep.equal([]);
-    const score = await world.context.connection.collection('scores').findOne({ _id: fan._id as never });
+    const score = await world.context.connection
+      .collection('scores')
+      .findOne({ _id: fan._id as never });
     expect(score?.['standing']).to.include({ rankable: false, revision: 2 });
     await world.context.redis.commands.flushall();
     await world.context.points.heal();
@@ -87,7 +95,7 @@ describe('with a bus that loses every message', () => {
   it('a standing that was read just before a change and written just after it is put right by the audit', async () => {
     const { fan } = await world.fan('eve');
     const { fans } = other;
-    const of = fans.of.bind(fans);
+    const of = fans.standings.bind(fans);
     let read = 0;
     let go: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
@@ -123,14 +131,21 @@ describe('with a bus that loses every message', () => {
     const { fan } = await world.fan('fay');
     await world.context.athletes.hide('athlete1', true);
     const by = await world.moderator();
-    const [revoked] = await world.context.registry.verifiedOf((await world.context.athletes.require('athlete2'))._id);
+    const [revoked] = await world.context.registry.verifiedOf(
+      (await world.context.athletes.require('athlete2'))._id,
+    );
     await world.context.registry.revoke(by, revoked?.id ?? '', 'test');
     look();
     expect(await athletes.bySlug('athlete1')).to.equal(null);
     expect((await registry.verified('x')).map((one) => one.handle)).to.deep.equal(['athlete3']);
     const answers = await Promise.allSettled(
       ['athlete1', 'athlete2', 'athlete3'].map(async (slug) =>
-        follows.follow({ id: fan._id, roles: [] }, (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug, { network: 'x' }, { language: 'en' }),
+        follows.follow(
+          { id: fan._id, roles: [] },
+          (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug,
+          { network: 'x' },
+          { language: 'en' },
+        ),
       ),
     );
     expect(answers.map((one) => one.status)).to.deep.equal(['rejected', 'rejected', 'fulfilled']);
@@ -138,7 +153,9 @@ describe('with a bus that loses every message', () => {
 
   it('a video that was published is known everywhere once the counters are looked at', async () => {
     expect(await other.videos.published()).to.deep.equal([]);
-    await world.context.connection.collection('videos').insertOne({ _id: 'v' as never, lock: [], published: true, publishedAt: new Date() });
+    await world.context.connection
+      .collection('videos')
+      .insertOne({ _id: 'v' as never, lock: [], published: true, publishedAt: new Date() });
     await world.context.settings.next('changed.videos');
     look();
     expect(await other.videos.published()).to.have.length(1);
@@ -155,8 +172,12 @@ describe('the audit of standings', () => {
     const audit = (): StandingAudit =>
       new StandingAudit(
         {
-          of: () => Promise.resolve(new Map()),
-          changedSince: (from) => Promise.resolve({ fans: changes.filter((one) => one.number > from).map((one) => one.fan), to: count }),
+          standings: () => Promise.resolve(new Map()),
+          changedSince: (from) =>
+            Promise.resolve({
+              fans: changes.filter((one) => one.number > from).map((one) => one.fan),
+              to: count,
+            }),
         },
         {
           get: () => Promise.resolve(kept),

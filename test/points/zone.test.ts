@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { ConfigError, readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import type { Wish } from '../../server/points/service.js';
+import type { Command } from '../../server/points/service.js';
 import { root } from '../../scripts/root.js';
 import { freePort } from '../../scripts/services/process.js';
 import { plainEnv, run } from '../support/start.js';
 import { startWorld, type World } from '../support/world.js';
 
-const wish = (fan: string): Wish => ({
+const wish = (fan: string): Command => ({
   fan,
   deed: 'follow:x:1',
   want: 'give',
@@ -29,7 +29,10 @@ describe('the time zone that cuts the days', function () {
   const open: Context[] = [];
   const start = async (timezone?: string, name = world.env['MONGODB_NAME']): Promise<Context> => {
     const env = { ...world.env, MONGODB_NAME: name, ...(timezone ? { TIMEZONE: timezone } : {}) };
-    const context = await createContext(readConfig(env), 'zone', { log: pino({ level: 'silent' }), search: false });
+    const context = await createContext(readConfig(env), 'zone', {
+      log: pino({ level: 'silent' }),
+      search: false,
+    });
     open.push(context);
     return context;
   };
@@ -42,14 +45,16 @@ describe('the time zone that cuts the days', function () {
     }
     return 'not refused';
   };
-  const LINE = /^TIMEZONE is Asia\/Tokyo, but the points of this hub are counted by Europe\/Paris: .* Set TIMEZONE=Europe\/Paris\.$/;
+  const LINE =
+    /^TIMEZONE is Asia\/Tokyo, but the points of this hub are counted by Europe\/Paris: .* Set TIMEZONE=Europe\/Paris\.$/;
 
   before(async () => {
     world = await startWorld({ card: 'hub' });
   });
   after(async () => {
     for (const context of open) {
-      if (context.config.mongodb.name !== world.env['MONGODB_NAME']) await context.connection.dropDatabase().catch(() => undefined);
+      if (context.config.mongodb.name !== world.env['MONGODB_NAME'])
+        await context.connection.dropDatabase().catch(() => undefined);
       await context.close();
     }
     await world.close();
@@ -73,7 +78,9 @@ describe('the time zone that cuts the days', function () {
       ]);
       const given = outcomes.map((one) => one.status === 'fulfilled');
       // Five of one process, and none of the other: which of them was first is theirs to settle.
-      expect([given.slice(0, 5).every(Boolean), given.slice(5).every(Boolean)].filter(Boolean)).to.have.length(1);
+      expect(
+        [given.slice(0, 5).every(Boolean), given.slice(5).every(Boolean)].filter(Boolean),
+      ).to.have.length(1);
       expect(given.filter(Boolean)).to.have.length(5);
       const [won, lost] = given[0] ? [first, second] : [second, first];
       expect((await won.points.verify()).bad).to.equal(null);
@@ -91,8 +98,18 @@ describe('the time zone that cuts the days', function () {
   });
 
   it('is named in one line by every program that would start with another', async () => {
-    const env = plainEnv({ ...world.env, NODE_ENV: 'development', PORT: String(await freePort()), TIMEZONE: TOKYO });
-    const production = { ...env, NODE_ENV: 'production', PUBLIC_URL: 'https://village.test', METRICS_TOKEN: randomBytes(32).toString('hex') };
+    const env = plainEnv({
+      ...world.env,
+      NODE_ENV: 'development',
+      PORT: String(await freePort()),
+      TIMEZONE: TOKYO,
+    });
+    const production = {
+      ...env,
+      NODE_ENV: 'production',
+      PUBLIC_URL: 'https://village.test',
+      METRICS_TOKEN: randomBytes(32).toString('hex'),
+    };
     for (const [name, file, args, settings] of [
       ['village web', 'server/main.js', ['web'], env],
       ['village worker', 'server/main.js', ['worker'], env],

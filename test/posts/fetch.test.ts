@@ -11,14 +11,24 @@ describe('posts of verified accounts', () => {
   before(async () => {
     world = await startWorld({});
     await world.athletes();
-    for (const athlete of ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5']) await world.verify(athlete, 'x');
+    for (const athlete of ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5'])
+      await world.verify(athlete, 'x');
     await world.verify('athlete1', 'facebook');
     for (const network of ['x', 'facebook'] as const)
-      Object.assign(world.context.networks.of(network), {
+      Object.assign(world.context.networks.adapter(network), {
         fetchPosts: ({ account }: { account: string }) => {
           asked.push(`${network}:${account}`);
           answer(network);
-          return Promise.resolve([{ network, id: `post-${account}`, author: account, url: 'https://example.org', text: 'new', createdAt: world.clock.now() }]);
+          return Promise.resolve([
+            {
+              network,
+              id: `post-${account}`,
+              author: account,
+              url: 'https://example.org',
+              text: 'new',
+              createdAt: world.clock.now(),
+            },
+          ]);
         },
       });
   });
@@ -46,16 +56,30 @@ describe('posts of verified accounts', () => {
     const { posts, registry } = world.context;
     const after = await posts.fetch('', 3);
     expect(after).to.equal(asked[2]);
-    const gone = await world.context.connection.collection('accounts').findOne({ accountId: after?.split(':')[1] });
-    await world.context.connection.collection('accounts').updateOne({ _id: gone?._id as never }, { $set: { state: 'revoked' } });
-    world.context.bus.tell('registry:changed', { network: 'x', account: String(gone?.['accountId']) });
-    while ((await registry.verified()).length > 5) await new Promise((resolve) => setImmediate(resolve));
+    const gone = await world.context.connection
+      .collection('accounts')
+      .findOne({ accountId: after?.split(':')[1] });
+    await world.context.connection
+      .collection('accounts')
+      .updateOne({ _id: gone?._id as never }, { $set: { state: 'revoked' } });
+    world.context.bus.tell('registry:changed', {
+      network: 'x',
+      account: String(gone?.['accountId']),
+    });
+    while ((await registry.verified()).length > 5)
+      await new Promise((resolve) => setImmediate(resolve));
     expect(await posts.fetch(after ?? '', 10)).to.equal(null);
     expect(asked).to.have.length(6);
     expect(new Set(asked).size).to.equal(6);
-    await world.context.connection.collection('accounts').updateOne({ _id: gone?._id as never }, { $set: { state: 'verified' } });
-    world.context.bus.tell('registry:changed', { network: 'x', account: String(gone?.['accountId']) });
-    while ((await registry.verified()).length < 6) await new Promise((resolve) => setImmediate(resolve));
+    await world.context.connection
+      .collection('accounts')
+      .updateOne({ _id: gone?._id as never }, { $set: { state: 'verified' } });
+    world.context.bus.tell('registry:changed', {
+      network: 'x',
+      account: String(gone?.['accountId']),
+    });
+    while ((await registry.verified()).length < 6)
+      await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('of a network that is down are left for the next time, those of another come', async () => {
@@ -75,7 +99,9 @@ describe('posts of verified accounts', () => {
     answer = () => {
       leaving.abort(new Error('the worker leaves'));
     };
-    const ended: unknown = await world.context.posts.fetch('', 10, leaving.signal).catch((error: unknown) => error);
+    const ended: unknown = await world.context.posts
+      .fetch('', 10, leaving.signal)
+      .catch((error: unknown) => error);
     expect([String(ended), asked.length]).to.deep.equal(['Error: the worker leaves', 1]);
   });
 });

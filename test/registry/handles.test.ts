@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { until } from '../support/until.js';
 import { startWorld, HOUR, type World } from '../support/world.js';
 
-/** Handles change hands on networks; what the registry says of one is about whoever bears it now. */
+/**
+ * Handles change hands on networks; what the registry says of one is about whoever bears it now.
+ */
 for (const network of ['x', 'facebook'] as const) {
   describe(`handles on ${network}`, () => {
     let world: World;
@@ -15,35 +17,55 @@ for (const network of ['x', 'facebook'] as const) {
       other = await world.verify('athlete2', network);
     });
     after(() => world.close());
-    const person = (handle: string) => world.sandbox.world.person(handle) as NonNullable<ReturnType<World['sandbox']['world']['person']>>;
+    const person = (handle: string) =>
+      world.sandbox.world.person(handle) as NonNullable<
+        ReturnType<World['sandbox']['world']['person']>
+      >;
     const rename = (handle: string, to: string): void => {
       expect(world.sandbox.world.rename(network, person(handle), to)).to.equal(true);
     };
-    const accountId = (handle: string): string => (network === 'x' ? person(handle).ids.x : person(handle).page) ?? '';
-    const lookup = async (account: string) => (await world.api(`/registry/lookup?account=${encodeURIComponent(account)}`)).body as Record<string, unknown>;
+    const accountId = (handle: string): string =>
+      (network === 'x' ? person(handle).ids.x : person(handle).page) ?? '';
+    const lookup = async (account: string) =>
+      (await world.api(`/registry/lookup?account=${encodeURIComponent(account)}`)).body as Record<
+        string,
+        unknown
+      >;
     const record = (which: string) => world.context.registry.requireCase(which);
-    const asked = (): number => world.sandbox.world.log.filter((one) => one.network === network && one.path !== '/oauth2/token').length;
+    const asked = (): number =>
+      world.sandbox.world.log.filter(
+        (one) => one.network === network && one.path !== '/oauth2/token',
+      ).length;
 
     it('never answer `listed` for one that was freed, or that somebody else has taken over, without anybody opening a page', async () => {
       expect(await lookup(`${network}:athlete1`)).to.include({ result: 'listed' });
       rename('athlete1', 'maelle');
       world.clock.advance(HOUR);
       // Freed: whoever takes it next may be anybody.
-      expect(await lookup(`${network}:athlete1`)).to.deep.include({ result: 'lookalike', of: { name: 'Maëlle Kervran', network, handle: 'maelle' } });
+      expect(await lookup(`${network}:athlete1`)).to.deep.include({
+        result: 'lookalike',
+        of: { name: 'Maëlle Kervran', network, handle: 'maelle' },
+      });
       world.sandbox.world.add({ handle: 'thief', name: 'Thief', page: true });
       rename('thief', 'athlete1');
       expect((await lookup(`${network}:athlete1`))['result']).to.equal('lookalike');
       expect(await lookup(`${network}:maelle`)).to.include({ result: 'listed' });
-      const address = network === 'x' ? `https://x.com/i/user/${accountId('athlete1')}` : `https://www.facebook.com/profile.php?id=${accountId('athlete1')}`;
+      const address =
+        network === 'x'
+          ? `https://x.com/i/user/${accountId('athlete1')}`
+          : `https://www.facebook.com/profile.php?id=${accountId('athlete1')}`;
       expect(await lookup(address)).to.include({ result: 'listed' });
     });
 
     it('go with a submission to the account the network names now, and come back with the next look', async () => {
-      // Two athletes swap, and a moderator pastes one of them before anybody was asked about the other.
+      // Two athletes swap, and a moderator pastes one of them before anybody was asked about the
+      // other.
       rename('athlete2', 'inbetween');
       rename('athlete1', 'athlete2');
       const by = await world.moderator();
-      const opened = await world.context.registry.submit(by, `${network}:athlete2`, 'athlete1').catch((error: unknown) => error);
+      const opened = await world.context.registry
+        .submit(by, `${network}:athlete2`, 'athlete1')
+        .catch((error: unknown) => error);
       expect(opened).to.include({ id: 'account_taken' });
       world.sandbox.world.add({ handle: 'newcomer', name: 'New', page: true });
       rename('athlete1', 'somewhere');
@@ -76,7 +98,9 @@ for (const network of ['x', 'facebook'] as const) {
       const after = asked();
       expect(after - before).to.equal(1);
       expect(await page()).to.contain('opened</span>');
-      const { accounts } = (await world.api('/athletes/athlete1')).body as unknown as { accounts: { id: string; url: string }[] };
+      const { accounts } = (await world.api('/athletes/athlete1')).body as unknown as {
+        accounts: { id: string; url: string }[];
+      };
       const address = `${world.sandbox.networks[network]}/${network === 'x' ? 'i/user/' : ''}${accountId('athlete1')}`;
       expect(accounts[0]).to.include({ id: accountId('athlete1'), url: address });
       expect(asked()).to.equal(after);
@@ -93,7 +117,14 @@ for (const network of ['x', 'facebook'] as const) {
         .and.contain('Is @again really');
       world.clock.advance(HOUR);
       rename('athlete1', 'away');
-      world.sandbox.world.faults.push({ network, path: '/', status: 500, times: -1, latencyMs: 0, body: null });
+      world.sandbox.world.faults.push({
+        network,
+        path: '/',
+        status: 500,
+        times: -1,
+        latencyMs: 0,
+        body: null,
+      });
       expect((await browser.go(`/en/moderation/cases/${id}`)).text).to.contain('Is @again really');
       const calls = asked();
       expect(await lookup(`${network}:again`)).to.include({ result: 'listed' });
@@ -132,21 +163,41 @@ describe('accounts of an earlier version', () => {
     const second = await world.verify('athlete2', 'x');
     const { fan } = await world.fan('athlete1');
     const accounts = world.context.connection.collection('accounts');
-    const [index] = (await accounts.indexes()).filter((one) => Object.keys(one['key'] as object).join() === 'network,handleKey');
+    const [index] = (await accounts.indexes()).filter(
+      (one) => Object.keys(one['key'] as object).join() === 'network,handleKey',
+    );
     await accounts.dropIndex(index?.name ?? '');
     await accounts.createIndexes([{ key: { network: 1, handleKey: 1 } }]);
     const earlier = { $unset: { former: '', owners: '', warning: '', gone: '' } };
-    await accounts.updateOne({ _id: first as never }, { ...earlier, $set: { decidedAt: new Date(1e12), handleKey: 'same', handle: 'same' } });
-    await accounts.updateOne({ _id: second as never }, { ...earlier, $set: { handleKey: 'same', handle: 'same', state: 'revoked', reason: 'sold' } });
+    await accounts.updateOne(
+      { _id: first as never },
+      { ...earlier, $set: { decidedAt: new Date(1e12), handleKey: 'same', handle: 'same' } },
+    );
+    await accounts.updateOne(
+      { _id: second as never },
+      { ...earlier, $set: { handleKey: 'same', handle: 'same', state: 'revoked', reason: 'sold' } },
+    );
     expect(await world.context.missingIndexes()).to.deep.equal(['accounts(network,handleKey)']);
     await world.context.release();
     expect(await world.context.missingIndexes()).to.deep.equal([]);
     expect(await world.context.registry.requireCase(second)).to.deep.include({
       handleKey: 'same',
-      warning: { as: 'revoked', athlete: 'athlete2', reason: 'sold', at: (await world.context.registry.requireCase(second)).decidedAt },
+      warning: {
+        as: 'revoked',
+        athlete: 'athlete2',
+        reason: 'sold',
+        at: (await world.context.registry.requireCase(second)).decidedAt,
+      },
     });
-    expect(await world.context.registry.requireCase(first)).to.deep.include({ handleKey: null, owners: [{ fan: fan._id, by: 'network' }], former: [] });
+    expect(await world.context.registry.requireCase(first)).to.deep.include({
+      handleKey: null,
+      owners: [{ fan: fan._id, by: 'network' }],
+      former: [],
+    });
     await world.context.registry.sweep();
-    expect(await world.context.registry.requireCase(first)).to.include({ handle: 'athlete1', handleKey: 'athlete1' });
+    expect(await world.context.registry.requireCase(first)).to.include({
+      handle: 'athlete1',
+      handleKey: 'athlete1',
+    });
   });
 });

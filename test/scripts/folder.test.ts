@@ -11,7 +11,8 @@ import { startRedis } from '../../scripts/services/redis.js';
 import { plainEnv, run, StartedHub } from '../support/start.js';
 import { until } from '../support/until.js';
 
-const ready = async (hub: StartedHub): Promise<number> => (await fetch(`${hub.running.web.url}/readyz`)).status;
+const ready = async (hub: StartedHub): Promise<number> =>
+  (await fetch(`${hub.running.web.url}/readyz`)).status;
 const quiet = (): undefined => undefined;
 
 /** One process a data folder, for as long as it lives and no longer (scripts/folder.ts). */
@@ -25,7 +26,8 @@ describe('a data folder', function () {
     await hub.end('SIGINT');
     hub.remove();
   });
-  const files = (): string[] => ['run.json', 'stores.json'].map((name) => readFileSync(join(hub.dir, name), 'utf8'));
+  const files = (): string[] =>
+    ['run.json', 'stores.json'].map((name) => readFileSync(join(hub.dir, name), 'utf8'));
 
   it('has one hub of two that are started at once; the other says who runs where and touches nothing', async () => {
     const other = new StartedHub(hub);
@@ -46,16 +48,25 @@ describe('a data folder', function () {
     expect(await ready(hub)).to.equal(200);
     const before = files();
     const late = await run(['scripts/run.mjs', 'start'], hub.env);
-    expect([late.code, late.out, late.errors]).to.deep.equal([1, '', `${line.replace(', still starting', '')}\n`]);
+    expect([late.code, late.out, late.errors]).to.deep.equal([
+      1,
+      '',
+      `${line.replace(', still starting', '')}\n`,
+    ]);
     expect(files()).to.deep.equal(before);
     expect(await ready(hub)).to.equal(200);
     await winner.end('SIGINT');
   });
 
   it('is given to the next start at once after kill -9 of its starter, also when a store was left running untied', async () => {
-    // As kill -9 leaves them where nothing can tie them: stores on the folder, and nobody who holds it.
-    const left: Service[] = [await startMongodb(join(hub.dir, 'mongodb'), quiet), await startRedis(join(hub.dir, 'redis'), quiet)];
-    for (const name of ['run.json', 'stores.json']) writeFileSync(join(hub.dir, name), name === 'run.json' ? '' : '{"starter":');
+    // As kill -9 leaves them where nothing can tie them: stores on the folder, and nobody who holds
+    // it.
+    const left: Service[] = [
+      await startMongodb(join(hub.dir, 'mongodb'), quiet),
+      await startRedis(join(hub.dir, 'redis'), quiet),
+    ];
+    for (const name of ['run.json', 'stores.json'])
+      writeFileSync(join(hub.dir, name), name === 'run.json' ? '' : '{"starter":');
     const first = await hub.start();
     for (const one of left) await one.ended;
     expect(await ready(first)).to.equal(200);
@@ -65,7 +76,9 @@ describe('a data folder', function () {
 
   it('serves commands while no hub runs, two at a time, while one starts, and after its end', async () => {
     const alone = await Promise.all([hub.hub('ledger', 'verify'), hub.hub('boards', 'rebuild')]);
-    expect(alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')])).to.deep.equal([
+    expect(
+      alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')]),
+    ).to.deep.equal([
       [0, ''],
       [0, ''],
     ]);
@@ -84,14 +97,21 @@ describe('a data folder', function () {
 
   it('makes a start wait for the command that is at work there', async () => {
     const lock = await takeLock(lockName('data', hub.dir));
-    lock?.tell({ pid: process.pid, what: 'npm run hub -- import athletes', stays: false, state: 'open' });
+    lock?.tell({
+      pid: process.pid,
+      what: 'npm run hub -- import athletes',
+      stays: false,
+      state: 'open',
+    });
     const said: string[] = [];
     const started = hub.start((out) => {
       if (said.length === 0 && out.includes('waiting')) void lock?.release();
       said.push(out);
     });
     expect(await ready(await started)).to.equal(200);
-    expect(said.join('')).to.contain(`npm run hub -- import athletes (process ${process.pid}) has ${hub.dir}; waiting for its end …`);
+    expect(said.join('')).to.contain(
+      `npm run hub -- import athletes (process ${process.pid}) has ${hub.dir}; waiting for its end …`,
+    );
   });
 
   it('tells in one line what is broken in it, and loses nothing by a guess', async () => {
@@ -105,7 +125,10 @@ describe('a data folder', function () {
       for (const program of text === '' ? [['start'], ['hub', 'ledger', 'verify']] : [['start']]) {
         const { code, errors } = await run(['scripts/run.mjs', ...program], hub.env);
         const line = `${file} ${what}. Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.`;
-        expect([code, errors]).to.deep.equal([1, `village${program[0] === 'hub' ? ' hub' : ''}: ${line}\n`]);
+        expect([code, errors]).to.deep.equal([
+          1,
+          `village${program[0] === 'hub' ? ' hub' : ''}: ${line}\n`,
+        ]);
       }
       expect(readFileSync(file, 'utf8')).to.equal(text);
     }
@@ -149,11 +172,17 @@ describe('ports that cannot be', function () {
 
   for (const [env, line] of [
     [{ PORT: '' }, `PORT: "" ${what}`],
-    [{ PORT: '4101', SANDBOX_PORT: '4100' }, "PORT 4101 is one of the sandbox networks' ports (SANDBOX_PORT 4100 to 4103). Set one of the two elsewhere."],
+    [
+      { PORT: '4101', SANDBOX_PORT: '4100' },
+      "PORT 4101 is one of the sandbox networks' ports (SANDBOX_PORT 4100 to 4103). Set one of the two elsewhere.",
+    ],
   ] as const)
     it(`are told by npm start before anything is touched: ${JSON.stringify(env)}`, async () => {
       const folder = join(dir, 'data');
-      const { code, errors, out } = await run(['scripts/run.mjs', 'start'], plainEnv({ DATA_DIR: folder, ...env }));
+      const { code, errors, out } = await run(
+        ['scripts/run.mjs', 'start'],
+        plainEnv({ DATA_DIR: folder, ...env }),
+      );
       expect([code, errors, out]).to.deep.equal([1, `village: ${line}\n`, '']);
       expect(() => readFileSync(folder)).to.throw('ENOENT');
     });

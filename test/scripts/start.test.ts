@@ -33,7 +33,12 @@ describe('npm start', function () {
     await hub.end('SIGINT');
     hub.remove();
   });
-  const me = async (): Promise<number> => (await fetch(`${hub.running.web.url}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } })).status;
+  const me = async (): Promise<number> =>
+    (
+      await fetch(`${hub.running.web.url}/api/v1/me`, {
+        headers: { authorization: `Bearer ${token}` },
+      })
+    ).status;
 
   it('opens a hub, says who can sign in and what to try first, and tells programs what runs', async () => {
     const { web, worker, mongodb, redis, sandbox } = hub.running;
@@ -43,8 +48,12 @@ describe('npm start', function () {
     expect([mongodb.kind, redis.kind].every((kind) => kind.length > 0)).to.equal(true);
     expect(redis.url).to.match(/^redis:\/\//);
     expect(sandbox?.networks).to.have.all.keys('x', 'facebook');
-    expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([200, 200]);
-    const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, { headers: { 'x-sandbox-token': sandbox?.token ?? '' } });
+    expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([
+      200, 200,
+    ]);
+    const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, {
+      headers: { 'x-sandbox-token': sandbox?.token ?? '' },
+    });
     expect(log.status).to.equal(200);
   });
 
@@ -68,7 +77,14 @@ describe('npm start', function () {
     await until(async () => (await answers(hub.running.web.url, '/en/athletes/athlete12')) === 404);
     expect((await hub.hub('hide', 'athlete', 'athlete12', '--show')).out).to.contain('shown again');
     const help = await hub.hub('--help');
-    for (const command of ['import athletes FILE', 'role FAN ROLE', 'token FAN', 'ledger verify', 'boards rebuild', 'seed demo'])
+    for (const command of [
+      'import athletes FILE',
+      'role FAN ROLE',
+      'token FAN',
+      'ledger verify',
+      'boards rebuild',
+      'seed demo',
+    ])
       expect(help.out).to.contain(command);
     expect((await hub.hub('dance')).code).to.equal(2);
   });
@@ -109,24 +125,38 @@ describe('npm start', function () {
     const before = hub.running;
     process.kill(before.web.pid, 'SIGKILL');
     process.kill(before.worker.pid, 'SIGKILL');
-    await until(() => hub.running.web.pid !== before.web.pid && hub.running.worker.pid !== before.worker.pid);
+    await until(
+      () => hub.running.web.pid !== before.web.pid && hub.running.worker.pid !== before.worker.pid,
+    );
     await until(async () => (await answers(before.web.url, '/readyz')) === 200);
     expect(await me()).to.equal(200);
   });
 
   it('starts killed stores again, on what they held, and signs nobody out', async () => {
-    const pids = (): number[] => (JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as { pids: number[] }).pids;
+    const pids = (): number[] =>
+      (JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as { pids: number[] }).pids;
     const before = pids();
     for (const pid of before) process.kill(pid, 'SIGKILL');
     await until(() => pids().every((pid) => !before.includes(pid)));
     await until(async () => (await answers(hub.running.web.url, '/readyz')) === 200);
     expect(await me()).to.equal(200);
-    await until(async () => ((await (await fetch(`${hub.running.web.url}/api/v1/boards/hub`)).json()) as { counting?: boolean }).counting !== true);
+    await until(
+      async () =>
+        (
+          (await (await fetch(`${hub.running.web.url}/api/v1/boards/hub`)).json()) as {
+            counting?: boolean;
+          }
+        ).counting !== true,
+    );
     expect(pids().every(alive)).to.equal(true);
   });
 
   it('refuses a second hub on the same folder and leaves the first one alone', async () => {
-    const second = await run(['scripts/run.mjs', 'start'], { ...hub.env, PORT: '0', SANDBOX_PORT: '30000' });
+    const second = await run(['scripts/run.mjs', 'start'], {
+      ...hub.env,
+      PORT: '0',
+      SANDBOX_PORT: '30000',
+    });
     expect(second.code).to.equal(1);
     expect(second.errors.trim().split('\n')).to.have.length(1);
     expect(second.errors).to.contain('a hub runs on').and.contain(hub.running.web.url);
@@ -135,9 +165,14 @@ describe('npm start', function () {
 
   it('runs a second hub beside the first one, on a folder and ports of its own', async () => {
     const other = await (await new StartedHub().prepare()).start();
-    const both = [await answers(hub.running.web.url, '/readyz'), await answers(other.running.web.url, '/readyz')];
+    const both = [
+      await answers(hub.running.web.url, '/readyz'),
+      await answers(other.running.web.url, '/readyz'),
+    ];
     const theirs = (await other.hub('token', 'fan1')).out.trim();
-    const foreign = await fetch(`${hub.running.web.url}/api/v1/me`, { headers: { authorization: `Bearer ${theirs}` } });
+    const foreign = await fetch(`${hub.running.web.url}/api/v1/me`, {
+      headers: { authorization: `Bearer ${theirs}` },
+    });
     await other.end('SIGINT');
     other.remove();
     expect(both).to.deep.equal([200, 200]);
@@ -146,7 +181,9 @@ describe('npm start', function () {
 
   it('heals what a crash left behind, and the data outlasts it', async () => {
     const before = hub.running;
-    const { pids } = JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as { pids: number[] };
+    const { pids } = JSON.parse(readFileSync(join(hub.dir, 'stores.json'), 'utf8')) as {
+      pids: number[];
+    };
     expect(pids.every(alive)).to.equal(true);
     await hub.end('SIGKILL');
     await hub.start();
@@ -184,30 +221,52 @@ describe('npm start, where it cannot', function () {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
-    const errors = await refused(['scripts/run.mjs', 'start'], plainEnv({ DATA_DIR: join(dir, 'port'), PORT: String(port), SANDBOX_PORT: '31000' }));
+    const errors = await refused(
+      ['scripts/run.mjs', 'start'],
+      plainEnv({ DATA_DIR: join(dir, 'port'), PORT: String(port), SANDBOX_PORT: '31000' }),
+    );
     taken.close();
-    expect(errors).to.equal(`village: port ${port} is taken. Free it, or set PORT to another one (PORT=${port + 1000} npm start).\n`);
+    expect(errors).to.equal(
+      `village: port ${port} is taken. Free it, or set PORT to another one (PORT=${port + 1000} npm start).\n`,
+    );
   });
 
   it('names a folder that cannot be written', async () => {
     // Below a file nobody can write, not even root.
     const folder = join(root, 'package.json', 'data');
-    const errors = await refused(['scripts/run.mjs', 'start'], plainEnv({ DATA_DIR: folder, PORT: '0', SANDBOX_PORT: '31100' }));
-    expect(errors).to.equal(`village: cannot write in ${folder}. Make it writable, or set DATA_DIR to a folder that is.\n`);
+    const errors = await refused(
+      ['scripts/run.mjs', 'start'],
+      plainEnv({ DATA_DIR: folder, PORT: '0', SANDBOX_PORT: '31100' }),
+    );
+    expect(errors).to.equal(
+      `village: cannot write in ${folder}. Make it writable, or set DATA_DIR to a folder that is.\n`,
+    );
   });
 
   it('names a Node that is too old', async () => {
-    const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.0' }); await import('./scripts/run.mjs');";
+    const old =
+      "Object.defineProperty(process.versions, 'node', { value: '18.20.0' }); await import('./scripts/run.mjs');";
     const errors = await refused(['--input-type=module', '-e', old], plainEnv());
-    expect(errors).to.equal('village: Node 18.20.0 is too old. Install Node 20.19 or newer, then run this again.\n');
+    expect(errors).to.equal(
+      'village: Node 18.20.0 is too old. Install Node 20.19 or newer, then run this again.\n',
+    );
   });
 
   it('says what to install where there is neither a store nor a Python to fetch one', async () => {
     // The same folder without what was fetched before, and nothing on PATH.
     const bare = join(dir, 'bare');
     cpSync(join(root, 'build'), join(bare, 'build'), { recursive: true });
-    for (const file of ['run.mjs', 'setup.mjs']) cpSync(join(root, 'scripts', file), join(bare, 'scripts', file));
-    for (const name of ['node_modules', 'server', 'views', 'public', 'package.json', 'package-lock.json']) symlinkSync(join(root, name), join(bare, name));
+    for (const file of ['run.mjs', 'setup.mjs'])
+      cpSync(join(root, 'scripts', file), join(bare, 'scripts', file));
+    for (const name of [
+      'node_modules',
+      'server',
+      'views',
+      'public',
+      'package.json',
+      'package-lock.json',
+    ])
+      symlinkSync(join(root, name), join(bare, name));
     // Nothing answers: no test may reach for the network.
     const cut =
       'import net from "node:net"; import { syncBuiltinESMExports } from "node:module";' +
@@ -225,9 +284,19 @@ describe('npm start, where it cannot', function () {
   });
 
   it('never opens in production without its secrets, and names each', async () => {
-    const { code, errors, out } = await run(['build/server/main.js', 'web'], plainEnv({ NODE_ENV: 'production' }));
+    const { code, errors, out } = await run(
+      ['build/server/main.js', 'web'],
+      plainEnv({ NODE_ENV: 'production' }),
+    );
     expect(code).to.equal(1);
-    for (const name of ['SESSION_SECRET', 'TOKEN_KEYS', 'SIGNING_KEY', 'MONGODB_URI', 'REDIS_URL', 'PUBLIC_URL'])
+    for (const name of [
+      'SESSION_SECRET',
+      'TOKEN_KEYS',
+      'SIGNING_KEY',
+      'MONGODB_URI',
+      'REDIS_URL',
+      'PUBLIC_URL',
+    ])
       expect(errors, out).to.contain(`${name} is missing`);
   });
 });

@@ -6,7 +6,10 @@ import { Footing } from '../../server/sockets/footing.js';
 import type { VillageSocket } from '../../server/village/socket.js';
 import { startWorld, type World } from '../support/world.js';
 
-/** RELIABILITY S4, S5 with no message at all: what is changed is counted, and only that is looked at. */
+/**
+ * RELIABILITY S4, S5 with no message at all: what is changed is counted, and only that is looked
+ * at.
+ */
 describe('what sockets stand on', () => {
   let world: World;
   let footing: Footing;
@@ -19,7 +22,12 @@ describe('what sockets stand on', () => {
   after(() => world.close());
   beforeEach(() => {
     ended = [];
-    footing = new Footing(world.context.fans, world.context.sessions, pino({ level: 'silent' }), () => now);
+    footing = new Footing(
+      world.context.fans,
+      world.context.sessions,
+      pino({ level: 'silent' }),
+      () => now,
+    );
     // It looks when the test says so, and not by itself.
     footing.stop();
   });
@@ -28,13 +36,25 @@ describe('what sockets stand on', () => {
     const hash = sha256(name);
     const at = world.clock.now();
     const expires = new Date(at.getTime() + 3_600_000);
-    await world.context.connection.collection('sessions').insertOne({ _id: hash as never, fan, data: '{}', seenAt: at, createdAt: at, expires });
+    await world.context.connection
+      .collection('sessions')
+      .insertOne({ _id: hash as never, fan, data: '{}', seenAt: at, createdAt: at, expires });
     return hash;
   };
   /** A socket that was let in, by a session or by a token. */
   const enter = (name: string, fan: string, by: { session?: string; token?: string }): void => {
-    const socket = { data: {}, disconnect: () => void ended.push(name) } as unknown as VillageSocket;
-    setClaims(socket, { fan, session: by.session ?? null, version: 1, token: by.token ?? null, scopes: null, lang: 'en' });
+    const socket = {
+      data: {},
+      disconnect: () => void ended.push(name),
+    } as unknown as VillageSocket;
+    setClaims(socket, {
+      fan,
+      session: by.session ?? null,
+      version: 1,
+      token: by.token ?? null,
+      scopes: null,
+      lang: 'en',
+    });
     footing.add(socket);
   };
   /** How many fans are read meanwhile. */
@@ -52,11 +72,19 @@ describe('what sockets stand on', () => {
     return count;
   };
 
-  const ends: [how: string, end: (fan: string, session: string, token: string) => Promise<unknown>, which: string[]][] = [
+  const ends: [
+    how: string,
+    end: (fan: string, session: string, token: string) => Promise<unknown>,
+    which: string[],
+  ][] = [
     ['a session', (fan, session) => world.context.fans.ended(fan, session), ['session']],
     ['all sessions', (fan) => world.context.fans.signOutEverywhere(fan), ['session']],
     ['a token', (fan, _session, token) => world.context.tokens.end(fan, sha256(token)), ['token']],
-    ['a fan’s welcome', (fan) => world.context.fans.ban(fan, 'admin', 'test'), ['session', 'token']],
+    [
+      'a fan’s welcome',
+      (fan) => world.context.fans.ban(fan, 'admin', 'test'),
+      ['session', 'token'],
+    ],
   ];
   for (const [at, [how, end, which]] of ends.entries())
     it(`is gone within one look at the count of changes at the end of ${how}`, async () => {
@@ -80,7 +108,9 @@ describe('what sockets stand on', () => {
       if (!first) await footing.look();
       const changed = await world.context.fans.nextChange();
       await footing.look();
-      await world.context.connection.collection('fans').updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
+      await world.context.connection
+        .collection('fans')
+        .updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
       await footing.look();
       expect(ended).to.deep.equal(['token']);
     });
@@ -124,7 +154,9 @@ describe('what sockets stand on', () => {
     enter('session', fan._id, { session: mine });
     enter('token', fan._id, { token });
     await footing.look();
-    await world.context.connection.collection('sessions').updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
+    await world.context.connection
+      .collection('sessions')
+      .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
     await footing.look();
     expect(ended).to.deep.equal([]);
     now += 60_000;

@@ -10,7 +10,10 @@ import { spawnTied } from '../../scripts/tie.mjs';
 
 const ran = promisify(execFile);
 
-/** No sandbox, because CI runs as root; the rest keeps it from calling home where nothing answers. Nothing that weakens what pages may do. */
+/**
+ * No sandbox, because CI runs as root; the rest keeps it from calling home where nothing answers.
+ * Nothing that weakens what pages may do.
+ */
 const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
@@ -30,30 +33,43 @@ export interface TestBrowser {
 }
 
 /**
- * The browser that the npm package @sparticuz/chromium carries, unpacked once into `.services`; another one only when VILLAGE_BROWSER names its
- * program. The package's own arguments are not used: they put every page into one process, which ends with the first context, and switch
+ * The browser that the npm package @sparticuz/chromium carries, unpacked once into `.services`;
+ * another one only when VILLAGE_BROWSER names its program. The package's own arguments are not
+ * used: they put every page into one process, which ends with the first context, and switch
  * cross-origin rules off.
  */
 export async function testBrowser(env: NodeJS.ProcessEnv = process.env): Promise<TestBrowser> {
   const set = env['VILLAGE_BROWSER'];
   if (set) {
-    if (!existsSync(set)) throw new Error(`VILLAGE_BROWSER names ${set}, and there is no such program.`);
+    if (!existsSync(set))
+      throw new Error(`VILLAGE_BROWSER names ${set}, and there is no such program.`);
     return { kind: 'set', program: set, args: QUIET, env: {} };
   }
   const folder = await unpacked();
   const program = join(folder, 'chromium');
-  // Its libraries come along for machines that have none, and would stand before newer ones of the machine's own.
+  // Its libraries come along for machines that have none, and would stand before newer ones of the
+  // machine's own.
   const linked = await ran('ldd', [program]).then(
     ({ stdout }) => !stdout.includes('not found'),
     () => false,
   );
   const libraries = linked ? {} : { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib') };
-  return { kind: 'carried', program, args: QUIET, env: { ...libraries, FONTCONFIG_FILE: join(folder, 'fonts.conf') } };
+  return {
+    kind: 'carried',
+    program,
+    args: QUIET,
+    env: { ...libraries, FONTCONFIG_FILE: join(folder, 'fonts.conf') },
+  };
 }
 
-/** Unpacks aside and swaps in, one process at a time, so that a run that was cut never leaves half a browser. */
+/**
+ * Unpacks aside and swaps in, one process at a time, so that a run that was cut never leaves half a
+ * browser.
+ */
 async function unpacked(): Promise<string> {
-  const { version } = JSON.parse(readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(
+    readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8'),
+  ) as { version: string };
   const services = join(root, '.services');
   const folder = join(services, `browser-${version}`);
   if (existsSync(folder)) return folder;
@@ -64,10 +80,21 @@ async function unpacked(): Promise<string> {
     const aside = join(services, 'browser.new');
     rmSync(aside, { recursive: true, force: true });
     mkdirSync(aside);
-    // The package unpacks into the temporary folder, and its libraries only where it believes to be on the machines it was made for.
-    const env = { ...process.env, TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x', NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
+    // The package unpacks into the temporary folder, and its libraries only where it believes to be
+    // on the machines it was made for.
+    const env = {
+      ...process.env,
+      TMPDIR: aside,
+      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x',
+      NODE_OPTIONS: '',
+      NODE_V8_COVERAGE: '',
+    };
     const code = "await (await import('@sparticuz/chromium')).default.executablePath()";
-    const child = spawnTied(process.execPath, ['--input-type=module', '-e', code], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawnTied(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const [status] = (await once(child, 'exit')) as [number | null];
     if (status !== 0) throw new Error('the carried browser could not be unpacked (see above).');
     writeFileSync(

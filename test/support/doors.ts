@@ -9,19 +9,27 @@ interface Layer {
 }
 function below(stack: Layer[]): { path: string; door: Door | null }[] {
   return stack.flatMap(({ handle, route }) => {
-    if (route) return [{ path: route.path, door: route.stack[0] ? doorOf(route.stack[0].handle) : null }];
+    if (route)
+      return [{ path: route.path, door: route.stack[0] ? doorOf(route.stack[0].handle) : null }];
     return handle.stack ? below(handle.stack) : [];
   });
 }
 
-/** Every route of the real app as its routers have them, whoever made it, with the door whose rule it holds; null where it holds none. */
+/**
+ * Every route of the real app as its routers have them, whoever made it, with the door whose rule
+ * it holds; null where it holds none.
+ */
 export const routesOf = (context: Context): { path: string; door: Door | null }[] =>
   below((createApp(context) as unknown as { router: { stack: Layer[] } }).router.stack);
 
 /** Every door of the real app. */
-export const doorsOf = (context: Context): Door[] => routesOf(context).flatMap(({ door }) => (door ? [door] : []));
+export const doorsOf = (context: Context): Door[] =>
+  routesOf(context).flatMap(({ door }) => (door ? [door] : []));
 
-/** The path of a door for a request: things that `startWorld` and its `athletes` have where there are some, else `none`. */
+/**
+ * The path of a door for a request: things that `startWorld` and its `athletes` have where there
+ * are some, else `none`.
+ */
 export const pathOf = (door: Door, language: 'fr' | 'en' = 'en'): string =>
   door.path
     .replace('/captions/:language', '/captions/fr')

@@ -11,8 +11,15 @@ export interface HubProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `web` or `worker` and waits until it says that it is ready; `log` hears the lines of its log. */
-export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv, log?: (line: string) => void): Promise<HubProcess> {
+/**
+ * Starts `web` or `worker` and waits until it says that it is ready; `log` hears the lines of its
+ * log.
+ */
+export async function startHub(
+  role: 'web' | 'worker',
+  env: NodeJS.ProcessEnv,
+  log?: (line: string) => void,
+): Promise<HubProcess> {
   const child = spawnTied(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
     stdio: ['ignore', log ? 'pipe' : 'ignore', 'pipe', 'ipc'],
     // Coverage is told from the sources: a built process would be counted by other lines.
@@ -44,7 +51,12 @@ export async function startHub(role: 'web' | 'worker', env: NodeJS.ProcessEnv, l
 }
 
 /** A fan's click on Follow at the hub with this address, by the API. */
-export const followAt = (url: string, token: string, athlete: string, signal?: AbortSignal): Promise<Response> =>
+export const followAt = (
+  url: string,
+  token: string,
+  athlete: string,
+  signal?: AbortSignal,
+): Promise<Response> =>
   fetch(`${url}/api/v1/athletes/${athlete}/follow`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },

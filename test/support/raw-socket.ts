@@ -6,7 +6,10 @@ const TEXT = 1;
 const BINARY = 2;
 const CLOSE = 8;
 
-/** A websocket that sends what it is told, right or wrong: frames as RFC 6455 has them, packets as the test likes them. */
+/**
+ * A websocket that sends what it is told, right or wrong: frames as RFC 6455 has them, packets as
+ * the test likes them.
+ */
 export class RawSocket {
   /** Texts that were heard, the first ones first. */
   readonly heard: string[] = [];
@@ -37,7 +40,13 @@ export class RawSocket {
   }
 
   /** Connects and asks for an upgrade; resolves once the server has answered or closed. */
-  static async open(url: string, { path = '/socket.io/?EIO=4&transport=websocket', headers = {} }: { path?: string; headers?: Record<string, string> } = {}) {
+  static async open(
+    url: string,
+    {
+      path = '/socket.io/?EIO=4&transport=websocket',
+      headers = {},
+    }: { path?: string; headers?: Record<string, string> } = {},
+  ) {
     const { hostname, port, host } = new URL(url);
     const raw = new RawSocket(connect(Number(port), hostname));
     raw.socket.write(
@@ -64,7 +73,10 @@ export class RawSocket {
     return raw;
   }
 
-  /** Whether the server has said goodbye: it reads nothing more, and waits for the other side to hang up. */
+  /**
+   * Whether the server has said goodbye: it reads nothing more, and waits for the other side to
+   * hang up.
+   */
   get ended(): boolean {
     return this.goodbye || this.closed;
   }
@@ -87,7 +99,9 @@ export class RawSocket {
       payload.length < 126
         ? Buffer.from([0x80 | opcode, 0x80 | payload.length])
         : Buffer.from([0x80 | opcode, 0xfe, payload.length >> 8, payload.length & 0xff]);
-    this.socket.write(Buffer.concat([head, mask, payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0))]));
+    this.socket.write(
+      Buffer.concat([head, mask, payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0))]),
+    );
   }
 
   private read(): void {
@@ -96,10 +110,16 @@ export class RawSocket {
       const short = second & 0x7f;
       const from = short === 126 ? 4 : short === 127 ? 10 : 2;
       if (this.rest.length < from) return;
-      const length = short === 126 ? this.rest.readUInt16BE(2) : short === 127 ? Number(this.rest.readBigUInt64BE(2)) : short;
+      const length =
+        short === 126
+          ? this.rest.readUInt16BE(2)
+          : short === 127
+            ? Number(this.rest.readBigUInt64BE(2))
+            : short;
       if (this.rest.length < from + length) return;
       if ((first & 0x0f) === CLOSE) this.goodbye = true;
-      if ((first & 0x0f) === TEXT) this.heard.push(this.rest.subarray(from, from + length).toString());
+      if ((first & 0x0f) === TEXT)
+        this.heard.push(this.rest.subarray(from, from + length).toString());
       this.rest = this.rest.subarray(from + length);
     }
   }

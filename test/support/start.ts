@@ -17,12 +17,20 @@ export interface Ran {
 /** The environment of a newcomer: none of the settings that tests run under. */
 export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_V8_COVERAGE: '' };
-  for (const name of ['NODE_ENV', 'MONGODB_URI', 'REDIS_URL', 'NODE_OPTIONS']) Reflect.deleteProperty(env, name);
+  for (const name of ['NODE_ENV', 'MONGODB_URI', 'REDIS_URL', 'NODE_OPTIONS'])
+    Reflect.deleteProperty(env, name);
   return { ...env, ...more };
 }
 
-function start(args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess; ran: Ran; ended: Promise<Ran> } {
-  const child = spawnTied(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): { child: ChildProcess; ran: Ran; ended: Promise<Ran> } {
+  const child = spawnTied(process.execPath, args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ran: Ran = { code: null, out: '', errors: '' };
   child.stdout?.on('data', (part: Buffer) => (ran.out += part.toString()));
   child.stderr?.on('data', (part: Buffer) => (ran.errors += part.toString()));
@@ -36,7 +44,8 @@ function start(args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess; r
 }
 
 /** Runs a program of node to its end. */
-export const run = (args: string[], env: NodeJS.ProcessEnv = plainEnv()): Promise<Ran> => start(args, env).ended;
+export const run = (args: string[], env: NodeJS.ProcessEnv = plainEnv()): Promise<Ran> =>
+  start(args, env).ended;
 
 /** A hub as `npm start` runs it, on a folder and ports of its own. */
 export class StartedHub {
@@ -49,14 +58,24 @@ export class StartedHub {
   }
   private now: ReturnType<typeof start> | null = null;
 
-  /** Nine ports below each other are free for the sandbox when the first of them was taken from high up. */
+  /**
+   * Nine ports below each other are free for the sandbox when the first of them was taken from high
+   * up.
+   */
   async prepare(): Promise<this> {
     const port = await freePort();
-    this.env = plainEnv({ DATA_DIR: this.dir, PORT: String(port), SANDBOX_PORT: String(20_000 + (port % 900) * 10) });
+    this.env = plainEnv({
+      DATA_DIR: this.dir,
+      PORT: String(port),
+      SANDBOX_PORT: String(20_000 + (port % 900) * 10),
+    });
     return this;
   }
 
-  /** Starts it and waits until it says that it is open; `hear` is told all that it has said, as it says more. */
+  /**
+   * Starts it and waits until it says that it is open; `hear` is told all that it has said, as it
+   * says more.
+   */
   async start(hear: (out: string) => void = () => undefined): Promise<this> {
     const now = start(['scripts/run.mjs', 'start'], this.env);
     this.now = now;
@@ -98,12 +117,24 @@ export class StartedHub {
   }
 }
 
-/** The processes that were given this environment variable, or inherited it, with how each was called: what a program has left running. */
+/**
+ * The processes that were given this environment variable, or inherited it, with how each was
+ * called: what a program has left running.
+ */
 export function marked(name: string, value: string): { pid: number; call: string }[] {
   return readdirSync('/proc').flatMap((pid) => {
     try {
-      if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`)) return [];
-      return [{ pid: Number(pid), call: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+      if (
+        !/^\d+$/.test(pid) ||
+        !readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`)
+      )
+        return [];
+      return [
+        {
+          pid: Number(pid),
+          call: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '),
+        },
+      ];
     } catch {
       return [];
     }

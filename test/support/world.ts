@@ -9,7 +9,7 @@ import { io, type Socket } from 'socket.io-client';
 import { createApp } from '../../server/app.js';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context, type Overrides } from '../../server/context.js';
-import type { FanRecord, Role } from '../../server/fans/service.js';
+import type { FanRecord } from '../../server/fans/service.js';
 import type { Card } from '../../server/networks/cards.js';
 import { createAppServer } from '../../server/platform/server.js';
 import { createSockets } from '../../server/sockets.js';
@@ -18,6 +18,7 @@ import { demoFan } from '../../scripts/demo/sign-in.js';
 import { ATHLETE_FACTS } from '../../scripts/demo/content.js';
 import { startSandbox, type Sandbox } from '../../scripts/sandbox/start.js';
 import { Browser } from './browserless.js';
+import type { Role } from '../../server/platform/rights.js';
 
 /** A clock that a test moves. */
 export class TestClock {
@@ -43,7 +44,10 @@ export interface WorldOptions extends Overrides {
   stores?: { mongodb?: string; redis?: string };
 }
 
-/** Everything a test needs: the real app on a free port, its own database, its own Redis prefix, its own sandbox networks. */
+/**
+ * Everything a test needs: the real app on a free port, its own database, its own Redis prefix, its
+ * own sandbox networks.
+ */
 export interface World {
   url: string;
   context: Context;
@@ -51,7 +55,10 @@ export interface World {
   clock: TestClock;
   env: NodeJS.ProcessEnv;
   server: Server;
-  fan(handle: string, options?: { networks?: ('x' | 'facebook')[]; role?: Role }): Promise<{ fan: FanRecord; token: string }>;
+  fan(
+    handle: string,
+    options?: { networks?: ('x' | 'facebook')[]; role?: Role },
+  ): Promise<{ fan: FanRecord; token: string }>;
   moderator(): Promise<{ id: string; roles: Role[]; name: string }>;
   verify(athlete: string, network: 'x' | 'facebook'): Promise<string>;
   athletes(): Promise<void>;
@@ -90,8 +97,17 @@ export function baseEnv(dataDir: string): NodeJS.ProcessEnv {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { card = 'confirmed', deaf, sockets, stores, ...overrides } = options;
   const dataDir = mkdtempSync(join(tmpdir(), 'village-'));
-  const clients = { x: { id: 'x-client', secret: 'x-secret-of-a-test' }, facebook: { id: '1020304050', secret: 'facebook-secret-of-a-test' } };
-  const sandbox = await startSandbox({ port: 0, file: null, token: 'sandbox-token', clients, redirects: { x: [], facebook: [] } });
+  const clients = {
+    x: { id: 'x-client', secret: 'x-secret-of-a-test' },
+    facebook: { id: '1020304050', secret: 'facebook-secret-of-a-test' },
+  };
+  const sandbox = await startSandbox({
+    port: 0,
+    file: null,
+    token: 'sandbox-token',
+    clients,
+    redirects: { x: [], facebook: [] },
+  });
   const { server, serve } = createAppServer();
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -126,7 +142,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   if (deaf) context.bus.tell = () => undefined;
   await context.release();
   await context.points.rules.set({ hub: [1, 3, 5], discipline: [1, 3, 5] });
-  for (const network of ['x', 'facebook'] as const) await context.cards.sign(network, { mode: card, deeds: [network === 'x' ? 'follow' : 'like'] }, 'test');
+  for (const network of ['x', 'facebook'] as const)
+    await context.cards.sign(
+      network,
+      { mode: card, deeds: [network === 'x' ? 'follow' : 'like'] },
+      'test',
+    );
   serve(createApp(context));
   const live = sockets ? createSockets(context, server) : null;
   const open = new Set<TestSocket>();
@@ -154,7 +175,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const words = { title: { fr: 'Salle', en: 'Room' }, about: { fr: '', en: '' } };
       await context.chats.open(
         { id: 'o', name: 'o', roles: ['organiser'] },
-        { _id: slug, ...words, host: 'athlete1', state: 'live', startsAt, endsAt, fromVillage: true },
+        {
+          _id: slug,
+          ...words,
+          host: 'athlete1',
+          state: 'live',
+          startsAt,
+          endsAt,
+          fromVillage: true,
+        },
       );
     },
     verify: async (athlete, network) => {
@@ -174,11 +203,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, body: (text.startsWith('{') ? JSON.parse(text) : {}) as Record<string, never>, headers: response.headers };
+      return {
+        status: response.status,
+        body: (text.startsWith('{') ? JSON.parse(text) : {}) as Record<string, never>,
+        headers: response.headers,
+      };
     },
     browser: () => new Browser(url),
     socket: (token) => {
-      const socket: TestSocket = io(`${url}/village`, { transports: ['websocket'], auth: { token, lang: 'en' }, forceNew: true, reconnectionDelay: 50 });
+      const socket: TestSocket = io(`${url}/village`, {
+        transports: ['websocket'],
+        auth: { token, lang: 'en' },
+        forceNew: true,
+        reconnectionDelay: 50,
+      });
       open.add(socket);
       return socket;
     },

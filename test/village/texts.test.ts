@@ -14,7 +14,11 @@ describe('what is said in a room', () => {
   let said = 0;
   const say = async (text: string) => {
     said += 1;
-    return world.api('/chats/plain-words/messages', { method: 'POST', token, body: { text, clientId: `plain-words-${said}` } });
+    return world.api('/chats/plain-words/messages', {
+      method: 'POST',
+      token,
+      body: { text, clientId: `plain-words-${said}` },
+    });
   };
 
   for (const [what, typed, shown] of [
@@ -28,14 +32,27 @@ describe('what is said in a room', () => {
       const answer = await say(typed);
       expect(answer.status).to.equal(201);
       expect(answer.body).to.have.nested.property('item.text', shown);
-      const { items } = (await world.api('/chats/plain-words/messages')).body as unknown as { items: { text: string }[] };
+      const { items } = (await world.api('/chats/plain-words/messages')).body as unknown as {
+        items: { text: string }[];
+      };
       expect(items.at(-1)?.text).to.equal(shown);
     });
 
   it('is counted in signs as people see them, and can be seen', async () => {
     expect((await say('é'.repeat(280))).status).to.equal(201);
     expect((await say('👍🏽'.repeat(280))).status).to.equal(201);
-    for (const refused of ['é'.repeat(281), '👍🏽'.repeat(281), '👨\u200d👩\u200d👧\u200d👦'.repeat(120), '', ' \n ', '\u200b\u202e\u3164', '\u0301'])
-      expect((await say(refused)).body, JSON.stringify(refused.slice(0, 8))).to.include({ status: 400, id: 'bad_input' });
+    for (const refused of [
+      'é'.repeat(281),
+      '👍🏽'.repeat(281),
+      '👨\u200d👩\u200d👧\u200d👦'.repeat(120),
+      '',
+      ' \n ',
+      '\u200b\u202e\u3164',
+      '\u0301',
+    ])
+      expect((await say(refused)).body, JSON.stringify(refused.slice(0, 8))).to.include({
+        status: 400,
+        id: 'bad_input',
+      });
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Draws the demo's clips from our own pictograms: `npx tsx scripts/demo/clips/draw.ts` with Chromium and ffmpeg (libx264) on PATH.
- * Run by hand when a clip changes; the hub itself only reads the files beside this one.
+ * Draws the demo's clips from our own pictograms: `npx tsx scripts/demo/clips/draw.ts` with
+ * Chromium and ffmpeg (libx264) on PATH. Run by hand when a clip changes; the hub itself only reads
+ * the files beside this one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,13 +13,31 @@ import { root } from '../../root.js';
 const FPS = 12;
 const SECONDS = 8;
 const CLIPS = [
-  { slug: 'tenir-la-distance', d: 'fencing', ink: '#c12346', move: (t: number) => `translate(${Math.sin(t * Math.PI * 2) * 60} 0)` },
-  { slug: 'le-depart', d: 'rowing', ink: '#01707a', move: (t: number) => `translate(${t * 260 - 130} ${Math.sin(t * Math.PI * 8) * 6})` },
-  { slug: 'avant-la-finale', d: 'judo', ink: '#505ac0', move: (t: number) => `translate(0 ${Math.sin(t * Math.PI * 3) * 14})` },
+  {
+    slug: 'tenir-la-distance',
+    d: 'fencing',
+    ink: '#c12346',
+    move: (t: number) => `translate(${Math.sin(t * Math.PI * 2) * 60} 0)`,
+  },
+  {
+    slug: 'le-depart',
+    d: 'rowing',
+    ink: '#01707a',
+    move: (t: number) => `translate(${t * 260 - 130} ${Math.sin(t * Math.PI * 8) * 6})`,
+  },
+  {
+    slug: 'avant-la-finale',
+    d: 'judo',
+    ink: '#505ac0',
+    move: (t: number) => `translate(0 ${Math.sin(t * Math.PI * 3) * 14})`,
+  },
 ];
 const sprite = readFileSync(join(root, 'views', 'partials', 'sprite.hbs'), 'utf8');
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu'],
+});
 const page = await browser.newPage({ viewport: { width: 640, height: 360 } });
 for (const clip of CLIPS) {
   await page.setContent(`<style>body{margin:0;background:${clip.ink};color:#fff;overflow:hidden}.sprite{position:absolute;width:0;height:0}symbol .g{stroke-width:2}symbol .h{fill:currentColor;stroke:none}</style>${sprite}

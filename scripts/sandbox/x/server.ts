@@ -51,7 +51,9 @@ export function xSandbox(world: World, oauth: OAuth): Express {
       one(method).toLowerCase() !== 's256' ||
       !one(state);
     if (wrong) {
-      res.status(400).send('Something went wrong. You weren\u2019t able to give access to the App.');
+      res
+        .status(400)
+        .send('Something went wrong. You weren\u2019t able to give access to the App.');
       return;
     }
     res.send(
@@ -76,7 +78,11 @@ export function xSandbox(world: World, oauth: OAuth): Express {
       remember(res, 'x', person.handle);
       back.searchParams.set(
         'code',
-        oauth.code(person, { redirectUri: one(given['redirect_uri']), scopes: one(given['scope']).split(' '), challenge: one(given['code_challenge']) }),
+        oauth.code(person, {
+          redirectUri: one(given['redirect_uri']),
+          scopes: one(given['scope']).split(' '),
+          challenge: one(given['code_challenge']),
+        }),
       );
     } else back.searchParams.set('error', 'access_denied');
     res.redirect(302, back.toString());
@@ -86,20 +92,30 @@ export function xSandbox(world: World, oauth: OAuth): Express {
     const basic = /^Basic (.+)$/i.exec(req.get('authorization') ?? '')?.[1];
     const [id, key] = basic
       ? Buffer.from(basic, 'base64').toString().split(':').map(decodeURIComponent)
-      : [one((req.body as Record<string, unknown>)['client_id']), one((req.body as Record<string, unknown>)['client_secret'])];
+      : [
+          one((req.body as Record<string, unknown>)['client_id']),
+          one((req.body as Record<string, unknown>)['client_secret']),
+        ];
     return id === oauth.client.id && key === oauth.client.secret;
   };
   app.post('/2/oauth2/token', (req, res) => {
     const body = req.body as Record<string, unknown>;
     if (!client(req)) {
-      res.status(401).json({ error: 'unauthorized_client', error_description: 'Missing valid authorization header' });
+      res.status(401).json({
+        error: 'unauthorized_client',
+        error_description: 'Missing valid authorization header',
+      });
       return;
     }
     try {
       const got =
         body['grant_type'] === 'refresh_token'
           ? oauth.refresh(one(body['refresh_token']))
-          : oauth.exchange(one(body['code']), one(body['redirect_uri']), one(body['code_verifier']));
+          : oauth.exchange(
+              one(body['code']),
+              one(body['redirect_uri']),
+              one(body['code_verifier']),
+            );
       res.json({
         token_type: 'bearer',
         expires_in: 7200,
@@ -123,13 +139,26 @@ export function xSandbox(world: World, oauth: OAuth): Express {
   });
   app.post('/oauth2/token', (req, res) => {
     if (!client(req)) {
-      res.status(403).json({ errors: [{ code: 99, message: 'Unable to verify your credentials', label: 'authenticity_token_error' }] });
+      res.status(403).json({
+        errors: [
+          {
+            code: 99,
+            message: 'Unable to verify your credentials',
+            label: 'authenticity_token_error',
+          },
+        ],
+      });
       return;
     }
     res.json({ token_type: 'bearer', access_token: oauth.app() });
   });
 
-  const call = (route: string, kind: 'any' | 'user', scope: string | null, act: (req: Request, res: Response, caller: Caller) => void): void => {
+  const call = (
+    route: string,
+    kind: 'any' | 'user',
+    scope: string | null,
+    act: (req: Request, res: Response, caller: Caller) => void,
+  ): void => {
     app.get(route, (req, res) => {
       const token = /^Bearer (.+)$/i.exec(req.get('authorization') ?? '')?.[1] ?? '';
       const { grant } = oauth.find(token);
@@ -137,13 +166,20 @@ export function xSandbox(world: World, oauth: OAuth): Express {
         problem(res, 401, 'Unauthorized');
         return;
       }
-      if ((kind === 'user' && grant.kind === 'app') || (scope && grant.kind !== 'app' && !grant.scopes.includes(scope))) {
+      if (
+        (kind === 'user' && grant.kind === 'app') ||
+        (scope && grant.kind !== 'app' && !grant.scopes.includes(scope))
+      ) {
         problem(res, 403, 'Forbidden');
         return;
       }
       const [forApp, forUser] = LIMITS[route] ?? [300, 900];
       const rate = world.rate('x', route, token, grant.kind === 'app' ? forApp : forUser);
-      res.set({ 'x-rate-limit-limit': String(rate.limit), 'x-rate-limit-remaining': String(rate.remaining), 'x-rate-limit-reset': String(rate.reset) });
+      res.set({
+        'x-rate-limit-limit': String(rate.limit),
+        'x-rate-limit-remaining': String(rate.remaining),
+        'x-rate-limit-reset': String(rate.reset),
+      });
       if (rate.refused) {
         problem(res, 429, 'Too Many Requests');
         return;
@@ -157,7 +193,10 @@ export function xSandbox(world: World, oauth: OAuth): Express {
     const me = world.person(caller.grant.person);
     const status =
       me && fields.includes('connection_status')
-        ? [...(world.related('x', me.ids.x, person.ids.x) ? ['following'] : []), ...(world.related('x', person.ids.x, me.ids.x) ? ['followed_by'] : [])]
+        ? [
+            ...(world.related('x', me.ids.x, person.ids.x) ? ['following'] : []),
+            ...(world.related('x', person.ids.x, me.ids.x) ? ['followed_by'] : []),
+          ]
         : [];
     return {
       id: person.ids.x,
@@ -191,7 +230,13 @@ export function xSandbox(world: World, oauth: OAuth): Express {
     detail: `Could not find ${resource} with ${parameter}: [${value}].`,
     type: 'https://api.x.com/2/problems/resource-not-found',
   });
-  const users = (res: Response, req: Request, caller: Caller, parameter: 'ids' | 'usernames', values: string[]): void => {
+  const users = (
+    res: Response,
+    req: Request,
+    caller: Caller,
+    parameter: 'ids' | 'usernames',
+    values: string[],
+  ): void => {
     if (values.length === 0 || values.length > 100) {
       res.status(400).json({
         errors: [
@@ -206,13 +251,31 @@ export function xSandbox(world: World, oauth: OAuth): Express {
       });
       return;
     }
-    const found = values.map((value) => ({ value, person: parameter === 'ids' ? world.byX(value) : world.byHandle('x', value) }));
-    const data = found.filter((each) => each.person).map((each) => userOf(each.person as Person, req, caller));
-    const errors = found.filter((each) => !each.person).map((each) => missing('user', parameter, each.value));
+    const found = values.map((value) => ({
+      value,
+      person: parameter === 'ids' ? world.byX(value) : world.byHandle('x', value),
+    }));
+    const data = found
+      .filter((each) => each.person)
+      .map((each) => userOf(each.person as Person, req, caller));
+    const errors = found
+      .filter((each) => !each.person)
+      .map((each) => missing('user', parameter, each.value));
     res.json({ ...(data.length > 0 ? { data } : {}), ...(errors.length > 0 ? { errors } : {}) });
   };
-  const single = (res: Response, req: Request, caller: Caller, parameter: string, value: string, person: Person | null): void => {
-    res.json(person ? { data: userOf(person, req, caller) } : { errors: [missing('user', parameter, value)] });
+  const single = (
+    res: Response,
+    req: Request,
+    caller: Caller,
+    parameter: string,
+    value: string,
+    person: Person | null,
+  ): void => {
+    res.json(
+      person
+        ? { data: userOf(person, req, caller) }
+        : { errors: [missing('user', parameter, value)] },
+    );
   };
 
   call('/2/users/me', 'user', 'users.read', (req, res, caller) => {
@@ -236,19 +299,34 @@ export function xSandbox(world: World, oauth: OAuth): Express {
   });
 
   /** Pages of ids, cut by an opaque token that is the place to go on from. */
-  const paged = (req: Request, all: string[], most: number): { part: string[]; meta: Record<string, unknown> } => {
+  const paged = (
+    req: Request,
+    all: string[],
+    most: number,
+  ): { part: string[]; meta: Record<string, unknown> } => {
     const size = Math.min(most, Math.max(1, Number(one(req.query['max_results']) || 100)));
-    const from = Number(Buffer.from(one(req.query['pagination_token']), 'base64url').toString() || 0);
+    const from = Number(
+      Buffer.from(one(req.query['pagination_token']), 'base64url').toString() || 0,
+    );
     const part = all.slice(from, from + size);
     return {
       part,
-      meta: { result_count: part.length, ...(from + size < all.length ? { next_token: Buffer.from(String(from + size)).toString('base64url') } : {}) },
+      meta: {
+        result_count: part.length,
+        ...(from + size < all.length
+          ? { next_token: Buffer.from(String(from + size)).toString('base64url') }
+          : {}),
+      },
     };
   };
   for (const way of ['following', 'followers'] as const) {
     call(`/2/users/:id/${way}`, 'any', 'follows.read', (req, res, caller) => {
       const id = one(req.params['id']);
-      const { part, meta } = paged(req, way === 'following' ? world.relations('x', id) : world.followers('x', id), 1000);
+      const { part, meta } = paged(
+        req,
+        way === 'following' ? world.relations('x', id) : world.followers('x', id),
+        1000,
+      );
       res.json({
         ...(part.length > 0
           ? {
@@ -268,7 +346,14 @@ export function xSandbox(world: World, oauth: OAuth): Express {
     author_id: post.author,
     created_at: post.at,
     edit_history_tweet_ids: [post.id],
-    public_metrics: { retweet_count: 0, reply_count: 0, like_count: world.likers('x', post.id).length, quote_count: 0, bookmark_count: 0, impression_count: 0 },
+    public_metrics: {
+      retweet_count: 0,
+      reply_count: 0,
+      like_count: world.likers('x', post.id).length,
+      quote_count: 0,
+      bookmark_count: 0,
+      impression_count: 0,
+    },
   });
   const tweets = (): Post[] => world.posts.filter((post) => post.network === 'x');
   call('/2/users/:id/liked_tweets', 'user', 'like.read', (req, res) => {
@@ -314,16 +399,26 @@ export function xSandbox(world: World, oauth: OAuth): Express {
       all.map((post) => post.id),
       100,
     );
-    const data = part.map((each) => all.find((post) => post.id === each)).filter((post) => post !== undefined);
+    const data = part
+      .map((each) => all.find((post) => post.id === each))
+      .filter((post) => post !== undefined);
     res.json({
       ...(data.length > 0 ? { data: data.map(tweetOf) } : {}),
-      meta: { ...meta, ...(data.length > 0 ? { newest_id: data[0]?.id, oldest_id: data.at(-1)?.id } : {}) },
+      meta: {
+        ...meta,
+        ...(data.length > 0 ? { newest_id: data[0]?.id, oldest_id: data.at(-1)?.id } : {}),
+      },
     });
   });
   call('/2/tweets', 'any', 'tweet.read', (req, res) => {
-    const found = list(req.query['ids']).map((id) => ({ id, post: tweets().find((post) => post.id === id) }));
+    const found = list(req.query['ids']).map((id) => ({
+      id,
+      post: tweets().find((post) => post.id === id),
+    }));
     const data = found.filter((each) => each.post).map((each) => tweetOf(each.post as Post));
-    const errors = found.filter((each) => !each.post).map((each) => missing('tweet', 'ids', each.id));
+    const errors = found
+      .filter((each) => !each.post)
+      .map((each) => missing('tweet', 'ids', each.id));
     res.json({ ...(data.length > 0 ? { data } : {}), ...(errors.length > 0 ? { errors } : {}) });
   });
   streams(app, world, oauth, tweetOf);

@@ -15,7 +15,7 @@ import {
   type TokenSet,
 } from '../network.js';
 import { askInBatches, reasonOf, type Said } from '../batches.js';
-import { requestJson, Road, type Heard } from '../outward.js';
+import { requestJson, CircuitBreaker, type Heard } from '../outward.js';
 import { parseFacebook } from './addresses.js';
 import { begin, complete } from './login.js';
 
@@ -33,7 +33,12 @@ const Page = z.object({
 const FIELDS = 'id,name,username,about,fan_count,link,verification_status';
 const Managed = z.object({
   data: z.array(z.object({ id: z.string() })),
-  paging: z.object({ cursors: z.object({ after: z.string().optional() }).optional(), next: z.string().optional() }).optional(),
+  paging: z
+    .object({
+      cursors: z.object({ after: z.string().optional() }).optional(),
+      next: z.string().optional(),
+    })
+    .optional(),
 });
 /** Pages a request of `me/accounts`, and how many of those are read at most. */
 const MANAGED = 100;
@@ -41,40 +46,82 @@ const MANAGED_PAGES = 20;
 const Likes = z.object({ data: z.array(z.object({ id: z.string() })) });
 const BatchReply = z.array(z.object({ code: z.number(), body: z.string() }).nullable());
 const Posts = z.object({
-  data: z.array(z.object({ id: z.string(), message: z.string().default(''), created_time: z.string(), permalink_url: z.string().optional() })),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      message: z.string().default(''),
+      created_time: z.string(),
+      permalink_url: z.string().optional(),
+    }),
+  ),
 });
-const GraphFault = z.object({ error: z.object({ message: z.string().default(''), code: z.number(), error_subcode: z.number().optional() }) });
+const GraphFault = z.object({
+  error: z.object({
+    message: z.string().default(''),
+    code: z.number(),
+    error_subcode: z.number().optional(),
+  }),
+});
 const Exchanged = z.object({ access_token: z.string(), expires_in: z.number().optional() });
 
-/** Facebook: login through passport-facebook, Page likes and posts through Graph. A follow of a Page cannot be told, a like can. */
+/**
+ * Facebook: login through passport-facebook, Page likes and posts through Graph. A follow of a Page
+ * cannot be told, a like can.
+ */
 export class FacebookAdapter implements Adapter {
   readonly id = 'facebook';
   readonly accountDeed = 'like';
   readonly publicHandles = false;
-  /** `pages_show_list` tells which Pages a person manages: nobody earns for their own account (DESIGN 6), and a person's id is never a Page's. */
+  /**
+   * `pages_show_list` tells which Pages a person manages: nobody earns for their own account
+   * (DESIGN 6), and a person's id is never a Page's.
+   */
   readonly scopes = ['public_profile', 'user_likes', 'pages_show_list'] as const;
-  private readonly road: Road;
+  private readonly road: CircuitBreaker;
 
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
     heard: Heard,
   ) {
-    this.road = new Road('facebook', () => clock.now().getTime(), asNetworkError, heard);
+    this.road = new CircuitBreaker('facebook', () => clock.now().getTime(), asNetworkError, heard);
   }
 
-  async beginAuth({ state, redirectUri }: { state: string; redirectUri: string }): Promise<{ url: string; secret: Record<string, string> }> {
+  async beginAuth({
+    state,
+    redirectUri,
+  }: {
+    state: string;
+    redirectUri: string;
+  }): Promise<{ url: string; secret: Record<string, string> }> {
     return { url: await begin(this.settings, redirectUri, this.scopes, state), secret: {} };
   }
 
-  async completeAuth({ query, redirectUri }: { query: Record<string, string>; secret: Record<string, string>; redirectUri: string }): Promise<LinkedAccount> {
+  async completeAuth({
+    query,
+    redirectUri,
+  }: {
+    query: Record<string, string>;
+    secret: Record<string, string>;
+    redirectUri: string;
+  }): Promise<LinkedAccount> {
     if (query['error']) throw new NetworkError('facebook', 'denied', query['error']);
-    if (!query['code'] && !query['error_code']) throw new NetworkError('facebook', 'bad_request', 'no code');
+    if (!query['code'] && !query['error_code'])
+      throw new NetworkError('facebook', 'bad_request', 'no code');
     const login = await complete(this.settings, redirectUri, this.scopes, query);
-    const short: TokenSet = { accessToken: login.accessToken, refreshToken: null, expiresAt: this.inSeconds(login.expiresIn), scopes: [...this.scopes] };
+    const short: TokenSet = {
+      accessToken: login.accessToken,
+      refreshToken: null,
+      expiresAt: this.inSeconds(login.expiresIn),
+      scopes: [...this.scopes],
+    };
     // The login's token lives two hours; the sweep needs the sixty-day one.
     const tokens = await this.refresh(short).catch(() => short);
-    return { account: { network: 'facebook', id: login.id, handle: '', url: '' }, tokens, manages: await this.managed(tokens) };
+    return {
+      account: { network: 'facebook', id: login.id, handle: '', url: '' },
+      tokens,
+      manages: await this.managed(tokens),
+    };
   }
 
   /** Ids of the Pages this person manages; none when they did not allow us to know. */
@@ -84,7 +131,12 @@ export class FacebookAdapter implements Adapter {
     try {
       for (let page = 0; page < MANAGED_PAGES; page += 1) {
         const { data, paging } = Managed.parse(
-          await this.get('me/accounts', { fields: 'id', limit: String(MANAGED), ...(after ? { after } : {}), ...this.signed(tokens) }),
+          await this.get('me/accounts', {
+            fields: 'id',
+            limit: String(MANAGED),
+            ...(after ? { after } : {}),
+            ...this.signed(tokens),
+          }),
         );
         ids.push(...data.map((one) => one.id));
         after = paging?.next === undefined ? undefined : paging.cursors?.after;
@@ -92,7 +144,13 @@ export class FacebookAdapter implements Adapter {
       }
     } catch (error) {
       if (error instanceof NetworkError && error.code === 'forbidden_scope') return [];
-      throw error instanceof NetworkError ? error : new NetworkError('facebook', 'invalid_response', 'Facebook did not say which Pages somebody manages');
+      throw error instanceof NetworkError
+        ? error
+        : new NetworkError(
+            'facebook',
+            'invalid_response',
+            'Facebook did not say which Pages somebody manages',
+          );
     }
     return ids;
   }
@@ -129,7 +187,11 @@ export class FacebookAdapter implements Adapter {
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const key = 'id' in parsed ? parsed.id : parsed.handle;
     try {
-      return this.profile(Page.parse(await this.get(encodeURIComponent(key), { fields: FIELDS, access_token: this.appToken })));
+      return this.profile(
+        Page.parse(
+          await this.get(encodeURIComponent(key), { fields: FIELDS, access_token: this.appToken }),
+        ),
+      );
     } catch (error) {
       if (error instanceof NetworkError && error.code === 'not_found') return null;
       throw error;
@@ -149,7 +211,8 @@ export class FacebookAdapter implements Adapter {
         if (!answer) continue;
         const page = Page.safeParse(answer.json);
         if (answer.code === 200 && page.success) known.set(id, this.profile(page.data));
-        else if (answer.code !== 200 && faultOf(answer.json, answer.code).code === 'not_found') known.set(id, null);
+        else if (answer.code !== 200 && faultOf(answer.json, answer.code).code === 'not_found')
+          known.set(id, null);
       }
     }
     return known;
@@ -165,7 +228,10 @@ export class FacebookAdapter implements Adapter {
       about: tidyText(page.about ?? ''),
       createdAt: null,
       followers: page.fan_count ?? null,
-      badge: page.verification_status && page.verification_status !== 'not_verified' ? page.verification_status : null,
+      badge:
+        page.verification_status && page.verification_status !== 'not_verified'
+          ? page.verification_status
+          : null,
       protected: false,
     };
   }
@@ -174,7 +240,16 @@ export class FacebookAdapter implements Adapter {
     return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' };
   }
 
-  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]> {
+  async check({
+    tokens,
+    accounts,
+    hear,
+  }: {
+    tokens: TokenSet;
+    person: string;
+    accounts: string[];
+    hear?: (answers: Answer[]) => void;
+  }): Promise<Answer[]> {
     return askInBatches(accounts, BATCH, this.clock, (ids) => this.likes(tokens, ids), hear);
   }
 
@@ -183,11 +258,19 @@ export class FacebookAdapter implements Adapter {
     const one = (id: string, json: unknown): Said => {
       const parsed = Likes.safeParse(json);
       if (!parsed.success) return { verdict: 'unknown', reason: 'error' };
-      return { verdict: parsed.data.data.some((page) => page.id === id) ? 'yes' : 'no', reason: null };
+      return {
+        verdict: parsed.data.data.some((page) => page.id === id) ? 'yes' : 'no',
+        reason: null,
+      };
     };
     if (ids.length === 1) {
       const [id] = ids as [string];
-      return [one(id, await this.get('me/likes', { target_id: id, fields: 'id', ...this.signed(tokens) }))];
+      return [
+        one(
+          id,
+          await this.get('me/likes', { target_id: id, fields: 'id', ...this.signed(tokens) }),
+        ),
+      ];
     }
     const answers = await this.batch(
       ids.map((id) => `me/likes?target_id=${id}&fields=id`),
@@ -196,14 +279,24 @@ export class FacebookAdapter implements Adapter {
     return ids.map((id, at) => {
       const answer = answers[at];
       if (!answer) return { verdict: 'unknown', reason: 'error' };
-      return answer.code === 200 ? one(id, answer.json) : { verdict: 'unknown', reason: reasonOf(faultOf(answer.json, answer.code)) };
+      return answer.code === 200
+        ? one(id, answer.json)
+        : { verdict: 'unknown', reason: reasonOf(faultOf(answer.json, answer.code)) };
     });
   }
 
-  /** Several reads in one request (NETWORKS 7), answered in their order; null for a part that did not come or is no JSON. */
-  private async batch(reads: string[], auth: Record<string, string>): Promise<({ code: number; json: unknown } | null)[]> {
+  /**
+   * Several reads in one request (NETWORKS 7), answered in their order; null for a part that did
+   * not come or is no JSON.
+   */
+  private async batch(
+    reads: string[],
+    auth: Record<string, string>,
+  ): Promise<({ code: number; json: unknown } | null)[]> {
     const batch = JSON.stringify(reads.map((path) => ({ method: 'GET', relative_url: path })));
-    const parts = BatchReply.parse(await this.ask('', { batch, include_headers: 'false', ...auth }, 'POST'));
+    const parts = BatchReply.parse(
+      await this.ask('', { batch, include_headers: 'false', ...auth }, 'POST'),
+    );
     return reads.map((_path, at) => {
       const part = parts[at];
       if (!part) return null;
@@ -242,18 +335,27 @@ export class FacebookAdapter implements Adapter {
   }
 
   private signed(tokens: TokenSet): Record<string, string> {
-    return { access_token: tokens.accessToken, appsecret_proof: createHmac('sha256', this.settings.clientSecret).update(tokens.accessToken).digest('hex') };
+    return {
+      access_token: tokens.accessToken,
+      appsecret_proof: createHmac('sha256', this.settings.clientSecret)
+        .update(tokens.accessToken)
+        .digest('hex'),
+    };
   }
 
   private get(path: string, params: Record<string, string>): Promise<unknown> {
     return this.ask(path, params, 'GET');
   }
 
-  private async ask(path: string, params: Record<string, string>, method: 'GET' | 'POST' | 'DELETE'): Promise<unknown> {
+  private async ask(
+    path: string,
+    params: Record<string, string>,
+    method: 'GET' | 'POST' | 'DELETE',
+  ): Promise<unknown> {
     const url = new URL(`${this.settings.api}/${this.settings.version}/${path}`);
     const body = new URLSearchParams(params);
     if (method !== 'POST') url.search = body.toString();
-    return this.road.ask(async () => {
+    return this.road.execute(async () => {
       const reply = await requestJson(url, method === 'POST' ? { method, body } : { method });
       if (reply.status >= 400) throw faultOf(reply.json, reply.status);
       return reply.json as object;
@@ -262,17 +364,35 @@ export class FacebookAdapter implements Adapter {
 }
 
 const asNetworkError = (error: unknown): NetworkError =>
-  new NetworkError('facebook', error instanceof SyntaxError ? 'invalid_response' : 'network_down', 'Facebook did not answer as it should');
+  new NetworkError(
+    'facebook',
+    error instanceof SyntaxError ? 'invalid_response' : 'network_down',
+    'Facebook did not answer as it should',
+  );
 
 /** Graph's error codes (NETWORKS 4.3): limits come as HTTP 400 or 403, not 429. */
 function faultOf(json: unknown, status: number): NetworkError {
   const parsed = GraphFault.safeParse(json);
-  if (!parsed.success) return new NetworkError('facebook', status >= 500 ? 'network_down' : 'invalid_response', `Facebook answered ${status}`);
+  if (!parsed.success)
+    return new NetworkError(
+      'facebook',
+      status >= 500 ? 'network_down' : 'invalid_response',
+      `Facebook answered ${status}`,
+    );
   const { code, message, error_subcode: sub } = parsed.data.error;
-  if ([4, 17, 32, 613].includes(code)) return new NetworkError('facebook', 'rate_limited', 'Facebook asks to wait');
-  if (code === 190) return new NetworkError('facebook', sub === 458 || sub === 460 ? 'auth_revoked' : 'auth_expired', message);
-  if (code === 10 || (code >= 200 && code <= 299)) return new NetworkError('facebook', 'forbidden_scope', message);
-  if (code === 803 || (code === 100 && sub === 33)) return new NetworkError('facebook', 'not_found', message);
-  if (code === 1 || code === 2 || status >= 500) return new NetworkError('facebook', 'network_down', message);
+  if ([4, 17, 32, 613].includes(code))
+    return new NetworkError('facebook', 'rate_limited', 'Facebook asks to wait');
+  if (code === 190)
+    return new NetworkError(
+      'facebook',
+      sub === 458 || sub === 460 ? 'auth_revoked' : 'auth_expired',
+      message,
+    );
+  if (code === 10 || (code >= 200 && code <= 299))
+    return new NetworkError('facebook', 'forbidden_scope', message);
+  if (code === 803 || (code === 100 && sub === 33))
+    return new NetworkError('facebook', 'not_found', message);
+  if (code === 1 || code === 2 || status >= 500)
+    return new NetworkError('facebook', 'network_down', message);
   return new NetworkError('facebook', 'bad_request', message);
 }

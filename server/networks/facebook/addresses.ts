@@ -37,7 +37,8 @@ const PAGES = new Set([
   'business',
   'ads',
 ]);
-const HOST = /^(?:(?:www|m|mobile|web|mbasic|touch|0|free|business|new|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
+const HOST =
+  /^(?:(?:www|m|mobile|web|mbasic|touch|0|free|business|new|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
 /** The messenger's short address bears the name of the Page. */
 const MESSENGER = /^(?:www\.)?m\.me$/;
 /** Where Facebook sends whoever leaves it: `u` is the address that was meant. */
@@ -45,27 +46,49 @@ const LEAVING = /^lm?\.facebook\.com$/;
 const NAME = /^[A-Za-z0-9.]{3,50}$/;
 const ID = /^\d{3,20}$/;
 
-/** The address that a link out of Facebook hides, of whatever network; the text itself where there is none. */
+/**
+ * The address that a link out of Facebook hides, of whatever network; the text itself where there
+ * is none.
+ */
 export function beyond(text: string): string {
   const url = addressOf(typed(text));
-  return (url && LEAVING.test(url.hostname) && url.pathname === '/l.php' && url.searchParams.get('u')) || text;
+  return (
+    (url && LEAVING.test(url.hostname) && url.pathname === '/l.php' && url.searchParams.get('u')) ||
+    text
+  );
 }
 
-/** Every form of a Facebook address there was: Page or profile by name, by number, in its old and new paths, and the one a signed-out visitor ends on. */
+/**
+ * Every form of a Facebook address there was: Page or profile by name, by number, in its old and
+ * new paths, and the one a signed-out visitor ends on.
+ */
 export function parseFacebook(text: string, pages: string): Parsed {
   const plain = typed(text);
   const prefixed = /^(?:facebook|fb):@?([\w.]+)$/i.exec(plain);
   if (prefixed?.[1]) return byName(prefixed[1]);
   const url = addressOf(plain);
-  if (!url || (!HOST.test(url.hostname) && !MESSENGER.test(url.hostname) && url.origin !== new URL(pages).origin)) return null;
+  if (
+    !url ||
+    (!HOST.test(url.hostname) &&
+      !MESSENGER.test(url.hostname) &&
+      url.origin !== new URL(pages).origin)
+  )
+    return null;
   const parts = partsOf(url);
   const first = (parts[0] ?? '').toLowerCase();
   const asked = (name: string): string => url.searchParams.get(name) ?? '';
   // The author of a post is named by number beside it.
-  if (first === 'profile.php' || first === 'story.php' || first === 'permalink.php') return byId(asked('id'));
-  const inside = first === 'login' || first === 'login.php' ? asked('next') : first === 'plugins' ? asked('href') : '';
+  if (first === 'profile.php' || first === 'story.php' || first === 'permalink.php')
+    return byId(asked('id'));
+  const inside =
+    first === 'login' || first === 'login.php'
+      ? asked('next')
+      : first === 'plugins'
+        ? asked('href')
+        : '';
   if (inside) return parseFacebook(inside, pages) ?? 'none';
-  if (first === 'pages' || first === 'people' || first === 'p') return byId(/(?:^|-)(\d+)$/.exec(parts.at(-1) ?? '')?.[1] ?? '');
+  if (first === 'pages' || first === 'people' || first === 'p')
+    return byId(/(?:^|-)(\d+)$/.exec(parts.at(-1) ?? '')?.[1] ?? '');
   if (first === 'pg') return byName(parts[1] ?? '');
   if (PAGES.has(first) || first === 'login' || first === 'plugins') return 'none';
   // A Page that has no name yet: its title and its number.
@@ -77,5 +100,7 @@ const byId = (id: string): Parsed => (ID.test(id) ? { id } : 'none');
 
 function byName(name: string): Parsed {
   if (ID.test(name)) return { id: name };
-  return NAME.test(name) && /[A-Za-z]/.test(name) && !name.endsWith('.php') ? { handle: name } : 'none';
+  return NAME.test(name) && /[A-Za-z]/.test(name) && !name.endsWith('.php')
+    ? { handle: name }
+    : 'none';
 }

@@ -21,10 +21,17 @@ type Verify = (
 ) => void;
 
 /**
- * passport-facebook, run for one request without passport: the strategy calls back `redirect`, `success`, `fail` or `error`, and
- * that is all it needs. State is made and checked by our own sign-in, the same for every network.
+ * passport-facebook, run for one request without passport: the strategy calls back `redirect`,
+ * `success`, `fail` or `error`, and that is all it needs. State is made and checked by our own
+ * sign-in, the same for every network.
  */
-function run(settings: NetworkSettings, callbackURL: string, scopes: readonly string[], query: Record<string, string>, state: string): Promise<Outcome> {
+function run(
+  settings: NetworkSettings,
+  callbackURL: string,
+  scopes: readonly string[],
+  query: Record<string, string>,
+  state: string,
+): Promise<Outcome> {
   const { pages, api, version, clientId, clientSecret } = settings;
   const verify: Verify = (accessToken, _refresh, params, profile, done) => {
     done(null, { accessToken, expiresIn: params.expires_in ?? null, id: profile.id });
@@ -43,7 +50,9 @@ function run(settings: NetworkSettings, callbackURL: string, scopes: readonly st
     },
     verify as never,
   );
-  (strategy as unknown as { _oauth2: { setAgent(agent: unknown): void } })._oauth2.setAgent(agentFor(api));
+  (strategy as unknown as { _oauth2: { setAgent(agent: unknown): void } })._oauth2.setAgent(
+    agentFor(api),
+  );
   return new Promise((resolve, reject) => {
     const bound = Object.assign(Object.create(strategy) as Strategy, {
       redirect: (url: string) => {
@@ -62,7 +71,8 @@ function run(settings: NetworkSettings, callbackURL: string, scopes: readonly st
         reject(new NetworkError('facebook', 'bad_request', 'no answer'));
       },
     });
-    // A token answer that is no JSON throws outside every callback (NETWORKS 4.3), hence the guard around the whole run.
+    // A token answer that is no JSON throws outside every callback (NETWORKS 4.3), hence the guard
+    // around the whole run.
     try {
       bound.authenticate({ query } as never, { scope: [...scopes], state });
     } catch (error) {
@@ -73,22 +83,39 @@ function run(settings: NetworkSettings, callbackURL: string, scopes: readonly st
 
 function asNetworkError(error: unknown): NetworkError {
   if (error instanceof NetworkError) return error;
-  const { name, message, oauthError } = error as { name?: string; message?: string; oauthError?: { statusCode?: number } };
-  if (name === 'FacebookTokenError' || name === 'TokenError') return new NetworkError('facebook', 'auth_expired', message ?? 'token error');
-  if (name === 'FacebookAuthorizationError' || name === 'AuthorizationError') return new NetworkError('facebook', 'denied', message ?? 'refused');
-  if (oauthError?.statusCode !== undefined && oauthError.statusCode < 500) return new NetworkError('facebook', 'auth_expired', 'Facebook refuses the code');
+  const { name, message, oauthError } = error as {
+    name?: string;
+    message?: string;
+    oauthError?: { statusCode?: number };
+  };
+  if (name === 'FacebookTokenError' || name === 'TokenError')
+    return new NetworkError('facebook', 'auth_expired', message ?? 'token error');
+  if (name === 'FacebookAuthorizationError' || name === 'AuthorizationError')
+    return new NetworkError('facebook', 'denied', message ?? 'refused');
+  if (oauthError?.statusCode !== undefined && oauthError.statusCode < 500)
+    return new NetworkError('facebook', 'auth_expired', 'Facebook refuses the code');
   return new NetworkError('facebook', 'network_down', message ?? 'Facebook cannot be reached');
 }
 
 /** Where to send the browser. */
-export async function begin(settings: NetworkSettings, redirectUri: string, scopes: readonly string[], state: string): Promise<string> {
+export async function begin(
+  settings: NetworkSettings,
+  redirectUri: string,
+  scopes: readonly string[],
+  state: string,
+): Promise<string> {
   const { redirect } = await run(settings, redirectUri, scopes, {}, state);
   if (!redirect) throw new NetworkError('facebook', 'bad_request', 'no address');
   return redirect;
 }
 
 /** Who came back. */
-export async function complete(settings: NetworkSettings, redirectUri: string, scopes: readonly string[], query: Record<string, string>): Promise<Login> {
+export async function complete(
+  settings: NetworkSettings,
+  redirectUri: string,
+  scopes: readonly string[],
+  query: Record<string, string>,
+): Promise<Login> {
   const { user } = await run(settings, redirectUri, scopes, query, '');
   if (!user) throw new NetworkError('facebook', 'bad_request', 'no person');
   return user;

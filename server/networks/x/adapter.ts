@@ -1,4 +1,11 @@
-import { ApiPartialResponseError, ApiRequestError, ApiResponseError, TwitterApi, type ITwitterApiClientPlugin, type UserV2 } from 'twitter-api-v2';
+import {
+  ApiPartialResponseError,
+  ApiRequestError,
+  ApiResponseError,
+  TwitterApi,
+  type ITwitterApiClientPlugin,
+  type UserV2,
+} from 'twitter-api-v2';
 import type { Clock } from '../../platform/clock.js';
 import { tidyLine, tidyText } from '../../platform/text.js';
 import type { NetworkSettings } from '../../config.js';
@@ -14,21 +21,30 @@ import {
   type TokenSet,
 } from '../network.js';
 import { askInBatches, type Said } from '../batches.js';
-import { agentFor, Road, type Heard } from '../outward.js';
+import { agentFor, CircuitBreaker, type Heard } from '../outward.js';
 import { parseX } from './addresses.js';
 
 const BATCH = 100;
 /** Price of one user read, in millionths of a dollar (NETWORKS 4.1). */
 const USER_READ = 10_000;
-const PROFILE = ['description', 'created_at', 'public_metrics', 'verified_type', 'protected'] as const;
+const PROFILE = [
+  'description',
+  'created_at',
+  'public_metrics',
+  'verified_type',
+  'protected',
+] as const;
 
-/** X, API v2, through twitter-api-v2; its hosts are constants, so a plugin rewrites them to the configured origins. */
+/**
+ * X, API v2, through twitter-api-v2; its hosts are constants, so a plugin rewrites them to the
+ * configured origins.
+ */
 export class XAdapter implements Adapter {
   readonly id = 'x';
   readonly accountDeed = 'follow';
   readonly publicHandles = true;
   readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
-  private readonly road: Road;
+  private readonly road: CircuitBreaker;
   private appClient: { client: TwitterApi; until: number } | null = null;
 
   constructor(
@@ -36,12 +52,18 @@ export class XAdapter implements Adapter {
     private readonly clock: Clock,
     heard: Heard,
   ) {
-    this.road = new Road('x', () => clock.now().getTime(), asNetworkError, heard);
+    this.road = new CircuitBreaker('x', () => clock.now().getTime(), asNetworkError, heard);
   }
 
-  private options(): { plugins: ITwitterApiClientPlugin[]; httpAgent: ReturnType<typeof agentFor> } {
+  private options(): {
+    plugins: ITwitterApiClientPlugin[];
+    httpAgent: ReturnType<typeof agentFor>;
+  } {
     const { pages, api } = this.settings;
-    const map = (url: string): string => url.replace(/^https:\/\/x\.com\//, `${pages}/`).replace(/^https:\/\/api\.x\.com\//, `${api}/`);
+    const map = (url: string): string =>
+      url
+        .replace(/^https:\/\/x\.com\//, `${pages}/`)
+        .replace(/^https:\/\/api\.x\.com\//, `${api}/`);
     const plugin: ITwitterApiClientPlugin = {
       onBeforeRequest: ({ computedParams }) => {
         computedParams.url = new URL(map(computedParams.url.toString()));
@@ -54,7 +76,10 @@ export class XAdapter implements Adapter {
   }
 
   private login(): TwitterApi {
-    return new TwitterApi({ clientId: this.settings.clientId, clientSecret: this.settings.clientSecret }, this.options());
+    return new TwitterApi(
+      { clientId: this.settings.clientId, clientSecret: this.settings.clientSecret },
+      this.options(),
+    );
   }
 
   private as(tokens: TokenSet): TwitterApi {
@@ -66,16 +91,31 @@ export class XAdapter implements Adapter {
     const now = this.clock.now().getTime();
     if (!this.appClient || this.appClient.until < now) {
       const keys = new TwitterApi(
-        { appKey: this.settings.appKey ?? this.settings.clientId, appSecret: this.settings.appSecret ?? this.settings.clientSecret },
+        {
+          appKey: this.settings.appKey ?? this.settings.clientId,
+          appSecret: this.settings.appSecret ?? this.settings.clientSecret,
+        },
         this.options(),
       );
-      this.appClient = { client: await this.road.ask(() => keys.appLogin()), until: now + 3_600_000 };
+      this.appClient = {
+        client: await this.road.execute(() => keys.appLogin()),
+        until: now + 3_600_000,
+      };
     }
     return this.appClient.client;
   }
 
-  beginAuth({ state, redirectUri }: { state: string; redirectUri: string }): Promise<{ url: string; secret: Record<string, string> }> {
-    const link = this.login().generateOAuth2AuthLink(redirectUri, { state, scope: [...this.scopes] });
+  beginAuth({
+    state,
+    redirectUri,
+  }: {
+    state: string;
+    redirectUri: string;
+  }): Promise<{ url: string; secret: Record<string, string> }> {
+    const link = this.login().generateOAuth2AuthLink(redirectUri, {
+      state,
+      scope: [...this.scopes],
+    });
     return Promise.resolve({ url: link.url, secret: { verifier: link.codeVerifier } });
   }
 
@@ -91,8 +131,10 @@ export class XAdapter implements Adapter {
     if (query['error']) throw new NetworkError('x', 'denied', query['error']);
     if (!query['code']) throw new NetworkError('x', 'bad_request', 'no code');
     const code = query['code'];
-    const got = await this.road.ask(() => this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }));
-    const { data } = await this.road.ask(() => got.client.v2.me());
+    const got = await this.road.execute(() =>
+      this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }),
+    );
+    const { data } = await this.road.execute(() => got.client.v2.me());
     return { account: this.ref(data), tokens: tokenSet(got, this.clock), manages: [] };
   }
 
@@ -100,18 +142,25 @@ export class XAdapter implements Adapter {
     const { refreshToken } = tokens;
     if (!refreshToken) throw new NetworkError('x', 'auth_expired', 'no refresh token');
     try {
-      return tokenSet(await this.road.ask(() => this.login().refreshOAuth2Token(refreshToken)), this.clock);
+      return tokenSet(
+        await this.road.execute(() => this.login().refreshOAuth2Token(refreshToken)),
+        this.clock,
+      );
     } catch (error) {
       // A refused refresh token is gone for good: the person has to sign in there again.
-      if (error instanceof NetworkError && error.code === 'bad_request') throw new NetworkError('x', 'auth_revoked', error.message);
+      if (error instanceof NetworkError && error.code === 'bad_request')
+        throw new NetworkError('x', 'auth_revoked', error.message);
       throw error;
     }
   }
 
   async revoke(tokens: TokenSet): Promise<void> {
     await this.road
-      .ask(async () => {
-        await this.login().revokeOAuth2Token(tokens.refreshToken ?? tokens.accessToken, tokens.refreshToken ? 'refresh_token' : 'access_token');
+      .execute(async () => {
+        await this.login().revokeOAuth2Token(
+          tokens.refreshToken ?? tokens.accessToken,
+          tokens.refreshToken ? 'refresh_token' : 'access_token',
+        );
         return {};
       })
       .catch(() => undefined);
@@ -127,7 +176,7 @@ export class XAdapter implements Adapter {
 
   async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
     const client = await this.app();
-    const found = await this.road.ask(() =>
+    const found = await this.road.execute(() =>
       'id' in parsed
         ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] })
         : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] }),
@@ -141,10 +190,16 @@ export class XAdapter implements Adapter {
     const known = new Map<string, Profile | null>();
     for (let from = 0; from < ids.length; from += BATCH) {
       const part = ids.slice(from, from + BATCH);
-      const { data, errors } = await this.road.ask(() => client.v2.users(part, { 'user.fields': [...PROFILE] }));
-      // Who is missing is named beside the others (NETWORKS 4.1); whoever is neither told nor named was not answered for.
-      for (const gone of errors ?? []) if (gone.parameter === 'ids' && gone.value && part.includes(gone.value)) known.set(gone.value, null);
-      for (const user of (data as UserV2[] | undefined) ?? []) known.set(user.id, this.profile(user));
+      const { data, errors } = await this.road.execute(() =>
+        client.v2.users(part, { 'user.fields': [...PROFILE] }),
+      );
+      // Who is missing is named beside the others (NETWORKS 4.1); whoever is neither told nor named
+      // was not answered for.
+      for (const gone of errors ?? [])
+        if (gone.parameter === 'ids' && gone.value && part.includes(gone.value))
+          known.set(gone.value, null);
+      for (const user of (data as UserV2[] | undefined) ?? [])
+        known.set(user.id, this.profile(user));
     }
     return known;
   }
@@ -165,20 +220,43 @@ export class XAdapter implements Adapter {
     return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' };
   }
 
-  async check({ tokens, accounts, hear }: { tokens: TokenSet; person: string; accounts: string[]; hear?: (answers: Answer[]) => void }): Promise<Answer[]> {
+  async check({
+    tokens,
+    accounts,
+    hear,
+  }: {
+    tokens: TokenSet;
+    person: string;
+    accounts: string[];
+    hear?: (answers: Answer[]) => void;
+  }): Promise<Answer[]> {
     const client = this.as(tokens);
     const ask = async (ids: string[]): Promise<Said[]> => {
-      const reply = await this.road.ask(() => client.v2.users(ids, { 'user.fields': ['connection_status'] }));
+      const reply = await this.road.execute(() =>
+        client.v2.users(ids, { 'user.fields': ['connection_status'] }),
+      );
       const users = new Map((reply.data as UserV2[] | undefined)?.map((user) => [user.id, user]));
       return ids.map((id) => verdictOf(users.get(id)));
     };
     return askInBatches(accounts, BATCH, this.clock, ask, hear);
   }
 
-  async fetchPosts({ account, limit, tokens }: { account: string; limit: number; tokens?: TokenSet }): Promise<Post[]> {
+  async fetchPosts({
+    account,
+    limit,
+    tokens,
+  }: {
+    account: string;
+    limit: number;
+    tokens?: TokenSet;
+  }): Promise<Post[]> {
     const client = tokens ? this.as(tokens) : await this.app();
-    const page = await this.road.ask(() =>
-      client.v2.userTimeline(account, { max_results: Math.min(100, Math.max(5, limit)), exclude: ['replies', 'retweets'], 'tweet.fields': ['created_at'] }),
+    const page = await this.road.execute(() =>
+      client.v2.userTimeline(account, {
+        max_results: Math.min(100, Math.max(5, limit)),
+        exclude: ['replies', 'retweets'],
+        'tweet.fields': ['created_at'],
+      }),
     );
     return page.tweets.slice(0, limit).map((tweet) => ({
       network: 'x',
@@ -194,22 +272,35 @@ export class XAdapter implements Adapter {
     return `${this.settings.pages}/i/user/${encodeURIComponent(id)}`;
   }
 
-  private ref(user: { id: string; username: string }): { network: 'x'; id: string; handle: string; url: string } {
+  private ref(user: { id: string; username: string }): {
+    network: 'x';
+    id: string;
+    handle: string;
+    url: string;
+  } {
     return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl(user.id) };
   }
 }
 
-/** `connection_status` is absent when there is no connection: that is `no` only if the user itself came back (NETWORKS 4.1). */
+/**
+ * `connection_status` is absent when there is no connection: that is `no` only if the user itself
+ * came back (NETWORKS 4.1).
+ */
 function verdictOf(user: UserV2 | undefined): Said {
   if (!user) return { verdict: 'unknown', reason: 'not_found' };
   const status = (user as { connection_status?: unknown }).connection_status;
   if (status === undefined) return { verdict: 'no', reason: null };
   if (!Array.isArray(status)) return { verdict: 'unknown', reason: 'error' };
   if (status.includes('following')) return { verdict: 'yes', reason: null };
-  return status.includes('follow_request_sent') ? { verdict: 'unknown', reason: 'protected' } : { verdict: 'no', reason: null };
+  return status.includes('follow_request_sent')
+    ? { verdict: 'unknown', reason: 'protected' }
+    : { verdict: 'no', reason: null };
 }
 
-function tokenSet(got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] }, clock: Clock): TokenSet {
+function tokenSet(
+  got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] },
+  clock: Clock,
+): TokenSet {
   return {
     accessToken: got.accessToken,
     refreshToken: got.refreshToken ?? null,
@@ -229,7 +320,13 @@ function asNetworkError(error: unknown): NetworkError {
     if (code >= 500) return new NetworkError('x', 'network_down', `X answered ${code}`);
     return new NetworkError('x', 'bad_request', `X answered ${code}`);
   }
-  if (error instanceof ApiPartialResponseError) return new NetworkError('x', 'invalid_response', 'X broke off its answer');
-  if (error instanceof ApiRequestError) return new NetworkError('x', 'network_down', 'X cannot be reached');
-  return new NetworkError('x', 'invalid_response', error instanceof Error ? error.message : 'X answered something else');
+  if (error instanceof ApiPartialResponseError)
+    return new NetworkError('x', 'invalid_response', 'X broke off its answer');
+  if (error instanceof ApiRequestError)
+    return new NetworkError('x', 'network_down', 'X cannot be reached');
+  return new NetworkError(
+    'x',
+    'invalid_response',
+    error instanceof Error ? error.message : 'X answered something else',
+  );
 }

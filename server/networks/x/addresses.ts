@@ -29,7 +29,10 @@ const HOST = /^(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com$/;
 const HANDLE = /^[A-Za-z0-9_]{1,15}$/;
 const ID = /^\d{1,20}$/;
 
-/** Every form of an X address there was: handle, profile, post, intent, numeric id, the old `#!` ones, and the one a signed-out visitor ends on. */
+/**
+ * Every form of an X address there was: handle, profile, post, intent, numeric id, the old `#!`
+ * ones, and the one a signed-out visitor ends on.
+ */
 export function parseX(text: string, pages: string): Parsed {
   const plain = typed(text);
   const prefixed = /^(?:x|twitter):@?(\w+)$/i.exec(plain) ?? /^[@＠](\w+)$/.exec(plain);
@@ -40,10 +43,15 @@ export function parseX(text: string, pages: string): Parsed {
   const asked = (name: string): string => url.searchParams.get(name) ?? '';
   if (first === 'i') {
     if (second === 'user') return byId(third);
-    const after = /^\/(?!\/)/.test(asked('redirect_after_login')) ? urlOf(asked('redirect_after_login'), url.origin) : null;
+    const after = /^\/(?!\/)/.test(asked('redirect_after_login'))
+      ? urlOf(asked('redirect_after_login'), url.origin)
+      : null;
     return second === 'flow' && after ? parseX(after.href, pages) : 'none';
   }
-  if (first === 'intent') return asked('user_id') ? byId(asked('user_id')) : byHandle(asked('screen_name').replace(/^@/, ''));
+  if (first === 'intent')
+    return asked('user_id')
+      ? byId(asked('user_id'))
+      : byHandle(asked('screen_name').replace(/^@/, ''));
   if (first === 'account' && second === 'redirect_by_id') return byId(asked('id'));
   const handle = first.replace(/^@/, '');
   return PAGES.has(handle.toLowerCase()) ? 'none' : byHandle(handle);

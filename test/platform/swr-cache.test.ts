@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { Fresh } from '../../server/platform/fresh.js';
+import { SwrCache } from '../../server/platform/swr-cache.js';
 
 describe('answers that may be a little old', () => {
   let now = 0;
   let loads = 0;
-  let fresh: Fresh<number>;
+  let fresh: SwrCache<number>;
   const load = (): Promise<number> => Promise.resolve((loads += 1));
   beforeEach(() => {
     now = 1000;
     loads = 0;
-    fresh = new Fresh<number>(100, 2, () => now);
+    fresh = new SwrCache<number>(100, 2, () => now);
   });
 
   it('are loaded once for all who ask together, and again when they are too old or the clock was set back', async () => {
@@ -27,7 +27,9 @@ describe('answers that may be a little old', () => {
     now += 1;
     let read: (value: number) => void = () => undefined;
     const slow = (): Promise<number> => new Promise((resolve) => (read = resolve));
-    expect([await fresh.get('a', slow), await fresh.get('a', load), loads]).to.deep.equal([1, 1, 1]);
+    expect([await fresh.get('a', slow), await fresh.get('a', load), loads]).to.deep.equal([
+      1, 1, 1,
+    ]);
     read(7);
     await Promise.resolve();
     expect(await fresh.get('a', load)).to.equal(7);
@@ -42,7 +44,7 @@ describe('answers that may be a little old', () => {
     now += 60;
     let read: (value: number) => void = () => undefined;
     await fresh.get('a', () => new Promise((resolve) => (read = resolve)));
-    fresh.forget('a');
+    fresh.invalidate('a');
     const after = await fresh.get('a', load);
     read(99);
     await Promise.resolve();
@@ -50,14 +52,16 @@ describe('answers that may be a little old', () => {
   });
 
   it('are not kept when the load failed', async () => {
-    const failed = await fresh.get('a', () => Promise.reject(new Error('away'))).catch((error: unknown) => String(error));
+    const failed = await fresh
+      .get('a', () => Promise.reject(new Error('away')))
+      .catch((error: unknown) => String(error));
     expect([failed, await fresh.get('a', load)]).to.deep.equal(['Error: away', 1]);
   });
 
   it('are forgotten at news, also those that are being loaded: what was read before the news is kept for nobody', async () => {
     let read: (value: number) => void = () => undefined;
     const early = fresh.get('a', () => new Promise<number>((resolve) => (read = resolve)));
-    fresh.forget('a');
+    fresh.invalidate('a');
     const late = await fresh.get('a', load);
     read(99);
     expect([await early, late, await fresh.get('a', load)]).to.deep.equal([99, 1, 1]);

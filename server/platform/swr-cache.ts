@@ -6,13 +6,17 @@ interface Kept<V> {
 }
 
 /**
- * Answers that may be a little old: kept for so many ms, for so many keys, the load shared by all who ask meanwhile. What is asked for
- * in the second half of its time is loaded anew beside the answer, so that nobody waits for what many ask. Failures are not kept.
+ * Answers that may be a little old: kept for so many ms, for so many keys, the load shared by all
+ * who ask meanwhile. What is asked for in the second half of its time is loaded anew beside the
+ * answer, so that nobody waits for what many ask. Failures are not kept.
  */
-export class Fresh<V> {
+export class SwrCache<V> {
   private readonly kept = new Map<string, Kept<V>>();
 
-  /** @param ms how old an answer may be @param most keys kept, the longest unasked-for go first @param now the time in ms, where tests steer it */
+  /**
+   * @param ms how old an answer may be @param most keys kept, the longest unasked-for go first
+   * @param now the time in ms, where tests steer it
+   */
   constructor(
     private readonly ms: number,
     private readonly most = 1000,
@@ -24,7 +28,8 @@ export class Fresh<V> {
     const known = this.kept.get(key);
     // A clock that was set back makes an answer as doubtful as an old one.
     const age = known ? Math.abs(now - known.at) : Infinity;
-    if (!known || age >= this.ms) return this.keep(key, { at: now, value: load(), renewing: false });
+    if (!known || age >= this.ms)
+      return this.keep(key, { at: now, value: load(), renewing: false });
     if (age >= this.ms / 2 && !known.renewing) {
       known.renewing = true;
       const next = { at: now, value: load(), renewing: false };
@@ -49,8 +54,11 @@ export class Fresh<V> {
     return entry.value;
   }
 
-  /** Forgets one answer, or all: news have come. A load under way is still told to those who wait for it, and to nobody later. */
-  forget(key?: string): void {
+  /**
+   * Forgets one answer, or all: news have come. A load under way is still told to those who wait
+   * for it, and to nobody later.
+   */
+  invalidate(key?: string): void {
     if (key === undefined) this.kept.clear();
     else this.kept.delete(key);
   }

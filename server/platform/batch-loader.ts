@@ -1,15 +1,20 @@
 /**
- * Turns many single reads (or writes) into few: one is in flight, and what is asked meanwhile is the next. A key that is asked for twice in
- * one read is read once; objects are each a key of its own. Nothing is kept: every answer is as fresh as its question.
+ * Turns many single reads (or writes) into few: one is in flight, and what is asked meanwhile is
+ * the next. A key that is asked for twice in one read is read once; objects are each a key of its
+ * own. Nothing is kept: every answer is as fresh as its question.
  */
-export class Batcher<V, K = string> {
-  private waiting = new Map<K, { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]>();
+export class BatchLoader<V, K = string> {
+  private waiting = new Map<
+    K,
+    { resolve: (value: V | null) => void; reject: (error: unknown) => void }[]
+  >();
   private running = false;
   private begun = -Infinity;
 
   /**
-   * @param read answers the keys it finds; the others are null. @param most keys of one read. @param rest the fewest ms between the
-   * beginnings of two reads: a command costs a process as much as ten keys, so under load few and full ones are the quicker way
+   * @param read answers the keys it finds; the others are null. @param most keys of one read.
+   * @param rest the fewest ms between the beginnings of two reads: a command costs a process as
+   * much as ten keys, so under load few and full ones are the quicker way
    */
   constructor(
     private readonly read: (keys: K[]) => Promise<Map<K, V>>,
@@ -17,7 +22,7 @@ export class Batcher<V, K = string> {
     private readonly rest = 0,
   ) {}
 
-  get(key: K): Promise<V | null> {
+  load(key: K): Promise<V | null> {
     return new Promise((resolve, reject) => {
       const known = this.waiting.get(key);
       if (known) known.push({ resolve, reject });
@@ -38,7 +43,8 @@ export class Batcher<V, K = string> {
       for (const [key] of batch) this.waiting.delete(key);
       try {
         const found = await this.read(batch.map(([key]) => key));
-        for (const [key, asked] of batch) for (const one of asked) one.resolve(found.get(key) ?? null);
+        for (const [key, asked] of batch)
+          for (const one of asked) one.resolve(found.get(key) ?? null);
       } catch (error) {
         for (const [, asked] of batch) for (const one of asked) one.reject(error);
       }
