@@ -6,6 +6,7 @@ import { Audit } from './audit.js';
 import { Bus } from './bus.js';
 import { Changes } from './changes.js';
 import { systemClock, type Clock } from './clock.js';
+import { claimDataFormat } from './data-format.js';
 import { Downloads } from './downloads.js';
 import { Words } from './i18n.js';
 import { Jobs } from './jobs.js';
@@ -69,12 +70,12 @@ export async function openPlatform(
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? createLog(config.logLevel, name);
   const connection = await connectMongo(config.mongodb.uri, config.mongodb.name);
-  const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(
-    async (error: unknown) => {
-      await connection.close();
-      throw error;
-    },
-  );
+  const giveUp = async (error: unknown): Promise<never> => {
+    await connection.close();
+    throw error;
+  };
+  await claimDataFormat(connection).catch(giveUp);
+  const redis = await connectRedis(config.redis.url, config.redis.prefix, log).catch(giveUp);
   const ping = (): Promise<unknown> =>
     connection.db?.command({ ping: 1 }) ?? Promise.reject(new Error('closed'));
   const bus = new Bus(redis, log);
