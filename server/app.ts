@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { errors } from './app/errors.js';
 import { frames } from './app/frame.js';
 import { health } from './app/health.js';
-import { athleteApi, athletePage } from './pages/athlete.js';
-import { aboutPages } from './pages/about.js';
-import { consoleApi, consolePages } from './pages/console.js';
-import { homePage } from './pages/home.js';
-import { meApi, mePages } from './pages/me.js';
+import { athleteApi, athletePage } from './pages/athlete/routes.js';
+import { aboutPages } from './pages/about/routes.js';
+import { boardsPages } from './pages/boards/routes.js';
+import { consoleApi, consolePages } from './pages/console/routes.js';
+import { homePage } from './pages/home/routes.js';
+import { meApi, mePages } from './pages/me/routes.js';
 import { athletesApi, athletesPages } from './athletes/routes.js';
 import type { Context } from './context.js';
 import { root } from './platform/root.js';
@@ -145,10 +146,10 @@ export function createApp(context: Context): Express {
   athleteApi(api, rooms);
   pointsApi(api, points, athletes);
   meApi(api, rooms);
-  chatsApi(api, chats, limits);
-  videosApi(api, videos, context.downloads, athletes, words);
+  chatsApi(api, { chats, limits });
+  videosApi(api, { ...rooms, downloads: context.downloads });
   registryApi(api, registry);
-  consoleApi(api, context.jobs);
+  consoleApi(api, context);
   openApi(api, config.publicUrl);
   app.use('/api/v1', (req, res, next) => {
     if (bearer(req) !== null) next();
@@ -161,15 +162,16 @@ export function createApp(context: Context): Express {
   athletesPages(pages, athletes, words);
   athletePage(pages, rooms);
   mePages(pages, rooms);
-  chatsPages(pages, chats, athletes, words, limits);
-  videosPages(pages, videos, athletes, words);
+  boardsPages(pages, rooms);
+  chatsPages(pages, { ...rooms, limits });
+  videosPages(pages, rooms);
   followsPages(pages, follows, athletes);
   brakesPages(pages, follows.brakes, fans, words);
   signInPages(pages, people);
   settingsPages(pages, people);
   registryPages(pages, registry, athletes, fans, words);
-  consolePages(pages, context.jobs, words);
-  aboutPages(pages, points, context.cards, words);
+  consolePages(pages, context);
+  aboutPages(pages, context);
   app.use(
     ['/fr', '/en'],
     bySession,

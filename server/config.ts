@@ -3,7 +3,7 @@ import { z } from 'zod';
 const url = z.url().transform((text) => text.replace(/\/$/, ''));
 const TEMPLATE = /change.?me|example|secret-?here|default|password|insecure/i;
 
-/** A port, 0 for any free one. */
+/** A port; 0 takes any free one. */
 export const Port = z
   .string()
   .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, {
@@ -70,6 +70,7 @@ export interface NetworkSettings {
   appSecret?: string;
 }
 
+/** The settings of a process, checked. */
 export interface Config {
   production: boolean;
   env: 'production' | 'development' | 'test';
@@ -79,7 +80,7 @@ export interface Config {
   mongodb: { uri: string; name: string };
   redis: { url: string; prefix: string };
   sessionSecret: string;
-  /** First encrypts, all decrypt. */
+  /** The first encrypts, all decrypt. */
   tokenKeys: { id: string; key: Buffer }[];
   /** Ed25519 seed, 32 bytes. */
   signingKey: Buffer;
@@ -91,7 +92,7 @@ export interface Config {
   mailUrl: string;
 }
 
-/** Settings are wrong: `problems` name each one and what to do. */
+/** Wrong settings, or stores that do not fit them: `problems` name each one and what to do. */
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
     super(`settings: ${problems.join('; ')}`);
@@ -133,8 +134,8 @@ function productionProblems(raw: NodeJS.ProcessEnv): string[] {
  * malformed or (in production) weak.
  */
 export function readConfig(raw: NodeJS.ProcessEnv): Config {
-  // An empty setting is none; an empty PORT is a slip that would open the hub where nobody looks
-  // for it.
+  // An empty setting counts as absent; but an empty PORT is a slip, and would open the hub where
+  // nobody looks for it.
   const given = Object.fromEntries(
     Object.entries(raw).filter(([name, value]) => value !== '' || name === 'PORT'),
   );
@@ -180,8 +181,7 @@ export function readConfig(raw: NodeJS.ProcessEnv): Config {
     tokenKeys: keys,
     signingKey,
     metricsToken: env.METRICS_TOKEN ?? null,
-    // Never `true`: whoever connects could then forge the address that limits count by (ASVS
-    // 4.1.3).
+    // Never `true`: any client could then forge the address that limits count by (ASVS 4.1.3).
     trustProxy:
       proxy === ''
         ? false

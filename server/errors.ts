@@ -48,6 +48,7 @@ export const ERRORS = {
   network_down: 502,
 } as const;
 
+/** The stable id of an error. */
 export type ErrorId = keyof typeof ERRORS;
 
 /**

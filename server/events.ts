@@ -1,6 +1,6 @@
 /**
- * What entries of one fan, one behind the other up to `seq`, moved; and the fan's medals by scope
- * before them and after.
+ * What consecutive entries of one fan moved, the last of them being `seq`; with the fan's medals by
+ * scope before and after.
  */
 export interface Award {
   fan: string;
@@ -24,13 +24,13 @@ export interface News {
   'athletes:changed': { revision: number };
   /** A fan's standing, roles, identities or session version changed. */
   'fans:changed': { fan: string };
-  /** An account was decided upon, or its epoch rose. */
+  /** A moderator decided about an account, or its epoch rose. */
   'registry:changed': { network: string; account: string };
   /** A card was signed. */
   'cards:changed': { network: string };
   /** Points of these fans moved: told to their open pages. */
   'points:moved': { moves: Award[] };
-  /** A long asking of a network went on. */
+  /** A long check of a fan's follows on a network went on. */
   'follows:progress': {
     fan: string;
     network: string;
@@ -52,4 +52,5 @@ export interface News {
   'sockets:crowded': { fan: string; seats: string[] };
 }
 
+/** The name of a piece of news. */
 export type Topic = keyof News;

@@ -7,6 +7,7 @@ import { createAppServer } from './platform/server.js';
 import { createSockets } from './sockets.js';
 import { startWorker } from './worker.js';
 
+/** How long a process that ends waits for answers under way, in ms. */
 const DRAIN_MS = 10_000;
 
 async function web(config: Config): Promise<() => Promise<void>> {
@@ -34,7 +35,7 @@ async function web(config: Config): Promise<() => Promise<void>> {
         resolve();
       });
     });
-    // Connections are kept for long: those whose last answer is sent meanwhile must not hold us up.
+    // Connections are kept open for long; those whose last answer is sent must not hold us up.
     const idle = setInterval(() => {
       server.closeIdleConnections();
     }, 50);
@@ -60,11 +61,11 @@ async function release(config: Config): Promise<() => Promise<void>> {
   return () => Promise.resolve();
 }
 
-const ROLES = { web, worker, release } as const;
+const PROCESSES = { web, worker, release } as const;
 const role = process.argv[2] ?? 'web';
 
 try {
-  const start = ROLES[role as keyof typeof ROLES] as
+  const start = PROCESSES[role as keyof typeof PROCESSES] as
     ((config: Config) => Promise<() => Promise<void>>) | undefined;
   if (!start) throw new Error(`no such role: ${role} (web, worker, release)`);
   const stop = await start(readConfig(process.env));
@@ -82,7 +83,7 @@ try {
   };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
-  // Started by `npm start`: when that is gone, however it went, so are we.
+  // `npm start` started us: when it is gone, however it ended, we end too.
   process.once('disconnect', end);
   if (role === 'release') process.disconnect?.();
 } catch (error) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ApiSearch } from './athletes/schema.js';
 import { FollowBody, LetGo, NetworkPath, TakingLimits } from './follows/schema.js';
-import { EndedJobs } from './pages/console.js';
+import { EndedJobs } from './pages/console/schema.js';
 import { scopesOf, type ApiDoors, type ApiRule } from './platform/doors.js';
 import { sessionCookie } from './platform/sessions.js';
 import { BoardQuery, StatementQuery } from './points/schema.js';

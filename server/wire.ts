@@ -1,4 +1,9 @@
-/** Every socket event of the namespace `/village`, both directions: a closed list (DESIGN 7). */
+/*
+ * Every socket event of the namespace `/village`, in both directions: a closed list (DESIGN 7).
+ * Browsers import this file too, so it imports nothing.
+ */
+
+/** How the server acknowledges an event: with data, or with an error in the reader's words. */
 export type Ack<T> = (answer: { data: T } | { error: { id: string; message: string } }) => void;
 
 /**
@@ -16,6 +21,7 @@ export interface ChatItem {
   at?: string;
   clientId?: string;
 }
+/** What a socket that joined a room begins from. */
 export interface ChatJoined {
   chat: string;
   state: string;
@@ -24,6 +30,7 @@ export interface ChatJoined {
   count: number;
 }
 
+/** What clients send. */
 export interface ClientEvents {
   'chat:join': (input: { chat: string; after?: number }, ack: Ack<ChatJoined>) => void;
   'chat:leave': (input: { chat: string }, ack: Ack<{ chat: string }>) => void;
@@ -33,6 +40,7 @@ export interface ClientEvents {
   ) => void;
 }
 
+/** What the server sends. */
 export interface ServerEvents {
   'chat:said': (news: { chat: string; items: ChatItem[]; last: number }) => void;
   'chat:state': (news: { chat: string; items: ChatItem[]; last: number }) => void;
@@ -53,17 +61,14 @@ export interface ServerEvents {
   }) => void;
 }
 
-/**
- * Every event of a client, and the scopes of which a token must have one to send it. A room is read
- * by whoever reads or speaks.
- */
+/** The scopes of which a token must have one to send an event. */
 export const SENT_WITH = {
   'chat:join': ['read', 'chat'],
   'chat:leave': ['read', 'chat'],
   'chat:say': ['chat'],
 } as const satisfies Record<keyof ClientEvents, readonly string[]>;
 
-/** Every event of the server, and the scopes of which a token must have one to hear it. */
+/** The scopes of which a token must have one to hear an event. */
 export const HEARD_WITH = {
   'chat:said': ['read', 'chat'],
   'chat:state': ['read', 'chat'],
@@ -72,6 +77,6 @@ export const HEARD_WITH = {
   'follows:progress': ['read'],
 } as const satisfies Record<keyof ServerEvents, readonly string[]>;
 
-/** Whether these scopes are enough; null, a session's, always are. */
+/** Whether a token's scopes are enough; null, which sessions have, always is. */
 export const allowed = (needed: readonly string[], scopes: readonly string[] | null): boolean =>
   scopes === null || needed.some((scope) => scopes.includes(scope));

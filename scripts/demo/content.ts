@@ -1,5 +1,5 @@
 import type { AthleteFacts } from '../../server/athletes/service.js';
-import type { VideoFacts } from '../../server/videos/service.js';
+import type { VideoFacts } from '../../server/videos/schema.js';
 import type { ChatRecord } from '../../server/village/service.js';
 import { ATHLETES } from '../sandbox/people.js';
 

@@ -8,7 +8,7 @@ import { LANGUAGES, type Language } from '../platform/i18n.js';
 import type { Frame } from '../platform/views.js';
 import { may } from '../platform/rights.js';
 
-/** The few words that modules of a signed-in fan's page say by themselves. */
+/** The few words that the browser modules of a signed-in fan's page say by themselves. */
 function clientWords(words: Context['words'], lang: Language): Record<string, unknown> {
   const t = (key: string, params: Record<string, unknown> = {}): string =>
     words.t(lang, key, params);
@@ -45,7 +45,10 @@ function addresses(
   const [path = '', query = ''] = rest.split('?', 2);
   const page = /(?:^|&)page=([1-9]\d{0,5})(?:&|$)/.exec(query)?.[1] ?? '1';
   const same = `${path.replace(/\/+$/, '')}${page === '1' ? '' : `?page=${page}`}`;
-  const alternates = LANGUAGES.map((one) => ({ lang: one, href: `${publicUrl}/${one}${same}` }));
+  const alternates = LANGUAGES.map((language) => ({
+    lang: language,
+    href: `${publicUrl}/${language}${same}`,
+  }));
   return {
     canonical: `${publicUrl}/${lang}${same}`,
     alternates: [
@@ -55,47 +58,59 @@ function addresses(
   };
 }
 
-/** Makes the frame of a page: language, reader with points, form token. */
+/** How long it is remembered whether this hub is a demo. */
+const DEMO_MS = 30_000;
+
+/** The theme that a browser chose, from its cookie. */
+const themeOf = (req: Request): string =>
+  /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
+
+/** Makes what stands around every page: language, reader with points, form token. */
 export function frames(
   context: Context,
   forms: FormTokens,
 ): (req: Request, facts: PageFacts) => Promise<Frame> {
-  const { points, settings, config } = context;
-  const demo = new SwrCache<boolean>(30_000);
+  const { points, settings, config, words, follows } = context;
+  const demoCache = new SwrCache<boolean>(DEMO_MS);
+  const isDemo = (): Promise<boolean> =>
+    demoCache
+      .get('demo', async () => (await settings.get<boolean>('demo')) ?? false)
+      .catch(() => false);
+
+  const readerOf = async (
+    { reader }: Request,
+    standing: PageFacts['standing'],
+  ): Promise<Frame['reader']> => {
+    if (!reader) return null;
+    const held = standing ?? (await points.head(reader.id).catch(() => null))?.after;
+    const organiser = may(reader.roles, 'organise');
+    return {
+      id: reader.id,
+      name: reader.name,
+      points: held?.points ?? 0,
+      medal: held?.medals['hub']?.[0] ?? null,
+      moderator: may(reader.roles, 'moderate'),
+      organiser,
+      stopped: organiser ? await follows.brakes.waiting().catch(() => 0) : 0,
+    };
+  };
+
   return async (req, facts) => {
-    const theme =
-      /(?:^|;\s*)village-theme=(light|dark|contrast)/.exec(req.get('cookie') ?? '')?.[1] ?? 'auto';
+    const { lang } = req;
+    const other = lang === 'fr' ? 'en' : 'fr';
     const rest = req.originalUrl.replace(/^\/(fr|en)(?=\/|\?|$)/, '');
-    const other = req.lang === 'fr' ? 'en' : 'fr';
-    const { lang, reader } = req;
-    let csrf: string | null = null;
     const robots = facts.robots ?? true;
-    const standing =
-      facts.standing ??
-      (reader ? (await points.head(reader.id).catch(() => null))?.after : undefined);
+    const reader = await readerOf(req, facts.standing);
+    let csrf: string | null = null;
     return {
       lang,
       other,
       path: req.originalUrl,
       otherPath: rest === req.originalUrl ? `/${other}` : `/${other}${rest}`,
       nonce: (req.res?.locals['nonce'] ?? '') as string,
-      theme,
-      demo: await demo
-        .get('demo', async () => (await settings.get<boolean>('demo')) ?? false)
-        .catch(() => false),
-      reader: reader
-        ? {
-            id: reader.id,
-            name: reader.name,
-            points: standing?.points ?? 0,
-            medal: standing?.medals['hub']?.[0] ?? null,
-            moderator: may(reader.roles, 'moderate'),
-            organiser: may(reader.roles, 'organise'),
-            stopped: may(reader.roles, 'organise')
-              ? await context.follows.brakes.waiting().catch(() => 0)
-              : 0,
-          }
-        : null,
+      theme: themeOf(req),
+      demo: await isDemo(),
+      reader,
       get csrf() {
         return (csrf ??= forms.make(req));
       },
@@ -105,12 +120,12 @@ export function frames(
       ...(robots ? addresses(config.publicUrl, rest, lang) : { canonical: null, alternates: [] }),
       robots,
       wide: facts.wide ?? false,
-      client: reader ? clientWords(context.words, lang) : null,
+      client: reader ? clientWords(words, lang) : null,
     };
   };
 }
 
-/** The frame of a page that asks no store. */
+/** What stands around a page, made without asking a store. */
 export const bareFrame = (lang: Language, path: string, title: string, nonce: string): Frame => ({
   lang,
   other: lang === 'fr' ? 'en' : 'fr',

@@ -6,7 +6,8 @@ import { bearer } from '../platform/guard.js';
 
 /** How long a store may take to answer `/readyz`, in ms. */
 const READY_MS = 1500;
-/** `/healthz`, `/readyz` and `/metrics` (DESIGN 7). */
+
+/** Serves `/healthz`, `/readyz` and `/metrics` (DESIGN 7). */
 export function health(context: Context, doors: PageDoors): void {
   const { connection, redis, config, metrics, search } = context;
   let indexed = false;

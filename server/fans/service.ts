@@ -123,7 +123,7 @@ export class Fans implements SessionOwners {
    * What sockets stand on, as the store has it now: hashes are of ended sessions and of tokens
    * there are. Who is not in the answer does not exist.
    */
-  async footing(
+  async credentials(
     ids: string[],
   ): Promise<
     Map<string, { state: FanRecord['state']; version: number; ended: string[]; tokens: string[] }>

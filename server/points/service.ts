@@ -31,6 +31,7 @@ import { Zone } from './zone.js';
 export type { Outcome, Command } from './command.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
+export type { RuleSet } from './rules.js';
 export { awardOf } from './award.js';
 export interface DeedState {
   turn: number;

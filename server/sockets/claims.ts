@@ -1,13 +1,10 @@
 import type { Language } from '../platform/i18n.js';
 import type { VillageSocket } from '../village/socket.js';
 
-/**
- * What a socket says it is, as it was found true when it came in. What it stands on is asked again
- * and again (`Footing`).
- */
+/** Who opened a socket and by what, as found true when it was let in (see `Revalidation`). */
 export interface Claims {
   fan: string;
-  /** The session it came by, hashed, and the fan's version in it; or the text of a token. */
+  /** The session it was opened by, hashed, with the fan's version in it; or the text of a token. */
   session: string | null;
   version: number;
   token: string | null;
@@ -16,10 +13,11 @@ export interface Claims {
   lang: Language;
 }
 
-/** The claims of a socket that was let in. */
+/** Answers the claims of a socket that was let in. */
 export const claimsOf = (socket: VillageSocket): Claims =>
   (socket.data as { claims: Claims }).claims;
 
+/** Notes the claims of a socket that is being let in. */
 export const setClaims = (socket: VillageSocket, claims: Claims): void => {
   (socket.data as { claims: Claims }).claims = claims;
 };

@@ -6,9 +6,7 @@ import type { VillageSocket } from '../village/socket.js';
 import { allowed, HEARD_WITH, type ServerEvents } from '../wire.js';
 import { claimsOf } from './claims.js';
 
-/**
- * What a fan's own sockets are told, those that may hear it: a token hears what its scopes allow.
- */
+/** Tells a fan's own sockets what moved, as far as their tokens' scopes let them hear it. */
 export class Tell {
   /** @param socketsOf the sockets of a fan on this process */
   constructor(
@@ -17,14 +15,14 @@ export class Tell {
     private readonly athletes: Athletes,
   ) {}
 
-  /** Who was hidden meanwhile is told to nobody; nor is anybody while that cannot be known. */
+  /** Leaves out who was hidden meanwhile; everybody, while that cannot be known. */
   private async withoutHidden(
     items: Award['items'],
   ): Promise<{ deed: string; athlete: string | null; delta: number }[]> {
     const hidden = await this.athletes.hidden().catch(() => null);
-    return items.map((one) => ({
-      ...one,
-      athlete: hidden === null || hidden.has(one.athlete) ? null : one.athlete,
+    return items.map((item) => ({
+      ...item,
+      athlete: hidden === null || hidden.has(item.athlete) ? null : item.athlete,
     }));
   }
 
@@ -34,10 +32,7 @@ export class Tell {
     );
   }
 
-  /**
-   * Points moved. A fan may have a page open in each language: titles of what was unlocked are told
-   * in the page's own.
-   */
+  /** Tells that points moved, with the titles of what was unlocked in each page's language. */
   async points(award: Award): Promise<void> {
     const { fan, seq, items, points, medals } = award;
     const sockets = this.hearers(fan, 'points:awarded');
@@ -59,7 +54,7 @@ export class Tell {
     }
   }
 
-  /** A long asking of a network went on. */
+  /** Tells how far a long check of a network is. */
   progress({ fan, ...progress }: News['follows:progress']): void {
     for (const socket of this.hearers(fan, 'follows:progress'))
       socket.emit('follows:progress', progress);

@@ -1,7 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import { athletesOf } from '../locks/service.js';
 import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import type { Downloads, Recipient } from '../platform/downloads.js';
 import { byteRange } from '../platform/files.js';
@@ -9,10 +8,14 @@ import { param } from '../platform/http.js';
 import { isLanguage, type Words } from '../platform/i18n.js';
 import { addressKey } from '../platform/limits.js';
 import { presentVideo, presentVideoItem } from './present.js';
-import type { VideoRecord, Videos, VideoState } from './service.js';
+import type { VideosAnswer } from './schema.js';
+import { athletesNamedIn, type VideoRecord, type Videos } from './service.js';
 
-const peopleOf = (athletes: Athletes, states: VideoState[]) =>
-  athletes.byIds(states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]));
+interface VideoParts {
+  videos: Videos;
+  athletes: Athletes;
+  words: Words;
+}
 
 const addressOf = (req: Request): Recipient => ({ address: addressKey(req.ip) });
 
@@ -23,13 +26,10 @@ const addressOf = (req: Request): Recipient => ({ address: addressKey(req.ip) })
 async function send(
   req: Request,
   res: Response,
-  videos: Videos,
-  downloads: Downloads,
-  file: VideoRecord['media'],
-  cache: string,
-  to: Recipient,
+  { videos, downloads }: { videos: Videos; downloads: Downloads },
+  { file, cache, to }: { file: VideoRecord['media']; cache: string; to: Recipient },
 ): Promise<void> {
-  // Answered meanwhile, by a deadline: a place that was taken for it would never be given back.
+  // A deadline has answered already: a place taken now would never be given back.
   if (res.headersSent) return;
   const range = byteRange(req.get('range'), file.length);
   const { start, end } = range ?? { start: 0, end: file.length - 1 };
@@ -48,50 +48,33 @@ async function send(
 }
 
 /** `/api/v1/videos`. */
-export function videosApi(
-  router: ApiDoors,
-  videos: Videos,
-  downloads: Downloads,
-  athletes: Athletes,
-  words: Words,
-): void {
+export function videosApi(router: ApiDoors, parts: VideoParts & { downloads: Downloads }): void {
+  const { videos, athletes, words } = parts;
   router.get('/videos', { who: 'anyone', scope: 'read', personal: true }, async (req, res) => {
     const states = await videos.list(req.reader?.id ?? null);
-    const people = await peopleOf(athletes, states);
-    res.json({ items: states.map((one) => presentVideoItem(words, req.lang, one, people)) });
+    const people = await athletes.byIds(athletesNamedIn(states));
+    const items = states.map((state) => presentVideoItem(words, req.lang, state, people));
+    res.json({ items } satisfies VideosAnswer);
   });
   router.get(
     '/videos/:slug',
     { who: 'anyone', scope: 'read', personal: true },
     async (req, res) => {
       const state = await videos.get(req.reader?.id ?? null, param(req, 'slug'));
-      res.json(presentVideoItem(words, req.lang, state, await peopleOf(athletes, [state])));
+      const people = await athletes.byIds(athletesNamedIn([state]));
+      res.json(presentVideoItem(words, req.lang, state, people));
     },
   );
   // The right is checked again at every request, each range of a playing video included (ASVS
   // 8.2.2).
   router.get('/videos/:slug/media', { who: 'anyone', scope: 'read' }, async (req, res) => {
     const { media } = await videos.open(req.reader?.id ?? null, param(req, 'slug'));
-    await send(
-      req,
-      res,
-      videos,
-      downloads,
-      media,
-      'private, no-store',
-      req.reader ? { fan: req.reader.id } : addressOf(req),
-    );
+    const to = req.reader ? { fan: req.reader.id } : addressOf(req);
+    await send(req, res, parts, { file: media, cache: 'private, no-store', to });
   });
   router.get('/videos/:slug/poster', { who: 'anyone', scope: 'none' }, async (req, res) => {
-    await send(
-      req,
-      res,
-      videos,
-      downloads,
-      await videos.posterOf(param(req, 'slug')),
-      'public, max-age=300',
-      addressOf(req),
-    );
+    const file = await videos.posterOf(param(req, 'slug'));
+    await send(req, res, parts, { file, cache: 'public, max-age=300', to: addressOf(req) });
   });
   router.get(
     '/videos/:slug/captions/:language',
@@ -107,34 +90,27 @@ export function videosApi(
   );
 }
 
-export function videosPages(
-  router: PageDoors,
-  videos: Videos,
-  athletes: Athletes,
-  words: Words,
-): void {
+/** The list of videos, open and locked, and the page of each. */
+export function videosPages(router: PageDoors, { videos, athletes, words }: VideoParts): void {
   router.get('/videos', { who: 'anyone', personal: true }, async (req) => {
     const states = await videos.list(req.reader?.id ?? null);
-    const people = await peopleOf(athletes, states);
-    const views = states.map((one) => presentVideo(words, req.lang, one, people));
+    const people = await athletes.byIds(athletesNamedIn(states));
+    const views = states.map((state) => presentVideo(words, req.lang, state, people));
     await req.page(
       'videos/index',
       { title: words.t(req.lang, 'videos.title'), section: 'videos' },
-      { open: views.filter((one) => one.open), closed: views.filter((one) => !one.open) },
+      { open: views.filter(({ open }) => open), closed: views.filter(({ open }) => !open) },
     );
   });
   router.get('/videos/:slug', { who: 'anyone', personal: true }, async (req) => {
     const state = await videos.get(req.reader?.id ?? null, param(req, 'slug'));
-    const people = await peopleOf(athletes, [state]);
+    const people = await athletes.byIds(athletesNamedIn([state]));
     const video = presentVideo(words, req.lang, state, people);
+    const transcript = state.open ? state.video.transcript[req.lang] : null;
     await req.page(
       'videos/show',
       { title: video.title, section: 'videos' },
-      {
-        video,
-        transcript: state.open ? state.video.transcript[req.lang] : null,
-        signedIn: req.reader !== null,
-      },
+      { video, transcript, signedIn: req.reader !== null },
     );
   });
 }

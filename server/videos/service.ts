@@ -1,14 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Connection, Model } from 'mongoose';
-import { z } from 'zod';
 import type { Athletes } from '../athletes/service.js';
 import { InputError, VillageError } from '../errors.js';
 import type { Award } from '../events.js';
 import {
   athletesOf,
   judge,
-  Lock,
   LockIndex,
   lockWithout,
   type Locks,
@@ -21,10 +19,24 @@ import type { Clock } from '../platform/clock.js';
 import { SwrCache } from '../platform/swr-cache.js';
 import type { ByteRange, Files } from '../platform/files.js';
 import { fieldIssues } from '../platform/http.js';
+import { VideoFacts } from './schema.js';
 import { videoModel, type VideoRecord } from './video.model.js';
 import { may } from '../platform/rights.js';
 
 export type { VideoRecord } from './video.model.js';
+
+/** What videos need of the hub and of the rooms below. */
+export interface VideoParts {
+  connection: Connection;
+  files: Files;
+  locks: Locks;
+  athletes: Athletes;
+  changes: Changes;
+  audit: Audit;
+  bus: Bus;
+  clock: Clock;
+}
+/** A video with its lock judged for one reader. */
 export interface VideoState {
   video: VideoRecord;
   open: boolean;
@@ -43,21 +55,9 @@ interface Published {
   index: LockIndex<VideoRecord>;
 }
 
-const text = z.object({ fr: z.string().trim().min(1), en: z.string().trim().min(1) });
-const Facts = z.object({
-  slug: z.string().regex(/^[a-z0-9-]{3,80}$/),
-  title: text,
-  about: text,
-  athlete: z.string().min(1),
-  lock: Lock,
-  seconds: z.number().int().min(1).max(7200),
-  captions: z.object({ fr: z.string().startsWith('WEBVTT'), en: z.string().startsWith('WEBVTT') }),
-  transcript: text,
-});
-export type VideoFacts = z.input<typeof Facts>;
-
+/** The largest file that is taken. */
 const MOST_BYTES = 200 * 1_048_576;
-/** How long videos are kept while nothing is said to have changed. */
+/** How long videos are kept in memory while nothing is known to have changed. */
 const KEPT_MS = 60_000;
 
 /** Exclusive videos: the media are refused by the server itself, at every request. */
@@ -65,16 +65,8 @@ export class Videos {
   private readonly records: Model<VideoRecord>;
   private readonly known = new SwrCache<Published>(KEPT_MS);
 
-  constructor(
-    connection: Connection,
-    private readonly files: Files,
-    private readonly locks: Locks,
-    private readonly athletes: Athletes,
-    private readonly changes: Changes,
-    private readonly audit: Audit,
-    private readonly bus: Bus,
-    private readonly clock: Clock,
-  ) {
+  constructor(private readonly parts: VideoParts) {
+    const { connection, bus, changes } = parts;
     this.records = videoModel(connection);
     const forget = (): void => {
       this.known.invalidate();
@@ -84,8 +76,8 @@ export class Videos {
   }
 
   /**
-   * Publishes a video, or a new form of it. The files are checked by their bytes, not by their
-   * names (ASVS 5.2.2).
+   * Publishes a video, or replaces it. Files are checked by their bytes, not by their names (ASVS
+   * 5.2.2). Throws `not_allowed`, `bad_file`, `too_large`, or an InputError.
    */
   async publish(
     actor: { id: string; roles: readonly string[] },
@@ -93,7 +85,7 @@ export class Videos {
     files: VideoFiles,
   ): Promise<VideoRecord> {
     if (!may(actor.roles, 'organise')) throw new VillageError('not_allowed');
-    const parsed = Facts.safeParse(given);
+    const parsed = VideoFacts.safeParse(given);
     if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
     const { slug, ...facts } = parsed.data;
     const media = await this.take(slug, files.media, ['video/mp4']);
@@ -105,16 +97,19 @@ export class Videos {
     const old = await this.records
       .findByIdAndUpdate(
         slug,
-        { $set: { ...facts, media, poster, published: true, publishedAt: this.clock.now() } },
+        { $set: { ...facts, media, poster, published: true, publishedAt: this.parts.clock.now() } },
         { upsert: true },
       )
       .lean<VideoRecord>();
     if (old)
-      await Promise.all([this.files.remove(old.media.file), this.files.remove(old.poster.file)]);
-    await this.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
+      await Promise.all([
+        this.parts.files.remove(old.media.file),
+        this.parts.files.remove(old.poster.file),
+      ]);
+    await this.parts.audit.add({ by: actor.id, act: 'video.published', on: `video:${slug}` });
     this.known.invalidate();
-    await this.changes.mark('videos');
-    this.bus.tell('videos:changed', { slug });
+    await this.parts.changes.mark('videos');
+    this.parts.bus.tell('videos:changed', { slug });
     return this.require(slug);
   }
 
@@ -124,12 +119,12 @@ export class Videos {
     const type = (await fileTypeFromFile(path))?.mime ?? '';
     if (!types.includes(type)) throw new VillageError('bad_file', { file: name });
     if (size > MOST_BYTES) throw new VillageError('too_large', { limit: MOST_BYTES });
-    const stored = await this.files.put(name, createReadStream(path));
+    const stored = await this.parts.files.put(name, createReadStream(path));
     return { file: stored.id, length: stored.length, type };
   }
 
   private async load(): Promise<Published> {
-    await this.changes.look();
+    await this.parts.changes.look();
     return this.known.get('all', async () => {
       const videos = await this.shown(
         await this.records
@@ -141,17 +136,17 @@ export class Videos {
     });
   }
 
-  /** All published videos, newest first, as fresh as `Changes`. */
+  /** Lists published videos, newest first, as fresh as `Changes`. */
   async published(): Promise<VideoRecord[]> {
     return (await this.load()).videos;
   }
 
-  /** Without videos of hidden athletes, and with locks that do not name one (RULES R13). */
+  /** Leaves out videos of hidden athletes, and hidden athletes from locks (RULES R13). */
   private async shown(videos: VideoRecord[]): Promise<VideoRecord[]> {
-    const hidden = await this.athletes.hidden();
+    const hidden = await this.parts.athletes.hidden();
     return videos
-      .filter((one) => !hidden.has(one.athlete))
-      .map((one) => ({ ...one, lock: lockWithout(one.lock, hidden) }));
+      .filter((video) => !hidden.has(video.athlete))
+      .map((video) => ({ ...video, lock: lockWithout(video.lock, hidden) }));
   }
 
   private async require(slug: string): Promise<VideoRecord> {
@@ -162,37 +157,39 @@ export class Videos {
     return found;
   }
 
-  /** Videos with their locks judged for a fan, read once for all. */
+  /** Judges the locks of these videos for a fan, from one read. */
   async states(fan: string | null, videos: VideoRecord[]): Promise<VideoState[]> {
-    const facts = await this.locks.facts(
+    const facts = await this.parts.locks.facts(
       fan,
-      videos.map((one) => one.lock),
+      videos.map((video) => video.lock),
     );
     return videos.map((video) => ({ video, ...judge(video.lock, facts) }));
   }
 
+  /** Lists published videos, each judged for a fan or visitor. */
   async list(fan: string | null): Promise<VideoState[]> {
     return this.states(fan, await this.published());
   }
 
-  /** Videos that an athlete is in, or that following them helps to open. */
-  async about(fan: string | null, athlete: string): Promise<VideoState[]> {
+  /** Lists videos that an athlete is in, or that following them helps to open. */
+  async concerning(fan: string | null, athlete: string): Promise<VideoState[]> {
     return this.states(
       fan,
       (await this.published()).filter(
-        (one) => one.athlete === athlete || athletesOf(one.lock).includes(athlete),
+        (video) => video.athlete === athlete || athletesOf(video.lock).includes(athlete),
       ),
     );
   }
 
+  /** Judges one video for a fan or visitor. Throws `video_not_found`. */
   async get(fan: string | null, slug: string): Promise<VideoState> {
     const [state] = await this.states(fan, [await this.require(slug)]);
     return state as VideoState;
   }
 
   /**
-   * The record of an open video. Throws `locked`, judged on what is true at this request;
-   * `video_not_found` for one not published.
+   * Answers the record of a video that is open to a fan, judged at this very request. Throws
+   * `locked`, and `video_not_found` for one that is not published.
    */
   async open(fan: string | null, slug: string): Promise<VideoRecord> {
     const { video, open } = await this.get(fan, slug);
@@ -200,12 +197,12 @@ export class Videos {
     return video;
   }
 
-  /** The bytes of a stored file of a video. */
+  /** Reads a range of bytes of a stored file. */
   read(file: VideoRecord['media'], range: ByteRange): AsyncIterable<Uint8Array> {
-    return this.files.read(file.file, range);
+    return this.parts.files.read(file.file, range);
   }
 
-  /** The poster may be seen by everybody. */
+  /** Finds the poster of a video, which everybody may see. Throws `video_not_found`. */
   async posterOf(slug: string): Promise<VideoRecord['media']> {
     return (await this.require(slug)).poster;
   }
@@ -224,10 +221,14 @@ export class Videos {
    */
   async openedBy(award: Award, language: string): Promise<{ slug: string; title: string }[]> {
     const touched = (await this.load()).index.touched(award);
-    const opened = touched.length > 0 ? await this.locks.opened(award, touched) : [];
-    return opened.map((one) => ({
-      slug: one._id,
-      title: language === 'en' ? one.title.en : one.title.fr,
+    const opened = touched.length > 0 ? await this.parts.locks.opened(award, touched) : [];
+    return opened.map((video) => ({
+      slug: video._id,
+      title: language === 'en' ? video.title.en : video.title.fr,
     }));
   }
 }
+
+/** The athletes that these videos and their locks name, to be read together. */
+export const athletesNamedIn = (states: readonly VideoState[]): string[] =>
+  states.flatMap(({ video }) => [video.athlete, ...athletesOf(video.lock)]);

@@ -2,6 +2,7 @@ import { Schema, type Connection, type Model, Types } from 'mongoose';
 import type { Lock } from '../locks/service.js';
 import { model } from '../platform/mongo.js';
 
+/** A text in both languages. */
 export interface Both {
   fr: string;
   en: string;
@@ -42,5 +43,6 @@ const schema = new Schema<VideoRecord>({
 });
 schema.index({ athlete: 1 });
 schema.index({ published: 1, publishedAt: -1 });
+/** The videos of a database. */
 export const videoModel = (connection: Connection): Model<VideoRecord> =>
   model(connection, 'Video', schema, 'videos');

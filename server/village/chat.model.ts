@@ -1,6 +1,7 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { model } from '../platform/mongo.js';
 
+/** What a room is: to come, live, paused or over. */
 export type ChatState = 'soon' | 'live' | 'paused' | 'ended';
 /** A live room and its host, an athlete. Kept whole. */
 export interface ChatRecord {
@@ -13,9 +14,9 @@ export interface ChatRecord {
   endsAt: Date;
   fromVillage: boolean;
   /**
-   * The item that tells of the state, until it is stored (a transactional outbox): written with the
-   * state in one update, so that neither is without the other, whatever ends in between. No further
-   * change of state before it is delivered.
+   * The item that tells of the state, until it is stored: a transactional outbox. It is written
+   * with the state in one update, so that neither is ever without the other, and no further change
+   * of state happens before it is delivered.
    */
   outbox?: Omit<ItemRecord, 'n'> | null;
 }
@@ -33,6 +34,7 @@ const chat = new Schema<ChatRecord>({
 });
 chat.index({ state: 1, startsAt: 1 });
 chat.index({ host: 1 });
+/** The chats of a database. */
 export const chatModel = (connection: Connection): Model<ChatRecord> =>
   model(connection, 'Chat', chat, 'chats');
 
@@ -71,5 +73,6 @@ item.index(
   { unique: true, partialFilterExpression: { n: { $type: 'number' } } },
 );
 item.index({ chat: 1, fan: 1, clientId: 1 }, { unique: true });
+/** The items of all chats of a database. */
 export const itemModel = (connection: Connection): Model<ItemRecord> =>
   model(connection, 'ChatItem', item, 'chat_items');

@@ -2,7 +2,7 @@ import type { Bus } from '../platform/bus.js';
 import { SwrCache } from '../platform/swr-cache.js';
 import type { RedisClients } from '../platform/redis.js';
 
-/** What a process told serves so long, in seconds: that of a dead one fades. */
+/** How long what a process told counts, in seconds: a dead one's fades. */
 const TOLD_S = 15;
 /** How old what other processes told may be, in ms. */
 const COUNT_MS = 1000;
@@ -17,12 +17,12 @@ for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) 
 return #redis.call('SUNION', unpack(sets)) - redis.call('SCARD', KEYS[2])`;
 
 /**
- * Who is in a room: fans, not sockets, each counted once however many tabs, devices and processes
- * they are on. This process is counted as it is; it tells the others its fans as a whole set, so
- * that nothing told is ever added to something old. While Redis is away, those here are counted.
+ * Counts who is in a room: fans, not sockets, each once however many tabs, devices and processes
+ * they are on. This process counts its own as they are, and tells the others its fans as a whole
+ * set, so that nothing is ever added to something old. While Redis is away, only those here count.
  */
 export class Presence {
-  /** Per chat, the fans here and how many sockets each has in it. */
+  /** The fans of each chat on this process, and how many sockets each has in it. */
   private readonly rooms = new Map<string, Map<string, number>>();
   private readonly others = new SwrCache<number>(COUNT_MS);
 
@@ -31,13 +31,13 @@ export class Presence {
     private readonly bus: Bus,
   ) {}
 
-  /** A socket of a fan entered a room on this process. */
+  /** Notes that a socket of a fan entered a room on this process. */
   entered(chat: string, fan: string): void {
     const fans = this.rooms.get(chat) ?? new Map<string, number>();
     this.rooms.set(chat, fans.set(fan, (fans.get(fan) ?? 0) + 1));
   }
 
-  /** A socket of a fan left a room on this process. */
+  /** Notes that a socket of a fan left a room on this process. */
   left(chat: string, fan: string): void {
     const fans = this.rooms.get(chat);
     const sockets = fans?.get(fan) ?? 0;
@@ -46,7 +46,7 @@ export class Presence {
     if (fans?.size === 0) this.rooms.delete(chat);
   }
 
-  /** The rooms somebody on this process is in. */
+  /** The rooms that somebody on this process is in. */
   get chats(): string[] {
     return [...this.rooms.keys()];
   }
@@ -77,8 +77,8 @@ export class Presence {
   }
 
   /**
-   * How many fans are in a room everywhere: those here as they are now, those elsewhere as they
-   * were told, at most a second late.
+   * Counts the fans in a room on all processes: those here as they are now, those elsewhere as
+   * they were told, at most a second late.
    */
   async count(chat: string): Promise<number> {
     const [processes, own] = this.keys(chat);

@@ -18,36 +18,43 @@ import { presentItem } from './present.js';
 import { may } from '../platform/rights.js';
 
 export type { ChatRecord, ChatState } from './chat.model.js';
+
+/** What chats need of the hub and of the rooms below. */
+export interface ChatParts {
+  connection: Connection;
+  fans: Fans;
+  registry: Registry;
+  athletes: Athletes;
+  redis: RedisClients;
+  audit: Audit;
+  bus: Bus;
+  clock: Clock;
+}
+/** Who speaks. */
 export interface Speaker {
   id: string;
   name: string;
   roles: readonly string[];
 }
 
-const FRESH_MS = 2000;
+/** How old what is known of a chat may be. */
+const KEPT_MS = 2000;
+/** Items that a page begins with. */
 const HISTORY = 100;
-/** A visitor for whom items are shown. */
+/** The fan for whom items are shown; null for a visitor. */
 export type Viewer = string | null;
 
 /** Live chats from the village. */
 export class Chats {
   private readonly records: Model<ChatRecord>;
   private readonly delivery: Delivery;
-  private readonly lists = new SwrCache<ChatRecord[]>(FRESH_MS);
-  private readonly cache = new SwrCache<ChatRecord | null>(FRESH_MS);
+  private readonly lists = new SwrCache<ChatRecord[]>(KEPT_MS);
+  private readonly cache = new SwrCache<ChatRecord | null>(KEPT_MS);
   /** Who is in which room. */
   readonly presence: Presence;
 
-  constructor(
-    connection: Connection,
-    private readonly fans: Fans,
-    private readonly registry: Registry,
-    private readonly athletes: Athletes,
-    redis: RedisClients,
-    private readonly audit: Audit,
-    bus: Bus,
-    private readonly clock: Clock,
-  ) {
+  constructor(private readonly parts: ChatParts) {
+    const { connection, redis, bus } = parts;
     this.records = chatModel(connection);
     this.presence = new Presence(redis, bus);
     this.delivery = new Delivery(connection, (chat, items) => {
@@ -63,8 +70,8 @@ export class Chats {
   }
 
   /**
-   * A chat as it is known here. An item of its state that was left undelivered, by whomever, is
-   * delivered by whoever finds it.
+   * Reads a chat, at most two seconds old. An item of its state that some process left undelivered
+   * is delivered by whichever finds it.
    */
   private get(slug: string): Promise<ChatRecord | null> {
     return this.cache.get(slug, async () => {
@@ -79,18 +86,20 @@ export class Chats {
     this.lists.invalidate();
   }
 
-  /** A chat, or `chat_not_found`: also for that of a hidden athlete (RULES R13). */
+  /** Answers a chat. Throws `chat_not_found`, also for the chat of a hidden athlete (RULES R13). */
   async require(slug: string): Promise<ChatRecord> {
     const chat = await this.get(slug);
-    if (!chat || (await this.athletes.hidden()).has(chat.host))
+    if (!chat || (await this.parts.athletes.hidden()).has(chat.host))
       throw new VillageError('chat_not_found', { slug });
     return chat;
   }
 
-  /** Live ones first, then those to come, then the newest that are over. */
+  /** Lists chats: live ones first, then those to come, then the newest that are over. */
   async list(): Promise<ChatRecord[]> {
-    const hidden = await this.athletes.hidden();
-    return (await this.lists.get('', () => this.readList())).filter((one) => !hidden.has(one.host));
+    const hidden = await this.parts.athletes.hidden();
+    return (await this.lists.get('', () => this.readList())).filter(
+      (chat) => !hidden.has(chat.host),
+    );
   }
 
   private async readList(): Promise<ChatRecord[]> {
@@ -105,25 +114,26 @@ export class Chats {
     );
   }
 
-  /** The chat of an athlete that is live or comes next. */
+  /** Finds the chat of an athlete that is live or comes next. */
   async nextOf(athlete: string): Promise<ChatRecord | null> {
-    return (await this.list()).find((one) => one.host === athlete && one.state !== 'ended') ?? null;
+    return (
+      (await this.list()).find((chat) => chat.host === athlete && chat.state !== 'ended') ?? null
+    );
   }
 
-  /** Opens a room. Organisers only. */
+  /** Opens a room, unless there is one already. Throws `not_allowed` for who may not organise. */
   async open(actor: Speaker, chat: ChatRecord): Promise<void> {
     if (!may(actor.roles, 'organise')) throw new VillageError('not_allowed');
     await this.records.updateOne({ _id: chat._id }, { $setOnInsert: chat }, { upsert: true });
     this.forget(chat._id);
-    await this.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
+    await this.parts.audit.add({ by: actor.id, act: 'chat.opened', on: `chat:${chat._id}` });
   }
 
   /**
-   * Starts, pauses or ends a chat: an item like every other, so that everybody in the room learns
-   * it. Its host or an organiser. Once this resolves the chat has that state and its item is
-   * stored; to ask again for the state it has delivers what a first try left behind, and changes
-   * nothing else. Throws `not_allowed`, and `chat_turn` where the chat cannot go there from where
-   * it is.
+   * Starts, pauses or ends a chat, for its host or an organiser. The change is an item like every
+   * other, so that everybody in the room learns it. Once this resolves, the state and its item are
+   * stored; asking again for the state that it has only delivers an item that a first try left
+   * behind. Throws `not_allowed`, and `chat_turn` where the chat cannot go there from its state.
    */
   async setState(actor: Speaker, slug: string, state: ChatState): Promise<void> {
     const chat = await this.records.findById(slug).lean<ChatRecord>();
@@ -140,14 +150,14 @@ export class Chats {
       { $set: { state, outbox } },
     );
     this.forget(slug);
-    // Somebody else was quicker: what is asked for is judged anew, from where the chat is now.
+    // Somebody else was quicker: judge again, from the state that the chat has now.
     if (done.modifiedCount === 0) return this.setState(actor, slug, state);
     await this.deliver(outbox);
   }
 
   /**
-   * Gives the item of a state its number, once however often and by however many, and then lets the
-   * next change of state through.
+   * Numbers the item of a state, once however many try, and then lets the next change of state
+   * through.
    */
   private async deliver(outbox: Draft): Promise<void> {
     const item = await this.delivery.add(outbox);
@@ -157,25 +167,25 @@ export class Chats {
     );
     this.forget(outbox.chat);
     if (done.modifiedCount === 1)
-      await this.audit.add({
+      await this.parts.audit.add({
         by: outbox.fan,
         act: `chat.${outbox.text}`,
         on: `chat:${outbox.chat}`,
       });
   }
 
-  /** Whether somebody may start, pause and end a chat. */
+  /** Whether somebody may start, pause and end this chat. */
   async mayLead(speaker: Speaker, chat: ChatRecord): Promise<boolean> {
     return may(speaker.roles, 'organise') || (await this.roleOf(speaker, chat)) === 'host';
   }
 
-  /** How somebody speaks in a room: its host is whoever owns a verified account of the athlete. */
+  /** In which role somebody speaks in a room; its host owns a verified account of the athlete. */
   async roleOf(
     speaker: Speaker,
     chat: ChatRecord,
   ): Promise<'fan' | 'host' | 'moderator' | 'athlete'> {
     if (speaker.roles.includes('athlete'))
-      return (await this.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
+      return (await this.parts.registry.owns(speaker.id, chat.host)) ? 'host' : 'athlete';
     return may(speaker.roles, 'moderate') ? 'moderator' : 'fan';
   }
 
@@ -190,7 +200,7 @@ export class Chats {
     // A host speaks under the athlete's own name, which the room knows.
     const name =
       role === 'host'
-        ? ((await this.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name)
+        ? ((await this.parts.registry.verifiedOf(chat.host))[0]?.athlete.name ?? speaker.name)
         : speaker.name;
     return {
       _id: randomId(),
@@ -200,15 +210,15 @@ export class Chats {
       by: { name, role },
       text,
       lang: '',
-      at: this.clock.now(),
+      at: this.parts.clock.now(),
       clientId,
       removed: false,
     };
   }
 
   /**
-   * Says something. Durable and numbered when this resolves. Throws `chat_closed` unless the chat
-   * is live.
+   * Says something: durable and numbered when this resolves. Throws `chat_closed` unless the chat
+   * is live, `unavailable` when the store does not answer in time.
    */
   async say(
     speaker: Speaker,
@@ -225,8 +235,8 @@ export class Chats {
   }
 
   /**
-   * Items after a number, or the newest hundred, as they look now for this viewer; and the last
-   * number there is.
+   * Reads items after a number, or the newest hundred, as they look now to this viewer, and the
+   * last number there is.
    */
   async items(
     slug: string,
@@ -240,9 +250,9 @@ export class Chats {
         ? await this.delivery.newest(slug, limit)
         : await this.delivery.after(slug, after, limit);
     const known = await this.delivery.known(slug);
-    // What is said stays; what its author is called is read anew, so that a name that was given up
-    // is shown nowhere.
-    const called = await this.fans.called(found.map((item) => item.fan));
+    // What was said stays; its author goes by today's name, so that one that was given up is shown
+    // nowhere.
+    const called = await this.parts.fans.called(found.map((item) => item.fan));
     return {
       items: found.map((item) => presentItem(item, viewer, called)),
       last: Math.max(known, found.at(-1)?.n ?? 0),
@@ -250,16 +260,16 @@ export class Chats {
   }
 
   /**
-   * The last number there is, so that an item whose news was lost between processes is noticed;
-   * while the store is away, the last one heard.
+   * Reads the last number there is, so that an item whose news was lost between processes is
+   * noticed; while the store is away, answers the last one heard of.
    */
   last(slug: string): Promise<number> {
     return this.delivery.last(slug).catch(() => this.delivery.known(slug));
   }
 
   /**
-   * What a room is told every few seconds, and what else is due then: the other processes learn who
-   * is here, and a state left half told is told.
+   * Does what is due every few seconds (other processes learn who is here, an undelivered state is
+   * delivered), and answers what the room is told then.
    */
   async pulse(slug: string): Promise<{ count: number; last: number }> {
     await Promise.all([this.presence.tell(slug), this.get(slug).catch(() => null)]);
@@ -268,8 +278,7 @@ export class Chats {
   }
 
   /**
-   * Nobody is in a room on this process any more: the others learn it, and what is known of the
-   * room is forgotten here.
+   * Forgets a room that nobody is in on this process any more, and tells the other processes.
    */
   async emptied(slug: string): Promise<void> {
     this.delivery.leave(slug);

@@ -7,7 +7,9 @@ import { allowed, SENT_WITH, type Ack, type ClientEvents, type ServerEvents } fr
 import { Join, Leave, Say, Saying } from './schema.js';
 import type { Chats } from './service.js';
 
+/** A socket of the namespace `/village`. */
 export type VillageSocket = Socket<ClientEvents, ServerEvents>;
+/** What the events of a chat need. */
 export interface ChatSocketParts {
   chats: Chats;
   limits: Limits;
@@ -18,14 +20,13 @@ export interface ChatSocketParts {
 }
 
 const ROOM = 'chat:';
-/**
- * The room of a chat, as socket.io's adapter names it, and back: null where the name is of no chat.
- */
+/** Names the room of a chat for socket.io's adapter. */
 export const chatRoom = (slug: string): string => `${ROOM}${slug}`;
+/** The chat that a room is of, or null for a room of another kind. */
 export const chatOf = (room: string): string | null =>
   room.startsWith(ROOM) ? room.slice(ROOM.length) : null;
 
-/** The events of a chat. Each one parses, allows, asks the door and answers, whatever was sent. */
+/** Answers the events of a chat: each parses, allows, asks the service and acknowledges. */
 export function chatEvents(
   socket: VillageSocket,
   { chats, limits, reader, refusal }: ChatSocketParts,
@@ -59,7 +60,7 @@ export function chatEvents(
   on('chat:join', Join, async ({ chat, after }, who) => {
     await limits.count('join', who.id);
     const found = await chats.require(chat);
-    // In the room before history is read: what is said meanwhile arrives twice at worst, and is
+    // First into the room, then history: what is said meanwhile arrives twice at worst, and is
     // known by its number.
     await socket.join(chatRoom(chat));
     if (socket.disconnected) await socket.leave(chatRoom(chat));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { sha256 } from '../../server/platform/ids.js';
 import { setClaims } from '../../server/sockets/claims.js';
-import { Footing } from '../../server/sockets/footing.js';
+import { Revalidation } from '../../server/sockets/revalidation.js';
 import type { VillageSocket } from '../../server/village/socket.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -12,7 +12,7 @@ import { startWorld, type World } from '../support/world.js';
  */
 describe('what sockets stand on', () => {
   let world: World;
-  let footing: Footing;
+  let revalidation: Revalidation;
   let now = 0;
   let ended: string[] = [];
 
@@ -22,14 +22,14 @@ describe('what sockets stand on', () => {
   after(() => world.close());
   beforeEach(() => {
     ended = [];
-    footing = new Footing(
+    revalidation = new Revalidation(
       world.context.fans,
       world.context.sessions,
       pino({ level: 'silent' }),
       () => now,
     );
     // It looks when the test says so, and not by itself.
-    footing.stop();
+    revalidation.stop();
   });
 
   const session = async (fan: string, name: string): Promise<string> => {
@@ -55,20 +55,20 @@ describe('what sockets stand on', () => {
       scopes: null,
       lang: 'en',
     });
-    footing.add(socket);
+    revalidation.add(socket);
   };
   /** How many fans are read meanwhile. */
   const read = async (work: () => Promise<void>): Promise<number> => {
     const { fans } = world.context;
-    const real = fans.footing.bind(fans);
+    const real = fans.credentials.bind(fans);
     let count = 0;
     Object.assign(fans, {
-      footing: (ids: string[]) => {
+      credentials: (ids: string[]) => {
         count += ids.length;
         return real(ids);
       },
     });
-    await work().finally(() => Reflect.deleteProperty(fans, 'footing'));
+    await work().finally(() => Reflect.deleteProperty(fans, 'credentials'));
     return count;
   };
 
@@ -94,10 +94,10 @@ describe('what sockets stand on', () => {
       enter('session', fan._id, { session: mine });
       enter('token', fan._id, { token });
       enter('other', other.fan._id, { token: other.token });
-      await footing.look();
-      expect(await read(() => footing.look()), 'nobody changed: nobody is read').to.equal(0);
+      await revalidation.look();
+      expect(await read(() => revalidation.look()), 'nobody changed: nobody is read').to.equal(0);
       await end(fan._id, mine, token);
-      expect(await read(() => footing.look()), 'the one who changed').to.equal(1);
+      expect(await read(() => revalidation.look()), 'the one who changed').to.equal(1);
       expect(ended.sort()).to.deep.equal(which);
     });
 
@@ -105,30 +105,30 @@ describe('what sockets stand on', () => {
     it(`is found gone though a change was numbered before ${first ? 'the first look of all' : 'a look'} and written after it`, async () => {
       const { fan, token } = await world.fan(`late${String(first)}`);
       enter('token', fan._id, { token });
-      if (!first) await footing.look();
+      if (!first) await revalidation.look();
       const changed = await world.context.fans.nextChange();
-      await footing.look();
+      await revalidation.look();
       await world.context.connection
         .collection('fans')
         .updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
-      await footing.look();
+      await revalidation.look();
       expect(ended).to.deep.equal(['token']);
     });
 
   it('is found gone though the store did not answer when it was to be looked at, however long', async () => {
     const { fan, token } = await world.fan('unread');
     enter('token', fan._id, { token });
-    await footing.look();
+    await revalidation.look();
     await world.context.fans.ban(fan._id, 'admin', 'test');
     const { fans } = world.context;
-    Object.assign(fans, { footing: () => Promise.reject(new Error('away')) });
+    Object.assign(fans, { credentials: () => Promise.reject(new Error('away')) });
     for (let looks = 0; looks < 4; looks += 1) {
-      await footing.look();
+      await revalidation.look();
       now += 5000;
     }
-    Reflect.deleteProperty(fans, 'footing');
+    Reflect.deleteProperty(fans, 'credentials');
     expect(ended).to.deep.equal([]);
-    await footing.look();
+    await revalidation.look();
     expect(ended).to.deep.equal(['token']);
   });
 
@@ -137,7 +137,7 @@ describe('what sockets stand on', () => {
     enter('token', fan._id, { token });
     const reads = async (): Promise<number> => {
       now += 1000;
-      return read(() => footing.look());
+      return read(() => revalidation.look());
     };
     for (let looks = 0; looks < 12; looks += 1) await reads();
     await world.context.fans.rename(fan._id, 'Stays here');
@@ -153,31 +153,31 @@ describe('what sockets stand on', () => {
     const mine = await session(fan._id, 'timed');
     enter('session', fan._id, { session: mine });
     enter('token', fan._id, { token });
-    await footing.look();
+    await revalidation.look();
     await world.context.connection
       .collection('sessions')
       .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
-    await footing.look();
+    await revalidation.look();
     expect(ended).to.deep.equal([]);
     now += 60_000;
-    await footing.look();
+    await revalidation.look();
     expect(ended).to.deep.equal(['session']);
     await world.context.connection.collection('fans').deleteOne({ _id: fan._id as never });
     now += 60_000;
-    await footing.look();
+    await revalidation.look();
     expect(ended.slice(1)).to.include('token');
   });
 
   it('stands while the store does not answer', async () => {
     const { fan, token } = await world.fan('patient');
     enter('token', fan._id, { token });
-    await footing.look();
+    await revalidation.look();
     const { fans } = world.context;
     const away = (): Promise<never> => Promise.reject(new Error('away'));
-    Object.assign(fans, { footing: away, changedSince: away });
+    Object.assign(fans, { credentials: away, changedSince: away });
     now += 60_000;
-    await footing.look();
-    Reflect.deleteProperty(fans, 'footing');
+    await revalidation.look();
+    Reflect.deleteProperty(fans, 'credentials');
     Reflect.deleteProperty(fans, 'changedSince');
     expect(ended).to.deep.equal([]);
   });
