@@ -92,7 +92,7 @@ export function frames(
             moderator: may(reader.roles, 'moderate'),
             organiser: may(reader.roles, 'organise'),
             stopped: may(reader.roles, 'organise')
-              ? await context.follows.brakes.waiting().catch(() => 0)
+              ? await context.follows.takeBacks.countStopped().catch(() => 0)
               : 0,
           }
         : null,
