@@ -19,7 +19,9 @@ export interface CheckLeaseRecord {
   done: number;
   total: number;
   awarded: number;
-  /** The accounts of a short check, for whoever finds that it ended half-way; null for a long one. */
+  /**
+   * The accounts of a short check, for whoever finds that it ended half-way; null for a long one.
+   */
   about: string[] | null;
   /** A check that ended half-way is made again already. */
   chased: boolean;

@@ -143,9 +143,9 @@ export class CheckLeases {
   }
 
   /**
-   * Renews a lease that was last taken or renewed at `since`. A short check is over soon, and nobody
-   * looks how far it is: while it is young, also when the answer comes, it is enough to read that
-   * nobody took it over, which costs the store far less than a write.
+   * Renews a lease that was last taken or renewed at `since`. A short check is over soon, and
+   * nobody looks how far it is: while it is young, also when the answer comes, it is enough to read
+   * that nobody took it over, which costs the store far less than a write.
    */
   private renewal({ _id, holder, about }: Claim, since: number): CheckLease['renew'] {
     let renewedAt = since;

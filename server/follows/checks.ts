@@ -1,7 +1,6 @@
 import { VillageError } from '../errors.js';
 import type { NetworkId } from '../networks/network.js';
-import type { Clock } from '../platform/clock.js';
-import { within } from '../platform/clock.js';
+import { within, type Clock } from '../platform/clock.js';
 import type { VerifiedAccount } from '../registry/service.js';
 import type { CheckLeases } from './check-leases.js';
 import { noAnswer, type CheckResult, type CheckResults } from './check-result.js';

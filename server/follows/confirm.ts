@@ -32,18 +32,27 @@ export interface ConfirmParts {
   settling: Settling;
 }
 
-/** Three gives a day, so the seventh turn of a deed is the first that may have waited for its day. */
+/**
+ * Three gives a day, so the seventh turn of a deed is the first that may have waited for its day.
+ */
 const FIRST_WAITING_TURN = 7;
 
-/** The fan says "I follow". */
+/**
+ * The fan says "I follow" (LEDGER 4).
+ * - It needs a verified account that is not the fan's own, a card in force that lets its deed earn,
+ *   under `confirmed` a link, and the deed at the turn that the caller last saw.
+ * - Under `hub` the act on the hub's own page is the deed, and recorded at once.
+ * - Under `confirmed` the network is asked: its `yes` gives, its `no` says where to follow, no
+ *   answer changes nothing and is asked for again.
+ * - The same again answers the same with `awarded: 0`.
+ */
 export class Confirm {
   constructor(private readonly parts: ConfirmParts) {}
 
   /**
-   * Needs a verified account and a card in force that lets its deed earn. Under `hub` the act on the
-   * hub's own page is the deed; under `confirmed` the network is asked now. The same again answers
-   * the same with `awarded: 0`. Throws `account_not_found`, `which_account`, `not_verified`,
-   * `card_off`, `not_linked`, `own_account`, `not_supported`.
+   * Records the act, or asks the network about it, and answers what came of it. Throws
+   * `account_not_found`, `which_account`, `not_verified`, `card_off`, `not_linked`, `own_account`,
+   * `not_supported`.
    */
   async run(act: FollowAct): Promise<FollowResult> {
     const { registry, cards, networks } = this.parts;
@@ -53,7 +62,7 @@ export class Confirm {
     return card.mode === 'hub' ? this.recordAct(act, account, card) : this.askNetwork(act, account);
   }
 
-  /** Under `hub`: the act is recorded at once. */
+  /** Under `hub`: records the act. A give above a limit waits for its day. */
   private async recordAct(
     act: FollowAct,
     account: VerifiedAccount,
@@ -104,7 +113,7 @@ export class Confirm {
     return record(undefined);
   }
 
-  /** Under `confirmed`: the network's `yes` gives, its `no` says where to follow. */
+  /** Under `confirmed`: asks the network, whose answer the check has applied when it is here. */
   private async askNetwork(act: FollowAct, account: VerifiedAccount): Promise<FollowResult> {
     const { checks, results } = this.parts;
     const { fan, language } = act;

@@ -1,7 +1,9 @@
 import type { DeedState } from '../points/service.js';
 import { parseCardText } from './card-text.js';
 
-/** How a held deed was confirmed when it was given, `hub` or `confirmed`; null if it is not held. */
+/**
+ * How a held deed was confirmed when it was given, `hub` or `confirmed`; null if it is not held.
+ */
 export function heldUnder(state: DeedState | undefined): string | null {
   if (!state || state.turn % 2 === 0) return null;
   return parseCardText(state.card).mode || null;
@@ -21,8 +23,8 @@ export const turnOf = (state: DeedState | undefined): number => state?.turn ?? 0
 const RECENT_MS = 3 * 86_400_000;
 
 /**
- * Whether the hub's own rechecks cover a deed in this state: it is held under a `confirmed` card, or
- * was until lately.
+ * Whether the hub's own rechecks cover a deed in this state: it is held under a `confirmed` card,
+ * or was until lately.
  */
 export function isRechecked(state: DeedState | undefined, now: Date): boolean {
   if (!state || parseCardText(state.card).mode !== 'confirmed') return false;

@@ -136,8 +136,8 @@ export function mayChange(
 }
 
 /**
- * Whether a no is the second one that takes a point back: of a later check than the first, and asked
- * at least `patience` ms after it.
+ * Whether a no is the second one that takes a point back: of a later check than the first, and
+ * asked at least `patience` ms after it.
  */
 export const isSecondNo = (doubt: Doubt, heard: Heard, patience: number): boolean =>
   mayChange(doubt, 'lose', heard) &&

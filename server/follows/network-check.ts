@@ -51,7 +51,9 @@ export class NetworkCheck {
     this.steps = { done: 0, total: input.accounts.length, awarded: 0 };
   }
 
-  /** Makes the check, once; answers its results and ends the lease. Throws what the store throws. */
+  /**
+   * Makes the check, once; answers its results and ends the lease. Throws what the store throws.
+   */
   async run(): Promise<Map<string, CheckResult>> {
     const { identity, tokens, lease } = this.input;
     try {
@@ -66,8 +68,8 @@ export class NetworkCheck {
   }
 
   /**
-   * Reads how the deeds stand before the network is asked: what it answers is then known to be newer
-   * than these turns, by any clock.
+   * Reads how the deeds stand before the network is asked: what it answers is then known to be
+   * newer than these turns, by any clock.
    */
   private async readStates(): Promise<void> {
     const { points, networks } = this.parts;

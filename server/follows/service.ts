@@ -115,8 +115,8 @@ export class Follows {
   }
 
   /**
-   * Checks all verified accounts of a network, or `only` these; see `CheckJobs.run`. Answers what to
-   * check again, and when.
+   * Checks all verified accounts of a network, or `only` these; see `CheckJobs.run`. Answers what
+   * to check again, and when.
    */
   checkNetwork(
     fan: string,

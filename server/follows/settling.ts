@@ -30,7 +30,9 @@ const FANS_AT_ONCE = 20;
 export class Settling {
   constructor(private readonly parts: SettlingParts) {}
 
-  /** Settles a give whose day has come; where it was undone meanwhile, the turn after it as well. */
+  /**
+   * Settles a give whose day has come; where it was undone meanwhile, the turn after it as well.
+   */
   async settleDue(doubt: DoubtRecord): Promise<void> {
     const { commands, doubts, points } = this.parts;
     const { fan, deed, turn, undone } = doubt;

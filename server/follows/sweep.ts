@@ -50,7 +50,9 @@ const SWEEP_EVERY_MS = 60_000;
 const WHOLE_EVERY_MS = 3_600_000;
 /** Fans of one job: enough to share the reads, few enough that a killed worker repeats little. */
 const FANS_A_JOB = 100;
-/** Checks of one job that are under way at once: what they want of the store goes there together. */
+/**
+ * Checks of one job that are under way at once: what they want of the store goes there together.
+ */
 const CHECKS_AT_ONCE = 32;
 /** Doubts and abandoned checks of one sweep; what waits longest goes first. */
 const RIPE_A_SWEEP = 1000;

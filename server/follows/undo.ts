@@ -29,15 +29,20 @@ export interface UndoParts {
   settling: Settling;
 }
 
-/** The fan says "I follow no more". */
+/**
+ * The fan says "I follow no more" (LEDGER 4).
+ * - It needs a verified account, and the deed at the turn that the caller last saw.
+ * - What still waits for its day is taken off; a deed that is not held stays as it is.
+ * - The card of the deed's last give decides, not the one in force now: under `hub` the point goes
+ *   at once; under `confirmed` the network is asked, its `no` takes back at once, its `yes` is
+ *   `still_following`, no answer changes nothing and is asked for again.
+ */
 export class Undo {
   constructor(private readonly parts: UndoParts) {}
 
   /**
-   * Needs a verified account. What the deed's last give was made under decides: under `hub` the
-   * point goes at once, under `confirmed` the network is asked now. What still waits for its day is
-   * taken off; a deed that is not held, or has moved on since the caller saw it, stays as it is.
-   * Throws `account_not_found`, `which_account`, `not_verified`, `not_linked`, `still_following`.
+   * Takes the deed back where that may be, and answers how it stands. Throws `account_not_found`,
+   * `which_account`, `not_verified`, `not_linked`, `still_following`.
    */
   async run(act: FollowAct): Promise<FollowResult> {
     const { registry, networks, results } = this.parts;

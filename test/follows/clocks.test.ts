@@ -141,7 +141,9 @@ describe('follows while clocks are wrong', () => {
       const fans = Array.from({ length: 20 }, (_x, n) => `many${n}`);
       const held = await Promise.all(fans.slice(0, 5).map((fan) => another.take(fan, 'x', [], 0)));
       const both = await Promise.all(
-        [one, another].map((asks) => Promise.all(fans.map((fan) => asks.take(fan, 'x', [], 0)))),
+        [one, another].map((checkLeases) =>
+          Promise.all(fans.map((fan) => checkLeases.take(fan, 'x', [], 0))),
+        ),
       );
       expect(both.flatMap((leases) => leases.slice(0, 5))).to.deep.equal(
         Array.from({ length: 10 }, () => null),
@@ -159,8 +161,8 @@ describe('follows while clocks are wrong', () => {
     });
 
     it('is known to be lost by a check that began lately, without a write', async () => {
-      const asks = new CheckLeases(world.context.connection, world.clock);
-      const lease = await asks.take('robbed', 'x', ['1'], 0);
+      const checkLeases = new CheckLeases(world.context.connection, world.clock);
+      const lease = await checkLeases.take('robbed', 'x', ['1'], 0);
       expect(await lease?.renew(NOTHING)).to.equal(true);
       const records = world.context.connection.collection<{
         _id: string;
@@ -174,23 +176,23 @@ describe('follows while clocks are wrong', () => {
 
     it('that was taken for whom nobody could tell so is free at once', async () => {
       // On a clock that stands still no holder is ever silent for long enough.
-      const asks = new CheckLeases(world.context.connection, world.clock, () => 0);
-      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
-      Reflect.set(asks, 'heldBy', () => Promise.reject(new Error('away')));
+      const checkLeases = new CheckLeases(world.context.connection, world.clock, () => 0);
+      const heldBy = Reflect.get(checkLeases, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(checkLeases, 'heldBy', () => Promise.reject(new Error('away')));
       expect(
-        String(await asks.take('untold', 'x', ['1'], 0).catch((error: unknown) => error)),
+        String(await checkLeases.take('untold', 'x', ['1'], 0).catch((error: unknown) => error)),
       ).to.equal('Error: away');
-      Reflect.set(asks, 'heldBy', heldBy);
-      await until(async () => (await asks.take('untold', 'x', ['1'], 0)) !== null);
+      Reflect.set(checkLeases, 'heldBy', heldBy);
+      await until(async () => (await checkLeases.take('untold', 'x', ['1'], 0)) !== null);
     });
 
     it('is written again where the answer to its reading came late', async () => {
       let steady = 0;
-      const asks = new CheckLeases(world.context.connection, world.clock, () => steady);
-      const lease = await asks.take('slow-read', 'x', ['1'], 0);
-      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
-      Reflect.set(asks, 'heldBy', async (ids: string[]) => {
-        const found = await heldBy.call(asks, ids);
+      const checkLeases = new CheckLeases(world.context.connection, world.clock, () => steady);
+      const lease = await checkLeases.take('slow-read', 'x', ['1'], 0);
+      const heldBy = Reflect.get(checkLeases, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(checkLeases, 'heldBy', async (ids: string[]) => {
+        const found = await heldBy.call(checkLeases, ids);
         steady += LEASE_MS;
         return found;
       });
@@ -202,8 +204,8 @@ describe('follows while clocks are wrong', () => {
     });
 
     it('and any other lease are nobody’s when the store answers nothing at all', async () => {
-      const asks = new CheckLeases(world.context.connection, world.clock);
-      Reflect.set(asks, 'heldBy', () => Promise.resolve(new Map()));
+      const checkLeases = new CheckLeases(world.context.connection, world.clock);
+      Reflect.set(checkLeases, 'heldBy', () => Promise.resolve(new Map()));
       const leases = new Leases(world.context.connection, world.clock);
       const silent = { lean: () => Promise.resolve(null) };
       const records = Reflect.get(leases, 'records') as object;
@@ -216,7 +218,7 @@ describe('follows while clocks are wrong', () => {
         }),
       );
       expect([
-        await asks.take('nobody', 'x', [], 0),
+        await checkLeases.take('nobody', 'x', [], 0),
         await leases.take('nobody', 1000),
       ]).to.deep.equal([null, null]);
     });
