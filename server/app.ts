@@ -17,7 +17,7 @@ import { VillageError } from './errors.js';
 import { readers, sessionReaders } from './fans/reader.js';
 import { callbacks, settingsPages, signInPages } from './fans/routes.js';
 import { followsApi, followsPages } from './follows/routes.js';
-import { brakesApi, brakesPages } from './follows/staff.js';
+import { takeBacksApi, takeBacksPages } from './follows/staff.js';
 import { openApi } from './openapi.js';
 import { sendPage } from './platform/compress.js';
 import { bearer, FormTokens, headers, sameOrigin } from './platform/guard.js';
@@ -141,7 +141,7 @@ export function createApp(context: Context): Express {
   // much as ten routes.
   const api = new ApiDoors('/api/v1', parts);
   followsApi(api, follows, athletes);
-  brakesApi(api, follows.brakes);
+  takeBacksApi(api, follows.takeBacks);
   athletesApi(api, athletes, registry);
   athleteApi(api, rooms);
   pointsApi(api, points, athletes);
@@ -166,7 +166,7 @@ export function createApp(context: Context): Express {
   chatsPages(pages, { ...rooms, limits });
   videosPages(pages, rooms);
   followsPages(pages, follows, athletes);
-  brakesPages(pages, follows.brakes, fans, words);
+  takeBacksPages(pages, follows.takeBacks, fans, words);
   signInPages(pages, people);
   settingsPages(pages, people);
   registryPages(pages, registry, athletes, fans, words);

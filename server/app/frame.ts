@@ -91,7 +91,7 @@ export function frames(
       medal: held?.medals['hub']?.[0] ?? null,
       moderator: may(reader.roles, 'moderate'),
       organiser,
-      stopped: organiser ? await follows.brakes.waiting().catch(() => 0) : 0,
+      stopped: organiser ? await follows.takeBacks.countStopped().catch(() => 0) : 0,
     };
   };
 

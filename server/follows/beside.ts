@@ -14,20 +14,20 @@ export class Beside {
 
   constructor(private readonly parts: { registry: Registry; networks: Networks }) {}
 
-  /** Who tells what an award opens. */
+  /** Sets who tells what an award opens. */
   onUnlock(unlocks: Unlocks): void {
     this.unlocks = unlocks;
   }
 
   /**
-   * The deeds that decide beside a follow of this athlete what it opens, each with the fewest
-   * points of a fan from which on; from memory. None when that cannot be known now: what was opened
-   * is then read behind the award.
+   * The deeds that decide, beside a follow of this athlete, what it opens; each with the fewest
+   * points that a fan needs for it to matter. From memory; empty when it cannot be known now, and
+   * what was opened is then read behind the award.
    */
   async deedsFor(athlete: string): Promise<ReadonlyMap<string, number>> {
     const athletes = await this.unlocks?.beside(athlete).catch(() => null);
     if (!athletes || athletes.size === 0) return NONE;
     const named = await namedDeeds(this.parts, athletes.keys()).catch(() => []);
-    return new Map(named.map((one) => [one.deed, athletes.get(one.athlete) ?? 0]));
+    return new Map(named.map(({ deed, athlete }) => [deed, athletes.get(athlete) ?? 0]));
   }
 }

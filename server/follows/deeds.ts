@@ -1,18 +1,29 @@
 import type { Networks } from '../networks/service.js';
-import type { Registry } from '../registry/service.js';
+import type { Registry, VerifiedAccount } from '../registry/service.js';
+
+/** Which account on which network: all that a deed's key is made of, beside its kind. */
+type AccountKey = Pick<VerifiedAccount, 'network' | 'accountId'>;
 
 /**
- * The one deed of an account (LEDGER 1): a like where the network can only tell Page likes, else a
- * follow.
+ * The key of an account's one deed (LEDGER 1): a like where the network can only tell Page likes,
+ * else a follow.
  */
-export const deedOf = (
-  kind: 'follow' | 'like',
-  account: { network: string; accountId: string },
-): string => `${kind}:${account.network}:${account.accountId}`;
+export const accountDeed = (networks: Networks, { network, accountId }: AccountKey): string =>
+  `${networks.adapter(network).accountDeed}:${network}:${accountId}`;
 
-/** A deed, with the account it is of as locks name it. */
-export interface Named {
+/**
+ * The parts of a deed's key. Kind and network are read from the front; the rest is the account's or
+ * post's id on that network, whatever signs it is made of (`did:plc:…`).
+ */
+export function parseDeed(deed: string): { kind: string; network: string; id: string } {
+  const [kind = '', network = '', ...id] = deed.split(':');
+  return { kind, network, id: id.join(':') };
+}
+
+/** A deed, under the name that locks know its account by. */
+export interface NamedDeed {
   deed: string;
+  /** `athlete:network`. */
   name: string;
   athlete: string;
 }
@@ -21,10 +32,10 @@ export interface Named {
 export async function namedDeeds(
   { registry, networks }: { registry: Registry; networks: Networks },
   athletes: Iterable<string>,
-): Promise<Named[]> {
-  return (await registry.verifiedAmong(athletes)).map((one) => ({
-    deed: deedOf(networks.adapter(one.network).accountDeed, one),
-    name: `${one.athlete.id}:${one.network}`,
-    athlete: one.athlete.id,
+): Promise<NamedDeed[]> {
+  return (await registry.verifiedAmong(athletes)).map((account) => ({
+    deed: accountDeed(networks, account),
+    name: `${account.athlete.id}:${account.network}`,
+    athlete: account.athlete.id,
   }));
 }

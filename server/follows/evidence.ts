@@ -4,10 +4,10 @@ import type { Answer } from '../networks/network.js';
 import { model } from '../platform/mongo.js';
 
 /**
- * The private document behind entries: what a network answered at one asking. Erasing it with its
+ * The private document behind entries: what a network answered in one check. Erasing it with its
  * salt leaves a hash that means nothing.
  */
-interface EvidenceRecord {
+export interface EvidenceRecord {
   _id: string;
   fan: string;
   salt: string;

@@ -2,24 +2,35 @@ import type { Award } from '../events.js';
 import type { Networks } from '../networks/service.js';
 import type { Medal, Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
-import { namedDeeds, type Named } from './deeds.js';
+import { turnOf } from './deed-states.js';
+import { namedDeeds, type NamedDeed } from './deeds.js';
+
+/** Names of accounts, as `athlete:network`, that were followed before an award and after it. */
+export interface FollowedAround {
+  before: Set<string>;
+  after: Set<string>;
+}
+
+const moves = ({ items }: Award, deed: string): boolean => items.some((item) => item.deed === deed);
 
 /**
- * What of this an award found held and left held: what it moved, and of the rest what is held
- * beside it.
+ * What was followed around an award: the deeds it moved itself, and of the others those that were
+ * held beside it.
  */
-function names(
-  { items }: Award,
-  named: readonly Named[],
-  held: (deed: string) => boolean,
-): { before: Set<string>; after: Set<string> } {
-  const at = (moved: number): Set<string> => {
-    const here = (deed: string): boolean =>
-      items.some((one) => one.deed === deed && one.delta === moved);
-    const other = (deed: string): boolean => !items.some((one) => one.deed === deed) && held(deed);
-    return new Set(named.filter(({ deed }) => here(deed) || other(deed)).map(({ name }) => name));
+function followedAround(
+  award: Award,
+  named: readonly NamedDeed[],
+  isHeld: (deed: string) => boolean,
+): FollowedAround {
+  // A deed that was moved by +1 is held after the award, one moved by -1 was before it.
+  const namesMovedBy = (delta: number): Set<string> => {
+    const isFollowed = (deed: string): boolean =>
+      moves(award, deed)
+        ? award.items.some((item) => item.deed === deed && item.delta === delta)
+        : isHeld(deed);
+    return new Set(named.filter(({ deed }) => isFollowed(deed)).map(({ name }) => name));
   };
-  return { before: at(-1), after: at(1) };
+  return { before: namesMovedBy(-1), after: namesMovedBy(1) };
 }
 
 /**
@@ -31,53 +42,47 @@ export class FollowFacts {
 
   /** Which accounts of these athletes a fan follows now, as `athlete:network`. */
   async followed(fan: string, athletes: string[]): Promise<Set<string>> {
-    const deeds = await namedDeeds(this.parts, athletes);
-    const turns = await this.parts.points.turns(
+    const named = await namedDeeds(this.parts, athletes);
+    const states = await this.parts.points.turns(
       fan,
-      deeds.map((one) => one.deed),
+      named.map(({ deed }) => deed),
     );
-    return new Set(
-      deeds.filter(({ deed }) => (turns.get(deed)?.turn ?? 0) % 2 === 1).map((one) => one.name),
-    );
+    const held = named.filter(({ deed }) => turnOf(states.get(deed)) % 2 === 1);
+    return new Set(held.map(({ name }) => name));
   }
 
   /**
-   * Which accounts of these athletes a fan followed before an award and after it, if the award
-   * itself tells it all.
+   * Which accounts of these athletes a fan followed before an award and after it; null when the
+   * award itself does not tell it all.
    */
-  async carried(
-    award: Award,
-    athletes: string[],
-  ): Promise<{ before: Set<string>; after: Set<string> } | null> {
+  async carried(award: Award, athletes: string[]): Promise<FollowedAround | null> {
     const { items, points, beside = {} } = award;
     const named = await namedDeeds(this.parts, athletes);
-    // Whose only points are these holds nothing else.
-    const alone = points === items.reduce((sum, { delta }) => sum + delta, 0);
-    const untold = named.some(
-      ({ deed }) => beside[deed] === undefined && !items.some((one) => one.deed === deed),
-    );
-    return untold && !alone ? null : names(award, named, (deed) => beside[deed] === true);
+    // Whoever has no points but these holds nothing else.
+    const isAll = points === items.reduce((sum, { delta }) => sum + delta, 0);
+    const isTold = named.every(({ deed }) => beside[deed] !== undefined || moves(award, deed));
+    return isTold || isAll ? followedAround(award, named, (deed) => beside[deed] === true) : null;
   }
 
   /**
-   * The same before awards and after them, for many fans in one read; what an award moved itself is
-   * not read.
+   * The same for awards of many fans, in one read; what an award moved itself is not read.
    */
-  async around(
-    asked: { award: Award; athletes: string[] }[],
-  ): Promise<{ before: Set<string>; after: Set<string> }[]> {
-    const named = await Promise.all(asked.map(({ athletes }) => namedDeeds(this.parts, athletes)));
-    const held = await this.parts.points.heldAt(
-      asked.map(({ award: { fan, seq, items } }, at) => ({
-        fan,
-        seq,
-        deeds: (named[at] ?? [])
-          .map(({ deed }) => deed)
-          .filter((deed) => !items.some((one) => one.deed === deed)),
+  async around(asked: { award: Award; athletes: string[] }[]): Promise<FollowedAround[]> {
+    const items = await Promise.all(
+      asked.map(async ({ award, athletes }) => ({
+        award,
+        named: await namedDeeds(this.parts, athletes),
       })),
     );
-    return asked.map(({ award }, at) =>
-      names(award, named[at] ?? [], (deed) => held[at]?.has(deed) === true),
+    const held = await this.parts.points.heldAt(
+      items.map(({ award, named }) => ({
+        fan: award.fan,
+        seq: award.seq,
+        deeds: named.map(({ deed }) => deed).filter((deed) => !moves(award, deed)),
+      })),
+    );
+    return items.map(({ award, named }, index) =>
+      followedAround(award, named, (deed) => held[index]?.has(deed) === true),
     );
   }
 

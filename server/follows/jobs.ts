@@ -1,10 +1,11 @@
 import type { Jobs } from '../platform/jobs.js';
+import type { CheckJob } from './check-jobs.js';
 import type { Follows } from './service.js';
-import type { AskJob, CheckJob, SweepJob } from './sweep.js';
+import type { RecheckJob, SweepJob } from './sweep.js';
 
 const MINUTE_MS = 60_000;
 
-/** Both wishes of a check: all accounts, if either asked for all. */
+/** Two checks of one fan and network as one: of all accounts, if either is about all. */
 function mergeChecks(before: CheckJob, after: CheckJob): CheckJob {
   const { fan, network } = after;
   if (!before.only || !after.only) return { fan, network };
@@ -15,22 +16,21 @@ function mergeChecks(before: CheckJob, after: CheckJob): CheckJob {
     tries: Math.min(before.tries ?? 0, after.tries ?? 0),
   };
 }
-/** All of both, whoever was not asked about since the later of the two. */
-const mergeAsks = (before: AskJob, after: AskJob): AskJob => ({
+
+/** The fans of both; left out are those who were checked since the later of the two. */
+const mergeRechecks = (before: RecheckJob, after: RecheckJob): RecheckJob => ({
   network: after.network,
   fans: [...new Set([...before.fans, ...after.fans])],
   ...(before.at && after.at ? { at: before.at > after.at ? before.at : after.at } : {}),
 });
 
-/**
- * A worker that starts asks for what there is already: what was handed out is not handed out anew.
- */
+/** The later one: a worker that starts adds a sweep, and hands out nothing a second time. */
 const mergeSweeps = (before: SweepJob, after: SweepJob): SweepJob =>
   before.from > after.from ? before : after;
 
 /**
- * Who does the jobs of this room. What a fan waits for has places of its own, so that no sweep is
- * before it.
+ * Says how the jobs of this room are done. What a fan waits for is a kind of its own with places of
+ * its own, so that no sweep is before it.
  */
 export function followsJobs(jobs: Jobs, follows: Follows): void {
   jobs.handle(
@@ -39,10 +39,10 @@ export function followsJobs(jobs: Jobs, follows: Follows): void {
     ({ fan, network, only, tries }: CheckJob) => follows.checkNetwork(fan, network, only, tries),
   );
   jobs.handle(
-    'follows.ask',
-    { concurrency: 2, limitMs: 2 * MINUTE_MS, merge: mergeAsks },
-    async (job: AskJob, signal) => {
-      await follows.sweep.ask(job, signal);
+    'follows.recheck',
+    { concurrency: 2, limitMs: 2 * MINUTE_MS, merge: mergeRechecks },
+    async (job: RecheckJob, signal) => {
+      await follows.sweep.recheck(job, signal);
       return null;
     },
   );
@@ -54,10 +54,10 @@ export function followsJobs(jobs: Jobs, follows: Follows): void {
   jobs.handle(
     'follows.sweep',
     { attempts: Infinity, backoffMs: 1000, merge: mergeSweeps },
-    (job: SweepJob) => follows.sweep.hand(job),
+    (job: SweepJob) => follows.sweep.handOut(job),
   );
 }
 
-/** What must be there for the sweeps to begin; asked for at every start of a worker. */
+/** Adds the job that the sweeps begin with, at every start of a worker; answers it. */
 export const beginSweeps = (jobs: Jobs): Promise<string> =>
   jobs.add('follows.sweep', 'all', { from: new Date(0) } satisfies SweepJob);

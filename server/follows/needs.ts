@@ -6,13 +6,14 @@ export interface Unlocked {
   title: string;
 }
 
-/** What follows needs from above to tell what an award opened. */
+/** What this room needs from above to tell what an award opened. */
 export interface Unlocks {
+  /** The videos that an award has opened, with their titles in this language. */
   openedBy(award: Award, language: string): Promise<Unlocked[]>;
   /**
-   * The athletes that decide, whether they are followed, what an award of this one opens; each with
-   * the fewest points of a fan from which on. Empty when nothing is opened so, or when so many
-   * decide that they are better read apart.
+   * The other athletes whose being followed decides what an award for this one opens, each with the
+   * fewest points that a fan needs for it to matter. Empty when nothing is opened that way, or when
+   * so many decide that they are better read apart.
    */
   beside(athlete: string): Promise<ReadonlyMap<string, number>>;
 }

@@ -1,15 +1,18 @@
-import { inPieces } from '../platform/pieces.js';
 import type { Fans } from '../fans/service.js';
+import { inPieces } from '../platform/pieces.js';
 import type { Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
-import type { Asking } from './asking.js';
-import type { Brake } from './brake.js';
-import type { DoubtRecord, Doubts } from './doubts.js';
+import type { LedgerCommands } from './commands.js';
+import { parseDeed } from './deeds.js';
+import type { DoubtRecord } from './doubt.model.js';
+import type { Doubts } from './doubts.js';
 import type { Evidence } from './evidence.js';
+import type { TakeBackLimit } from './take-back-limit.js';
 
+/** What settling is built of. */
 export interface SettlingParts {
-  asking: Asking;
-  brake: Brake;
+  commands: LedgerCommands;
+  takeBackLimit: TakeBackLimit;
   doubts: Doubts;
   evidence: Evidence;
   fans: Fans;
@@ -17,52 +20,55 @@ export interface SettlingParts {
   registry: Registry;
 }
 
-/** Fans whose doubts are looked at together. */
-const AT_ONCE = 20;
+/** Fans whose doubts are looked at together: more would crowd out what a fan waits for. */
+const FANS_AT_ONCE = 20;
 
 /**
- * Brings doubts to their end (LEDGER 4). Every step may be done twice, by whoever: turns are
- * counted from the ledger.
+ * Brings doubts to their end in the ledger (LEDGER 4). Every step may be done twice, by whoever:
+ * turns are counted from the ledger.
  */
 export class Settling {
   constructor(private readonly parts: SettlingParts) {}
 
-  /** A give whose day has come; undone meanwhile, the turn after it as well. */
-  async due(doubt: DoubtRecord): Promise<void> {
-    const { asking, doubts, points } = this.parts;
-    const wish = asking.waited(doubt);
-    const outcome = wish && (await points.record(wish));
-    if (outcome?.limited && !doubt.undone) {
-      await doubts.waitOn(doubt, outcome.limited);
+  /**
+   * Settles a give whose day has come; where it was undone meanwhile, the turn after it as well.
+   */
+  async settleDue(doubt: DoubtRecord): Promise<void> {
+    const { commands, doubts, points } = this.parts;
+    const { fan, deed, turn, undone } = doubt;
+    const give = commands.waited(doubt);
+    const outcome = give && (await points.record(give));
+    if (outcome?.limited && !undone) {
+      await doubts.postpone(doubt, outcome.limited);
       return;
     }
-    if (await doubts.settled(doubt)) return;
+    if (await doubts.settle(doubt)) return;
     // Undone before it was settled: it is taken back, if it came at all.
-    if (wish)
+    if (give) {
+      const { askedAt, card, link } = give;
       await points.record(
-        asking.take(doubt.fan, doubt.deed, doubt.turn + 1, {
-          cause: 'undo',
-          askedAt: wish.askedAt,
-          card: wish.card,
-          link: wish.link,
-        }),
+        commands.take({ fan, deed, turn: turn + 1, cause: 'undo', askedAt, card, link }),
       );
-    await doubts.settled(doubt, true);
+    }
+    await doubts.settle(doubt, true);
   }
 
-  /** A second no that was counted and not settled: its process died between the two. */
-  async lost(doubt: DoubtRecord): Promise<void> {
-    const { asking, doubts, evidence, points } = this.parts;
+  /** Settles a second no that was counted by a process that died before it took the deed back. */
+  async settleLost(doubt: DoubtRecord): Promise<void> {
+    const { commands, doubts, evidence, points } = this.parts;
     const { fan, deed, turn, network } = doubt;
     const state = (await points.turns(fan, [deed])).get(deed);
     if (state?.turn === turn - 1) {
       const askedAt = doubt.askedAt ?? state.askedAt;
       const document = evidence.document(fan, network, [
-        { account: deed.split(':')[2] ?? '', verdict: 'no', askedAt },
+        { account: parseDeed(deed).id, verdict: 'no', askedAt },
       ]);
       await evidence.keep(document);
       await points.record(
-        asking.take(fan, deed, turn, {
+        commands.take({
+          fan,
+          deed,
+          turn,
           cause: 'network_no',
           askedAt,
           card: state.card,
@@ -70,43 +76,46 @@ export class Settling {
         }),
       );
     }
-    await doubts.settled(doubt);
-  }
-
-  /** First no's that are to be asked about again, each answered to one caller alone. */
-  async ripe(now: Date, limit: number): Promise<DoubtRecord[]> {
-    const stopped = [...(await this.parts.brake.stops()).keys()];
-    return this.live(await this.parts.doubts.claimRipe(now, limit, stopped));
+    await doubts.settle(doubt);
   }
 
   /**
-   * First no's that are to be asked about again: those that still can be. One whose turn the ledger
-   * has already, whose account is not verified any more or whose network the fan has unlinked is
-   * over: nobody will ever answer it.
+   * Claims first no's about which the network is to be asked again, each for one caller alone; none
+   * of networks where taking back is stopped.
    */
-  private async live(found: DoubtRecord[]): Promise<DoubtRecord[]> {
-    const { doubts, fans, points, registry } = this.parts;
+  async claimRipe(now: Date, limit: number): Promise<DoubtRecord[]> {
+    const stopped = [...(await this.parts.takeBackLimit.stops()).keys()];
+    const claimed = await this.parts.doubts.claimRipe(now, limit, stopped);
     const byFan = new Map<string, DoubtRecord[]>();
-    for (const one of found) byFan.set(one.fan, [...(byFan.get(one.fan) ?? []), one]);
+    for (const doubt of claimed) byFan.set(doubt.fan, [...(byFan.get(doubt.fan) ?? []), doubt]);
     const live: DoubtRecord[] = [];
-    // So many at a time: what a fan waits for goes over the same connections.
-    for (const piece of inPieces([...byFan], AT_ONCE)) {
-      const some = piece.map(async ([fan, list]) => {
-        const deeds = list.map((one) => one.deed);
-        const [turns, identities] = await Promise.all([
-          points.turns(fan, deeds),
-          fans.identities.linkedBy(fan),
-        ]);
-        const still: DoubtRecord[] = [];
-        for (const one of list) {
-          const account = await registry.verifiedAccount(one.network, one.deed.split(':')[2] ?? '');
-          const linked = identities.some((identity) => identity.network === one.network);
-          if (turns.get(one.deed)?.turn === one.turn - 1 && account && linked) still.push(one);
-          else await doubts.ended(fan, one.deed, one.turn);
-        }
-        return still;
-      });
-      live.push(...(await Promise.all(some)).flat());
+    for (const fans of inPieces([...byFan], FANS_AT_ONCE)) {
+      const kept = await Promise.all(fans.map(([fan, doubts]) => this.keepLive(fan, doubts)));
+      live.push(...kept.flat());
+    }
+    return live;
+  }
+
+  /**
+   * Those of a fan's doubts that a network can still answer. The others end: the ledger has their
+   * turn already, their account is not verified any more, or the fan has unlinked the network.
+   */
+  private async keepLive(fan: string, doubts: DoubtRecord[]): Promise<DoubtRecord[]> {
+    const { fans, points, registry } = this.parts;
+    const [states, identities] = await Promise.all([
+      points.turns(
+        fan,
+        doubts.map(({ deed }) => deed),
+      ),
+      fans.identities.linkedBy(fan),
+    ]);
+    const live: DoubtRecord[] = [];
+    for (const doubt of doubts) {
+      const { network, deed, turn } = doubt;
+      const account = await registry.verifiedAccount(network, parseDeed(deed).id);
+      const isLinked = identities.some((identity) => identity.network === network);
+      if (states.get(deed)?.turn === turn - 1 && account && isLinked) live.push(doubt);
+      else await this.parts.doubts.end(fan, deed, turn);
     }
     return live;
   }

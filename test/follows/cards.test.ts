@@ -91,9 +91,10 @@ describe('no path awards past a card', () => {
             },
           });
           const follows = new Follows({ ...parts, points });
-          const reader = { id: fan._id, roles: [] };
           const door = () =>
-            follows.follow(reader, who, { network }, { language: 'en' }).catch(() => null);
+            follows
+              .confirm({ fan: fan._id, athlete: who, network, language: 'en' })
+              .catch(() => null);
           const account = (await world.context.registry.verified(network))[0];
           if (!account) throw new Error('no account');
           const deed = `${KIND[network]}:${network}:${account.accountId}`;
@@ -107,28 +108,26 @@ describe('no path awards past a card', () => {
             await world.context.connection
               .collection('identities')
               .updateOne({ fan: fan._id }, { $set: { checkedAt: new Date(0) } });
-            await follows.sweep.ask({ network, fans: [fan._id] });
+            await follows.sweep.recheck({ network, fans: [fan._id] });
           } else {
             const card = await world.context.cards.cached(network);
-            await parts.doubts.wait(
-              fan._id,
+            await parts.doubts.wait({
+              fan: fan._id,
               network,
               deed,
-              1,
-              new Date(world.clock.now().getTime() - HOUR),
-              {
-                ...{
-                  account: account.accountId,
-                  accountRecord: account.id,
-                  epoch: account.epoch,
-                  athlete: account.athlete.id,
-                  disciplines: [],
-                },
+              turn: 1,
+              notBefore: new Date(world.clock.now().getTime() - HOUR),
+              command: {
+                account: account.accountId,
+                accountRecord: account.id,
+                epoch: account.epoch,
+                athlete: account.athlete.id,
+                disciplines: [],
                 card: `${card?.id ?? inForce.id}:${first.mode}`,
                 link: first.mode === 'confirmed' ? (identity?.link ?? null) : null,
                 cause: first.mode === 'confirmed' ? 'network_yes' : 'hub_click',
               },
-            );
+            });
             await world.sweep();
           }
           for (const entry of await world.context.points.statement(fan._id, 10)) {
@@ -169,7 +168,7 @@ describe('no path awards past a card', () => {
     await world.settle();
     await world.context.cards.sign('x', { mode: 'off', deeds: [] }, 'test');
     world.sandbox.world.relate('x', person, star, false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(12.1 * HOUR);
     await world.sweep();
     const [last] = await world.context.points.statement(fan._id, 1);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import { Asks, LEASE_MS } from '../../server/follows/asks.js';
+import { CheckLeases, LEASE_MS } from '../../server/follows/check-leases.js';
 import { Leases } from '../../server/platform/leases.js';
 import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
@@ -69,12 +69,7 @@ describe('follows while clocks are wrong', () => {
     does('twoclocks', 'athlete1', true);
     const athlete = (await other.athletes.require('athlete1'))._id;
     expect(
-      await other.follows.follow(
-        { id: fan._id, roles: [] },
-        athlete,
-        { network: 'x' },
-        { language: 'en' },
-      ),
+      await other.follows.confirm({ fan: fan._id, athlete, network: 'x', language: 'en' }),
     ).to.include({
       verdict: 'yes',
       awarded: 1,
@@ -88,13 +83,13 @@ describe('follows while clocks are wrong', () => {
     does('order', 'athlete1', true);
     await act('POST', token);
     does('order', 'athlete1', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(-50 * MINUTE);
     does('order', 'athlete1', true);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(50 * MINUTE + 13 * HOUR);
     does('order', 'athlete1', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     expect(await points(fan._id), 'one no since the yes').to.equal(1);
   });
 
@@ -102,17 +97,17 @@ describe('follows while clocks are wrong', () => {
     const { fan, token } = await world.fan('order2');
     does('order2', 'athlete1', true);
     await act('POST', token);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(-50 * MINUTE);
     does('order2', 'athlete1', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(12.1 * HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     expect(await points(fan._id)).to.equal(0);
     world.clock.advance(50 * MINUTE);
   });
 
-  describe('the lease of an asking', () => {
+  describe('the lease of a check', () => {
     const FAN = 'leased';
     const NOTHING = { done: 0, total: 0, awarded: 0 };
     for (const skew of [-50, -10, 10, 50])
@@ -120,8 +115,8 @@ describe('follows while clocks are wrong', () => {
         const clock = new TestClock();
         let steady = 0;
         clock.advance(skew * MINUTE);
-        const mine = new Asks(world.context.connection, world.clock, () => steady);
-        const watching = new Asks(other.connection, clock, () => steady);
+        const mine = new CheckLeases(world.context.connection, world.clock, () => steady);
+        const watching = new CheckLeases(other.connection, clock, () => steady);
         const fan = `${FAN}${skew}`;
         const lease = await mine.take(fan, 'x', [], 0);
         expect(lease?.round).to.equal(1);
@@ -140,13 +135,15 @@ describe('follows while clocks are wrong', () => {
 
     it('is given to each of many who begin at once, but not to whom it is refused, nor twice', async () => {
       const [one, another] = [
-        new Asks(world.context.connection, world.clock),
-        new Asks(other.connection, world.clock),
+        new CheckLeases(world.context.connection, world.clock),
+        new CheckLeases(other.connection, world.clock),
       ];
       const fans = Array.from({ length: 20 }, (_x, n) => `many${n}`);
       const held = await Promise.all(fans.slice(0, 5).map((fan) => another.take(fan, 'x', [], 0)));
       const both = await Promise.all(
-        [one, another].map((asks) => Promise.all(fans.map((fan) => asks.take(fan, 'x', [], 0)))),
+        [one, another].map((checkLeases) =>
+          Promise.all(fans.map((fan) => checkLeases.take(fan, 'x', [], 0))),
+        ),
       );
       expect(both.flatMap((leases) => leases.slice(0, 5))).to.deep.equal(
         Array.from({ length: 10 }, () => null),
@@ -163,15 +160,15 @@ describe('follows while clocks are wrong', () => {
       ).to.deep.equal(fans.map(() => 2));
     });
 
-    it('is known to be lost by an asking that began lately, without a write', async () => {
-      const asks = new Asks(world.context.connection, world.clock);
-      const lease = await asks.take('robbed', 'x', ['1'], 0);
+    it('is known to be lost by a check that began lately, without a write', async () => {
+      const checkLeases = new CheckLeases(world.context.connection, world.clock);
+      const lease = await checkLeases.take('robbed', 'x', ['1'], 0);
       expect(await lease?.renew(NOTHING)).to.equal(true);
       const records = world.context.connection.collection<{
         _id: string;
         holder: string;
         beat: number;
-      }>('asks');
+      }>('check_leases');
       expect((await records.findOne({ _id: 'robbed|x' }))?.beat, 'nothing was written').to.equal(1);
       await records.updateOne({ _id: 'robbed|x' }, { $set: { holder: 'another' } });
       expect(await lease?.renew(NOTHING)).to.equal(false);
@@ -179,36 +176,36 @@ describe('follows while clocks are wrong', () => {
 
     it('that was taken for whom nobody could tell so is free at once', async () => {
       // On a clock that stands still no holder is ever silent for long enough.
-      const asks = new Asks(world.context.connection, world.clock, () => 0);
-      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
-      Reflect.set(asks, 'heldBy', () => Promise.reject(new Error('away')));
+      const checkLeases = new CheckLeases(world.context.connection, world.clock, () => 0);
+      const heldBy = Reflect.get(checkLeases, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(checkLeases, 'heldBy', () => Promise.reject(new Error('away')));
       expect(
-        String(await asks.take('untold', 'x', ['1'], 0).catch((error: unknown) => error)),
+        String(await checkLeases.take('untold', 'x', ['1'], 0).catch((error: unknown) => error)),
       ).to.equal('Error: away');
-      Reflect.set(asks, 'heldBy', heldBy);
-      await until(async () => (await asks.take('untold', 'x', ['1'], 0)) !== null);
+      Reflect.set(checkLeases, 'heldBy', heldBy);
+      await until(async () => (await checkLeases.take('untold', 'x', ['1'], 0)) !== null);
     });
 
     it('is written again where the answer to its reading came late', async () => {
       let steady = 0;
-      const asks = new Asks(world.context.connection, world.clock, () => steady);
-      const lease = await asks.take('slow-read', 'x', ['1'], 0);
-      const heldBy = Reflect.get(asks, 'heldBy') as (ids: string[]) => Promise<unknown>;
-      Reflect.set(asks, 'heldBy', async (ids: string[]) => {
-        const found = await heldBy.call(asks, ids);
+      const checkLeases = new CheckLeases(world.context.connection, world.clock, () => steady);
+      const lease = await checkLeases.take('slow-read', 'x', ['1'], 0);
+      const heldBy = Reflect.get(checkLeases, 'heldBy') as (ids: string[]) => Promise<unknown>;
+      Reflect.set(checkLeases, 'heldBy', async (ids: string[]) => {
+        const found = await heldBy.call(checkLeases, ids);
         steady += LEASE_MS;
         return found;
       });
       expect(await lease?.renew(NOTHING)).to.equal(true);
       const record = await world.context.connection
-        .collection('asks')
+        .collection('check_leases')
         .findOne({ _id: 'slow-read|x' as never });
       expect(record?.['beat']).to.equal(2);
     });
 
     it('and any other lease are nobody’s when the store answers nothing at all', async () => {
-      const asks = new Asks(world.context.connection, world.clock);
-      Reflect.set(asks, 'heldBy', () => Promise.resolve(new Map()));
+      const checkLeases = new CheckLeases(world.context.connection, world.clock);
+      Reflect.set(checkLeases, 'heldBy', () => Promise.resolve(new Map()));
       const leases = new Leases(world.context.connection, world.clock);
       const silent = { lean: () => Promise.resolve(null) };
       const records = Reflect.get(leases, 'records') as object;
@@ -221,7 +218,7 @@ describe('follows while clocks are wrong', () => {
         }),
       );
       expect([
-        await asks.take('nobody', 'x', [], 0),
+        await checkLeases.take('nobody', 'x', [], 0),
         await leases.take('nobody', 1000),
       ]).to.deep.equal([null, null]);
     });

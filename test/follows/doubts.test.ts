@@ -63,7 +63,7 @@ describe('doubts about deeds', () => {
       [lost, 'athlete2'],
     ] as const) {
       does(who.fan.handle, athlete, false);
-      await follows.sweep.ask({ network: 'x', fans: [who.fan._id] });
+      await follows.sweep.recheck({ network: 'x', fans: [who.fan._id] });
       expect(await stateOf(who.fan._id, athlete)).to.equal('asked');
     }
     const by = await world.moderator();
@@ -145,7 +145,7 @@ describe('doubts about deeds', () => {
       doubts().countDocuments({ fan: { $gte: 'nobody', $lt: 'nobodz' } });
     expect(await nobody()).to.equal(450);
     does('behind', 'athlete2', false);
-    await follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(12.1 * HOUR);
     // As if this identity had just been asked about something else: only its doubt is due.
     await world.context.fans.identities.checked(
@@ -197,7 +197,7 @@ describe('doubts about deeds', () => {
     const { follows, points: ledger } = world.context;
     const { fan } = await follower('patient', ['athlete2']);
     const deed = (athlete: string): string => `follow:x:${person(athlete).ids.x}`;
-    const wish = {
+    const command = {
       account: person('athlete1').ids.x,
       accountRecord: 'x',
       epoch: 1,
@@ -217,7 +217,7 @@ describe('doubts about deeds', () => {
         turn: 1,
         state: 'due',
         notBefore: past,
-        wish,
+        command,
       },
       {
         _id: `${fan._id}|${deed('athlete2')}` as never,
@@ -227,7 +227,7 @@ describe('doubts about deeds', () => {
         turn: 1,
         state: 'waiting',
         notBefore: world.clock.now(),
-        wish,
+        command,
       },
     ]);
     const { record } = ledger;
@@ -250,7 +250,7 @@ describe('doubts about deeds', () => {
     does('cut', 'athlete1');
     does('cut', 'athlete2');
     // What a process leaves that is killed between its question and the answer.
-    await world.context.connection.collection('asks').updateOne(
+    await world.context.connection.collection('check_leases').updateOne(
       { _id: `${fan._id}|x` as never },
       {
         $set: {
@@ -288,7 +288,7 @@ describe('doubts about deeds', () => {
       chased: false,
     };
     await world.context.connection
-      .collection('asks')
+      .collection('check_leases')
       .updateOne({ _id: `${fan._id}|x` as never }, { $set: left });
     const { jobs } = world.context;
     const add = jobs.add.bind(jobs);

@@ -147,9 +147,9 @@ describe('following under a confirmed card', () => {
     does('x', 'f7', 'athlete1');
     await follow(token, 'athlete1');
     does('x', 'f7', 'athlete1', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     world.clock.advance(HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
     world.clock.advance(12 * HOUR);
     await world.sweep();
@@ -172,14 +172,14 @@ describe('following under a confirmed card', () => {
     }
     does('x', 'f7b', 'athlete1', false);
     does('x', 'f7b', 'athlete2', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     does('x', 'f7b', 'athlete2');
     does('x', 'f7b', 'athlete3', false);
     world.clock.advance(HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     does('x', 'f7b', 'athlete2', false);
     world.clock.advance(11 * HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     // Only athlete1 was denied twice, twelve hours apart and with no yes between.
     const { items } = (await world.api('/me/ledger', { token })).body as unknown as {
       items: { delta: number; athlete: string }[];
@@ -195,13 +195,13 @@ describe('following under a confirmed card', () => {
     does('x', 'f8', 'athlete1');
     await follow(token, 'athlete1');
     does('x', 'f8', 'athlete1', false);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     does('x', 'f8', 'athlete1');
     world.clock.advance(HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     does('x', 'f8', 'athlete1', false);
     world.clock.advance(12 * HOUR);
-    await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });
 
@@ -228,7 +228,7 @@ describe('following under a confirmed card', () => {
       expect(answer.body).to.include({ verdict: 'unknown', awarded: 0, points: 1 });
       expect((answer.body as { job?: string }).job).to.be.a('string');
       for (let round = 0; round < 2; round += 1) {
-        await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+        await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
         world.clock.advance(13 * HOUR);
       }
       world.sandbox.world.faults.length = 0;
@@ -313,7 +313,7 @@ describe('following under a confirmed card', () => {
       latencyMs: 400,
       body: null,
     });
-    const running = world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+    const running = world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
     await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
     const [held] = await world.context.points.statement(fan._id, 1);
     if (!held) throw new Error('nothing held');

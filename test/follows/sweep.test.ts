@@ -48,15 +48,15 @@ describe('a sweep', function () {
 
   it('hands out everybody who came due, once, a hundred a job', async () => {
     const fans = await due(250);
-    const { payload } = await world.context.follows.sweep.hand(from(0));
-    const handed = (await jobs('follows.ask')).map(
+    const { payload } = await world.context.follows.sweep.handOut(from(0));
+    const handed = (await jobs('follows.recheck')).map(
       (one) => (one['data'] as { fans: string[] }).fans,
     );
     expect(handed.map((one) => one.length).sort((a, b) => a - b)).to.deep.equal([50, 100, 100]);
     expect(handed.flat().sort()).to.deep.equal([...fans].sort());
-    await world.context.connection.collection('jobs').deleteMany({ name: 'follows.ask' });
-    await world.context.follows.sweep.hand(payload);
-    expect(await jobs('follows.ask'), 'handed out before').to.deep.equal([]);
+    await world.context.connection.collection('jobs').deleteMany({ name: 'follows.recheck' });
+    await world.context.follows.sweep.handOut(payload);
+    expect(await jobs('follows.recheck'), 'handed out before').to.deep.equal([]);
   });
 
   it('hands out again, once an hour, what a job that was given up has left', async () => {
@@ -65,12 +65,12 @@ describe('a sweep', function () {
     world.clock.advance(toTheHour - 5 * 60_000);
     const now = world.clock.now();
     expect(
-      (await world.context.follows.sweep.hand(from(now))).payload.from.getTime(),
+      (await world.context.follows.sweep.handOut(from(now))).payload.from.getTime(),
       'within the hour',
     ).to.be.at.least(now.getTime());
     world.clock.advance(5 * 60_000 - 30_000);
     expect(
-      (await world.context.follows.sweep.hand(from(now))).payload.from.getTime(),
+      (await world.context.follows.sweep.handOut(from(now))).payload.from.getTime(),
       'before its turn',
     ).to.equal(0);
     await world.sweep();
@@ -82,7 +82,7 @@ describe('a sweep', function () {
     await world.sweep();
     const one = await identities().findOne({ fan });
     expect((one?.askAt.getTime() ?? 0) - (one?.checkedAt?.getTime() ?? 0)).to.equal(12 * HOUR);
-    expect(await jobs('follows.ask')).to.deep.equal([]);
+    expect(await jobs('follows.recheck')).to.deep.equal([]);
   });
 
   it('asks each fan’s network once about what the fan holds', async () => {
@@ -114,8 +114,8 @@ describe('a sweep', function () {
     const at = world.clock.now();
     world.clock.advance(1);
     const before = asked();
-    await world.context.follows.sweep.ask({ network: 'x', fans: fans.slice(1), at });
-    await world.context.follows.sweep.ask({ network: 'x', fans, at });
+    await world.context.follows.sweep.recheck({ network: 'x', fans: fans.slice(1), at });
+    await world.context.follows.sweep.recheck({ network: 'x', fans, at });
     expect(asked() - before).to.equal(3);
   });
 
@@ -123,7 +123,7 @@ describe('a sweep', function () {
     const { fan } = await world.fan('slow');
     await world.settle();
     relate('slow', 'athlete1');
-    const asks = world.context.connection.collection('asks');
+    const asks = world.context.connection.collection('check_leases');
     const adapter = world.context.networks.adapter('x');
     const check = adapter.check.bind(adapter);
     const _id = `${fan._id}|x` as never;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
+import type { FollowAct } from '../../server/follows/follow-act.js';
 import { Follows, type FollowParts } from '../../server/follows/service.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
 
@@ -47,6 +48,12 @@ describe('a give that waits for its day', () => {
     id: `waits-${(fans += 1)}-${Math.random().toString(36).slice(2)}`,
     roles: [],
   });
+  const act = (reader: { id: string }, of: string): FollowAct => ({
+    fan: reader.id,
+    athlete: of,
+    network: 'x',
+    language: 'en',
+  });
   const athlete = async (): Promise<string> =>
     (await world.context.athletes.require('athlete1'))._id;
   const held = async (fan: string): Promise<boolean> =>
@@ -56,13 +63,12 @@ describe('a give that waits for its day', () => {
   const exhaust = async (reader: { id: string; roles: string[] }): Promise<void> => {
     const who = await athlete();
     for (let round = 0; round < 3; round += 1) {
-      await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' });
-      await world.context.follows.unfollow(reader, who, { network: 'x' }, { language: 'en' });
+      await world.context.follows.confirm(act(reader, who));
+      await world.context.follows.undo(act(reader, who));
     }
-    expect(
-      (await world.context.follows.follow(reader, who, { network: 'x' }, { language: 'en' }))
-        .waitsUntil,
-    ).to.be.instanceOf(Date);
+    expect((await world.context.follows.confirm(act(reader, who))).waitsUntil).to.be.instanceOf(
+      Date,
+    );
   };
 
   it('is as its fan last wished, whatever comes between the steps of undoing, following and settling', async function () {
@@ -71,12 +77,12 @@ describe('a give that waits for its day', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
-        fc.constantFrom<('follow' | 'unfollow')[]>(
-          ['unfollow'],
-          ['unfollow'],
-          ['unfollow', 'follow'],
-          ['follow', 'unfollow'],
-          ['unfollow', 'follow', 'unfollow'],
+        fc.constantFrom<('confirm' | 'undo')[]>(
+          ['undo'],
+          ['undo'],
+          ['undo', 'confirm'],
+          ['confirm', 'undo'],
+          ['undo', 'confirm', 'undo'],
         ),
         async (schedule, acts) => {
           const reader = someone();
@@ -94,15 +100,14 @@ describe('a give that waits for its day', () => {
           };
           const [here, there] = [process(world.context, 'here'), process(other, 'there')];
           const mine = async (): Promise<void> => {
-            for (const act of acts)
-              await here[act](reader, who, { network: 'x' }, { language: 'en' });
+            for (const name of acts) await here[name](act(reader, who));
           };
           await schedule.waitFor(Promise.all([mine(), there.sweep.settle(), here.sweep.settle()]));
           world.clock.advance(5 * 60_000);
           await world.sweep();
           expect([acts.join(), await held(reader.id)]).to.deep.equal([
             acts.join(),
-            acts.at(-1) === 'follow',
+            acts.at(-1) === 'confirm',
           ]);
           expect(await doubtOf(reader.id)).to.equal(null);
         },
@@ -136,12 +141,7 @@ describe('a give that waits for its day', () => {
     const { doubts } = partsOf(world.context);
     const [due] = await doubts.claimDue(world.clock.now(), 10);
     await doubts.undo(reader.id, due?.deed ?? '');
-    const again = await world.context.follows.follow(
-      reader,
-      await athlete(),
-      { network: 'x' },
-      { language: 'en' },
-    );
+    const again = await world.context.follows.confirm(act(reader, await athlete()));
     expect(again).to.include({ verdict: 'yes', awarded: 1 });
     world.clock.advance(5 * 60_000);
     await world.sweep();

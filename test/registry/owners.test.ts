@@ -80,7 +80,7 @@ for (const mode of ['confirmed', 'hub'] as Card['mode'][]) {
       await world.context.registry.setOwner(by, account?._id ?? '', 'x:manager', true);
       expect(await follow(token, 'athlete4', 'facebook')).to.include({ id: 'own_account' });
       await world.context.follows.checkNetwork(fan._id, 'facebook');
-      await world.context.follows.sweep.ask({ network: 'x', fans: [fan._id] });
+      await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
       await world.settle();
       expect(await points(token)).to.include({ points: 1 });
       // A mistake can be taken back.

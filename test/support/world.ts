@@ -225,7 +225,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await context.points.settled();
     },
     sweep: async () => {
-      await context.follows.sweep.hand({ from: new Date(0) });
+      await context.follows.sweep.handOut({ from: new Date(0) });
       await world.settle();
     },
     close: async () => {

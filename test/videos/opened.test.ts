@@ -76,12 +76,12 @@ describe('what an award opened', () => {
     at: Place,
     { follows }: Context = world.context,
   ): Promise<string[]> => {
-    const answer = await follows[give ? 'follow' : 'unfollow'](
-      { id: fan, roles: [] },
-      id(at.athlete),
-      { network: at.network },
-      { language: 'en' },
-    );
+    const answer = await follows[give ? 'confirm' : 'undo']({
+      fan,
+      athlete: id(at.athlete),
+      network: at.network,
+      language: 'en',
+    });
     return answer.unlocked.map((one) => one.slug).sort();
   };
   /**

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import { Brake } from '../../server/follows/brake.js';
+import { TakeBackLimit } from '../../server/follows/take-back-limit.js';
 import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
-describe('the brake on mass loss', () => {
+describe('the limit on take-backs', () => {
   let world: World;
   let other: Context;
   before(async () => {
@@ -20,9 +20,9 @@ describe('the brake on mass loss', () => {
     await other.close();
     await world.close();
   });
-  /** The brake of another process over the same store; `held` stands for the ledger. */
-  const brakeOf = (context: Context, held: number, clock = world.clock): Brake =>
-    new Brake({
+  /** The limit of another process over the same store; `held` stands for the ledger. */
+  const limitOf = (context: Context, held: number, clock = world.clock): TakeBackLimit =>
+    new TakeBackLimit({
       connection: context.connection,
       settings: context.settings,
       audit: context.audit,
@@ -30,9 +30,9 @@ describe('the brake on mass loss', () => {
       clock,
       held: () => Promise.resolve(held),
     });
-  const forget = () => world.context.connection.collection('brakes').deleteMany({});
+  const forget = () => world.context.connection.collection('take_backs').deleteMany({});
   const limits = (share: number, least: number) =>
-    world.context.settings.set('follows.brake', { share, least });
+    world.context.settings.set('follows.takeBackLimit', { share, least });
 
   for (const [held, most] of [
     [1000, 50],
@@ -40,33 +40,31 @@ describe('the brake on mass loss', () => {
   ] as const)
     it(`lets an hour take ${most} of ${held} deeds, over all processes that take at once`, async () => {
       await forget();
-      const brakes = [brakeOf(world.context, held), brakeOf(other, held)];
+      const both = [limitOf(world.context, held), limitOf(other, held)];
       const granted = await Promise.all(
         Array.from({ length: 300 }, async (_one, at) =>
-          (await brakes[at % 2]?.reserve('x', 1)) ? 1 : 0,
+          (await both[at % 2]?.reserve('x', 1)) ? 1 : 0,
         ),
       );
       expect(
         granted.reduce<number>((sum, one) => sum + one, 0),
         'no more and no fewer',
       ).to.equal(most);
-      const { stop } = await (brakes[0] as Brake).stateOf('x');
+      const { stop } = await (both[0] as TakeBackLimit).stateOf('x');
       expect(stop).to.include({ held, limit: most });
-      expect(await brakes[1]?.reserve('facebook', 1), 'the other network goes on').to.not.equal(
-        null,
-      );
+      expect(await both[1]?.reserve('facebook', 1), 'the other network goes on').to.not.equal(null);
     });
 
   it('lets those go who fit, whatever is asked for at the same time and refused', async () => {
     await forget();
-    const brakes = [brakeOf(world.context, 100), brakeOf(other, 100)];
+    const both = [limitOf(world.context, 100), limitOf(other, 100)];
     const granted = await Promise.all(
       Array.from({ length: 8 }, async (_one, at) =>
-        (await brakes[at % 2]?.reserve('x', 10)) ? 1 : 0,
+        (await both[at % 2]?.reserve('x', 10)) ? 1 : 0,
       ),
     );
     expect(granted.filter((one) => one === 1)).to.have.length(5);
-    expect((await (brakes[0] as Brake).stateOf('x')).stop).to.include({
+    expect((await (both[0] as TakeBackLimit).stateOf('x')).stop).to.include({
       taken: 50,
       wanted: 10,
       limit: 50,
@@ -75,13 +73,15 @@ describe('the brake on mass loss', () => {
 
   it('gives nothing back to what a person has let go meanwhile', async () => {
     await forget();
-    const brake = brakeOf(world.context, 100);
-    const reserved = await brake.reserve('x', 40);
-    expect(await brake.reserve('x', 11)).to.equal(null);
-    const { stop } = await brake.stateOf('x');
-    expect(await brake.release('x', stop?.at ?? new Date(0), 'ann', 'looked', 0)).to.equal(true);
-    await reserved?.back(30);
-    expect(await brake.reserve('x', 51), 'the hour is counted anew, and holds fifty').to.equal(
+    const limit = limitOf(world.context, 100);
+    const reserved = await limit.reserve('x', 40);
+    expect(await limit.reserve('x', 11)).to.equal(null);
+    const { stop } = await limit.stateOf('x');
+    expect(
+      await limit.release('x', stop?.at ?? new Date(0), { by: 'ann', reason: 'looked', deeds: 0 }),
+    ).to.equal(true);
+    await reserved?.giveBack(30);
+    expect(await limit.reserve('x', 51), 'the hour is counted anew, and holds fifty').to.equal(
       null,
     );
   });
@@ -89,52 +89,58 @@ describe('the brake on mass loss', () => {
   it('counts any hour, not the hours of the clock, also when that is set back', async () => {
     await forget();
     const clock = new TestClock();
-    const brake = brakeOf(world.context, 100, clock);
-    expect(await brake.reserve('x', 30)).to.not.equal(null);
+    const limit = limitOf(world.context, 100, clock);
+    expect(await limit.reserve('x', 30)).to.not.equal(null);
     clock.advance(-50 * 60_000);
-    expect(await brake.reserve('x', 15)).to.not.equal(null);
+    expect(await limit.reserve('x', 15)).to.not.equal(null);
     clock.advance(80 * 60_000);
     expect(
-      await brake.reserve('x', 25),
+      await limit.reserve('x', 25),
       '30 were half an hour ago, 15 longer than an hour',
     ).to.equal(null);
     await forget();
-    expect(await brake.reserve('x', 40)).to.not.equal(null);
+    expect(await limit.reserve('x', 40)).to.not.equal(null);
     clock.advance(66 * 60_000);
-    expect(await brake.reserve('x', 40), 'an hour later').to.not.equal(null);
+    expect(await limit.reserve('x', 40), 'an hour later').to.not.equal(null);
   });
 
   it('gives back what was not taken after all', async () => {
     await forget();
-    const brake = brakeOf(world.context, 100);
-    const reserved = await brake.reserve('x', 50);
-    await reserved?.back(20);
-    expect(await brake.reserve('x', 20)).to.not.equal(null);
-    expect(await brake.reserve('x', 1)).to.equal(null);
+    const limit = limitOf(world.context, 100);
+    const reserved = await limit.reserve('x', 50);
+    await reserved?.giveBack(20);
+    expect(await limit.reserve('x', 20)).to.not.equal(null);
+    expect(await limit.reserve('x', 1)).to.equal(null);
   });
 
   it('stays until a person lets it go on, and then lets go what they saw and no more', async () => {
     await forget();
-    const brake = brakeOf(world.context, 100);
-    expect(await brake.reserve('x', 51)).to.equal(null);
+    const limit = limitOf(world.context, 100);
+    expect(await limit.reserve('x', 51)).to.equal(null);
     world.clock.advance(100 * HOUR);
-    expect(await brakeOf(other, 100).reserve('x', 1)).to.equal(null);
-    const { stop } = await brake.stateOf('x');
+    expect(await limitOf(other, 100).reserve('x', 1)).to.equal(null);
+    const { stop } = await limit.stateOf('x');
     const at = stop?.at ?? new Date(0);
     expect(
-      await brake.release('x', new Date(at.getTime() - 1), 'ann', 'not this one', 60),
+      await limit.release('x', new Date(at.getTime() - 1), {
+        by: 'ann',
+        reason: 'not this one',
+        deeds: 60,
+      }),
     ).to.equal(false);
-    expect(await brake.release('x', at, 'ann', 'looked', 60)).to.equal(true);
-    expect(await brake.release('x', at, 'ben', 'looked too', 60)).to.equal(false);
-    expect(await brake.reserve('x', 60), 'what they saw').to.not.equal(null);
-    expect(await brake.reserve('x', 50), 'the next hour').to.not.equal(null);
-    expect(await brake.reserve('x', 1), 'and no more').to.equal(null);
+    expect(await limit.release('x', at, { by: 'ann', reason: 'looked', deeds: 60 })).to.equal(true);
+    expect(await limit.release('x', at, { by: 'ben', reason: 'looked too', deeds: 60 })).to.equal(
+      false,
+    );
+    expect(await limit.reserve('x', 60), 'what they saw').to.not.equal(null);
+    expect(await limit.reserve('x', 50), 'the next hour').to.not.equal(null);
+    expect(await limit.reserve('x', 1), 'and no more').to.equal(null);
     expect(
-      (await world.context.audit.about('brake:x')).map((one) => [one.act, one.by]).slice(0, 3),
+      (await world.context.audit.about('take_back:x')).map((one) => [one.act, one.by]).slice(0, 3),
     ).to.deep.equal([
-      ['brake.stopped', 'brake'],
-      ['brake.released', 'ann'],
-      ['brake.stopped', 'brake'],
+      ['take_back.stopped', 'take_back_limit'],
+      ['take_back.released', 'ann'],
+      ['take_back.stopped', 'take_back_limit'],
     ]);
   });
 
@@ -149,7 +155,7 @@ describe('the brake on mass loss', () => {
     const total = async (): Promise<number> => (await points()).reduce((sum, one) => sum + one, 0);
     const askAll = async () => {
       for (const { id } of fans)
-        await world.context.follows.sweep.ask({ network: 'x', fans: [id] });
+        await world.context.follows.sweep.recheck({ network: 'x', fans: [id] });
     };
     before(async () => {
       await forget();
@@ -157,7 +163,7 @@ describe('the brake on mass loss', () => {
       await world.athletes();
       await world.verify('athlete1', 'x');
       for (let at = 0; at < FANS; at += 1) {
-        const handle = `brake${at}`;
+        const handle = `denied${at}`;
         const { fan, token } = await world.fan(handle);
         fans.push({ id: fan._id, token, handle });
         does(handle, true);
@@ -351,7 +357,7 @@ describe('the brake on mass loss', () => {
       expect((await browser.post('/fr/console/networks/limits', fields)).text)
         .to.contain('plus de 2,5\u202f%')
         .and.contain('plus de 50');
-      expect(await world.context.settings.get('follows.brake')).to.deep.equal({
+      expect(await world.context.settings.get('follows.takeBackLimit')).to.deep.equal({
         share: 0.025,
         least: 50,
       });
