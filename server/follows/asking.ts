@@ -134,11 +134,12 @@ export class Asking {
       fan,
       deed: deedOf(this.kind(account.network), account),
       want: 'give',
-      ...{ cause, askedAt, link, evidence, card: cardText(card) },
+      ...{ cause, act: null, askedAt, link, evidence, card: cardText(card) },
       ...(seen === undefined ? {} : { seen }),
       ...(beside === undefined ? {} : { beside }),
       facts: {
         account: account.accountId,
+        on: 'account',
         athlete: account.athlete.id,
         disciplines: account.athlete.disciplines,
       },
@@ -160,12 +161,13 @@ export class Asking {
         deed,
         want: { turn },
         cause,
+        act: null,
         askedAt: this.parts.clock.now(),
         link,
         evidence: null,
         card,
       },
-      facts: { account, athlete, disciplines },
+      facts: { account, on: 'account', athlete, disciplines },
       stands: () =>
         this.stands(
           fan,
@@ -197,9 +199,15 @@ export class Asking {
       deed,
       want: { turn },
       ...rest,
+      act: null,
       link,
       evidence,
-      facts: { account: deed.split(':')[2] ?? '', athlete: '', disciplines: [] },
+      facts: {
+        account: deed.split(':')[2] ?? '',
+        on: 'account',
+        athlete: '',
+        disciplines: [],
+      },
     };
   }
 
