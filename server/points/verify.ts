@@ -46,7 +46,7 @@ class Statement {
   }
 
   private flawOfPlace({ v, seq, turn, deed, delta }: Entry): string | null {
-    if (Number(v) !== 1) return `format ${v} is unknown`;
+    if ((v as number) !== 1) return `format ${v} is unknown`;
     const last = this.turns.get(deed)?.turn ?? 0;
     if (seq !== this.head.seq + 1) return `sequence ${seq} after ${this.head.seq}`;
     if (turn !== last + 1) return `turn ${turn} of ${deed} after ${last}`;
