@@ -1,4 +1,4 @@
-import { boardPoints, writeBoardCursor } from './board-score.js';
+import { boardPoints, readShown, writeBoardCursor } from './board-format.js';
 import type { PageReply } from './board-scripts.js';
 
 /** A fan's place on a board. Fans with equal points share a rank: 1, 2, 2, 4. */
@@ -42,12 +42,12 @@ export function pageOf(reply: PageReply): BoardPage {
   const points = found.map(({ score }) => pointsAt(score));
   const ranks = ranksOf(points, reply.rank, from);
   const next = following === undefined ? null : pointsAt(following);
-  const rows = found.map(({ fan, name = '', country = '' }, index): BoardRow => {
+  const rows = found.map(({ fan, guard = '' }, index): BoardRow => {
     const [mine = 0, rank = 0] = [points[index], ranks[index]];
     const below = index === found.length - 1 ? next : points[index + 1];
     // Whose rank lies before the page shares it with somebody there.
     const tied = points[index - 1] === mine || below === mine || (index === 0 && rank <= from);
-    return { rank, tied, fan, name, country, points: mine };
+    return { rank, tied, fan, ...readShown(guard), points: mine };
   });
   const last = found.at(-1);
   return {

@@ -7,7 +7,7 @@ export interface PageReply {
   total: number;
   from: number;
   rank: number;
-  rows?: { fan: string; score: string; country?: string; name?: string }[];
+  rows?: { fan: string; score: string; guard?: string }[];
   following?: string;
   reader?: { score: string; rank: number; tied: number; above?: string };
 }

@@ -3,7 +3,7 @@ import { inPieces } from '../platform/pieces.js';
 import type { RedisClients } from '../platform/redis.js';
 import type { BoardTable, Place } from './board-kinds.js';
 import { pageOf, type BoardPage } from './board-page.js';
-import { boardScore, STEP, type BoardCursor } from './board-score.js';
+import { boardScore, STEP, writeShown, type BoardCursor } from './board-format.js';
 import { boardScripts, type BoardScripts } from './board-scripts.js';
 import type { FanStanding } from './needs.js';
 
@@ -152,5 +152,5 @@ const moveArgs = ({ fan, points, reachedAt, seq, standing }: Move): (string | nu
   points === null || points <= 0 ? '' : String(boardScore(points, reachedAt)),
   seq,
   standing.revision,
-  `${standing.country}:${standing.name}`,
+  writeShown(standing),
 ];

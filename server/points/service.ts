@@ -14,7 +14,7 @@ import { awardOf, type Written } from './award.js';
 import { Heartbeats } from './heartbeats.js';
 import { BoardTable, type BoardKind, type RunningSpans } from './board-kinds.js';
 import type { BoardPage } from './board-page.js';
-import { readBoardCursor } from './board-score.js';
+import { readBoardCursor } from './board-format.js';
 import { Boards, type PageRequest } from './boards.js';
 import type { Entry, Head } from './entry.js';
 import { entryModel } from './entry.model.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { boardPoints, boardScore, readBoardCursor } from '../../server/points/board-score.js';
+import { boardPoints, boardScore, readBoardCursor } from '../../server/points/board-format.js';
 import { medalAfter, nextMedal, type Rule } from '../../server/points/medals.js';
 import canonicalize from 'canonicalize';
 import {

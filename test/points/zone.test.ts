@@ -90,14 +90,6 @@ describe('the time zone that cuts the days', function () {
     }
   });
 
-  it('is taken from the entries of a hub that had no word of it before, at the next release', async () => {
-    const ledger = world.context.connection.collection('ledger');
-    await ledger.deleteMany({});
-    await start(TOKYO);
-    await (await start()).release();
-    expect(await refused(start(TOKYO))).to.match(LINE);
-  });
-
   it('is named in one line by every program that would start with another', async () => {
     const env = plainEnv({
       ...world.env,

@@ -5,8 +5,8 @@
 -- ARGV  mark of this run of Redis; what is asked as JSON: {limit, step, offset?, around? = a fan,
 --       behind? = {fan, score}, reader? = a fan}; a score is `points * step` and less than a step
 -- Reply {state = 'lost'}, or {state = 'ok', total, from = the place before the first row,
---       rank = that of the first row, rows = [{fan, score, country, name}], absent when there are
---       none, following = the score behind the last row, reader = {score, rank, tied = how many have
+--       rank = that of the first row, rows = [{fan, score, guard}], absent when there are none,
+--       following = the score behind the last row, reader = {score, rank, tied = how many have
 --       as many points, above = the score of the next one above}}; scores are texts
 
 local board, mark, ask = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
@@ -57,12 +57,10 @@ local function rows_from(place)
   local rows, fans = {}, {}
   for i = 1, #found, 2 do
     fans[#fans + 1] = found[i]
-    rows[#rows + 1] = {fan = found[i], score = found[i + 1]}
   end
-  for i, guard in ipairs(redis.call('HMGET', guards, unpack(fans))) do
-    if guard then
-      rows[i].country, rows[i].name = string.match(guard, '^%d+:%d+:([^:]*):(.*)$')
-    end
+  local guard = redis.call('HMGET', guards, unpack(fans))
+  for i, fan in ipairs(fans) do
+    rows[i] = {fan = fan, score = found[2 * i], guard = guard[i] or nil}
   end
   return rows
 end

@@ -12,6 +12,21 @@ export const boardScore = (points: number, reachedAt: number): number =>
 /** The points that a score says. */
 export const boardPoints = (score: number): number => Math.floor(score / STEP);
 
+/** How a fan is shown on a board. */
+export interface Shown {
+  country: string;
+  name: string;
+}
+
+/** How a fan is shown, as the end of the guard that a board keeps of them. */
+export const writeShown = ({ country, name }: Shown): string => `${country}:${name}`;
+
+/** Reads how a fan is shown out of a guard, `seq:revision:country:name`; the name may hold colons. */
+export function readShown(guard: string): Shown {
+  const [, , country = '', ...name] = guard.split(':');
+  return { country, name: name.join(':') };
+}
+
 /** The last row of a page, behind which the next page begins. */
 export interface BoardCursor {
   fan: string;
