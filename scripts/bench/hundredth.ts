@@ -73,7 +73,6 @@ async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise
         };
         const terms = {
           at,
-          floor: 0,
           zone: context.config.timezone,
           season,
           rules,

@@ -8,9 +8,10 @@ export type Script<Reply> = (keys: string[], ...args: (string | number)[]) => Pr
 export const loadScript = (file: URL): string => readFileSync(file, 'utf8');
 
 /**
- * Makes a script known to a client under a name of its own. The script answers one JSON object; what
- * its type says of it is believed. For whoever writes one: `cjson` turns an empty table into `{}`, so
- * an empty list is left out, and cuts numbers behind 14 digits, so scores are sent as texts.
+ * Makes a script known to a client under a name of its own. The script answers one JSON object;
+ * what its type says of it is believed. For whoever writes one: `cjson` turns an empty table into
+ * `{}`, so an empty list is left out, and cuts numbers behind 14 digits, so scores are sent as
+ * texts.
  */
 export function defineScript<Reply>(client: Redis, name: string, source: string): Script<Reply> {
   client.defineCommand(name, { lua: source });

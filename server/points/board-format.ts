@@ -3,8 +3,8 @@ export const STEP = 2 ** 33;
 const ORIGIN = Date.UTC(2020, 0, 1) / 1000;
 
 /**
- * The score of a place: points first, then whoever was there first (ms since 1970). Exact in a double
- * up to 2^20 points (LEDGER 3).
+ * The score of a place: points first, then whoever was there first (ms since 1970). Exact in a
+ * double up to 2^20 points (LEDGER 3).
  */
 export const boardScore = (points: number, reachedAt: number): number =>
   points * STEP + (STEP - 1 - Math.max(0, Math.floor(reachedAt / 1000) - ORIGIN));
@@ -21,7 +21,9 @@ export interface Shown {
 /** How a fan is shown, as the end of the guard that a board keeps of them. */
 export const writeShown = ({ country, name }: Shown): string => `${country}:${name}`;
 
-/** Reads how a fan is shown out of a guard, `seq:revision:country:name`; the name may hold colons. */
+/**
+ * Reads how a fan is shown out of a guard, `seq:revision:country:name`; the name may hold colons.
+ */
 export function readShown(guard: string): Shown {
   const [, , country = '', ...name] = guard.split(':');
   return { country, name: name.join(':') };

@@ -75,7 +75,9 @@ export class BoardTable {
     return this.lasting.includes(board) || (await this.names()).includes(board);
   }
 
-  /** The places that a standing means: all, or those that entries about these disciplines changed. */
+  /**
+   * The places that a standing means: all, or those that entries about these disciplines changed.
+   */
   placesOf(after: After, touched?: ReadonlySet<string>): Place[] {
     return this.kinds.flatMap((kind) => kind.placesOf(after, touched));
   }

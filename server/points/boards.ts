@@ -36,12 +36,13 @@ export interface PageRequest {
 
 /** How places and guards are written; boards of another form are counted anew. */
 const FORM = 2;
-/** Moves of one script: more would keep others waiting. */
+/** Moves that one script makes: more would keep others waiting. */
 const TOGETHER = 500;
 
 /**
  * The sorted sets in Redis: a projection of the ledger that may be lost at any time and is rebuilt
- * from it. A board has a generation that is shown and, while it is rebuilt, one that is being built.
+ * from it. A board has a generation that is shown and, while it is rebuilt, one that is being
+ * built.
  */
 export class Boards {
   private readonly scripts: BoardScripts;
@@ -65,9 +66,9 @@ export class Boards {
   }
 
   /**
-   * Sets places, in the generation that is being built alone if one is named. Answers the fans whose
-   * move was older than what is there (to be read anew), or null when the board is lost and waits to
-   * be rebuilt.
+   * Sets places, in the generation that is being built alone if it is named. Answers the fans
+   * whose move was older than what is there (to be read anew), or null when the board is lost and
+   * waits to be rebuilt.
    */
   async move(
     board: string,

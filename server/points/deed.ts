@@ -10,8 +10,8 @@ export interface Deed {
 }
 
 /**
- * Makes the key of a deed, `<kind>:<network>:<id>`, under which the ledger knows it for ever. Throws
- * when the network's name could not be read back.
+ * Makes the key of a deed, `<kind>:<network>:<id>`, under which the ledger knows it for ever.
+ * Throws for a name of a network that could not be read back.
  */
 export function makeDeed({ kind, network, id }: Deed): string {
   if (network === '' || network.includes(':')) throw new Error(`no name of a network: ${network}`);
@@ -19,10 +19,11 @@ export function makeDeed({ kind, network, id }: Deed): string {
 }
 
 /**
- * Reads a deed key. Kind and network end at the first two colons; all that follows is the id, whatever
- * signs are in it. Throws for a text that is no deed key.
+ * Reads a deed key. Kind and network end at the first two colons; all that follows is the id,
+ * whatever signs are in it. Throws for a text that is no deed key.
  *
- * @example readDeed('follow:bluesky:did:plc:abc') // { kind: 'follow', network: 'bluesky', id: 'did:plc:abc' }
+ * @example
+ * readDeed('follow:bluesky:did:plc:abc').id === 'did:plc:abc'
  */
 export function readDeed(key: string): Deed {
   const afterKind = key.indexOf(':');

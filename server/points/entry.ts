@@ -23,13 +23,13 @@ export type Cause =
 export const MOST_POINTS = 2 ** 20 - 1;
 
 /**
- * One line of the ledger, format 1. Its one insert is the whole durable truth: scores, medals and
+ * A line of the ledger, in format 1. Inserting it is the whole durable act: scores, medals and
  * boards are copied from it and may be lost.
  *
  * **Frozen.** An entry that was written is never changed or removed, and no field is ever added to
  * format 1, dropped from it, or read in another sense: `hash` covers every field but itself, and
  * `verify` computes every `after` anew. What erasure takes from a fan lies outside the chain; an
- * entry names no person but the fan's random id.
+ * entry names no person but by the fan's random id.
  *
  * **A format 2** would be written as `v: 2`, behind entries of format 1 in the same chain. It would
  * bring a type, a canonical text and a step of the standing of its own, chosen by `v` wherever
@@ -41,7 +41,7 @@ export interface Entry {
   /** Format. Set by `chain`. */
   v: 1;
 
-  // Its place. Unique: (fan, seq) and (fan, deed, turn). Set by the ledger.
+  // Its place, set by the ledger. Unique: (fan, seq) and (fan, deed, turn).
   /** Whose statement: a random id, which means nothing once the fan is erased. */
   fan: string;
   /** Its place in the statement: 1, 2, 3 … without holes. */
@@ -55,14 +55,16 @@ export interface Entry {
   deed: string;
   /** Odd turns give, even ones take back; turn n comes after turn n−1 of the same fan and deed. */
   turn: number;
-  /** Points moved: 1 at an odd turn, −1 at an even one. */
+  /** Points moved: 1 at an odd turn, −1 at an even turn. */
   delta: number;
   /** The fan's whole standing after this entry, enough to write the next one and to answer. */
   after: After;
 
-  // What turn 1 of the deed fixes; the ledger copies it to later turns, so that nothing that changes
-  // outside ever unbalances a total.
-  /** The account that the deed was about, by its network's opaque id (on Mastodon with its host). */
+  // What turn 1 of the deed fixes, told by whoever records it. The ledger copies it to later turns,
+  // so that no change outside ever unbalances a total.
+  /**
+   * The account that the deed was about, by its network's opaque id (on Mastodon with its host).
+   */
   account: string;
   /** Whether it was done to the account itself or to a post of it. */
   on: 'account' | 'post';
@@ -70,18 +72,20 @@ export interface Entry {
   athlete: string;
   /** The athlete's disciplines, as they were. */
   disciplines: string[];
-  /** Key of the season that ran at turn 1: there, that of `after.windows.season`. */
+  /** Key of the season that ran at turn 1, set by the ledger: that of `after.windows` there. */
   season: string;
-  /** `at` of turn 1. The deed counts in the day, week and month of this instant. */
+  /** `at` of turn 1, set by the ledger. The deed counts in this instant's day, week and month. */
   earnedAt: Date;
 
-  // How this turn was decided. Set by whoever asked for it, but for `rule`.
+  // How this turn was decided: told by whoever records it; `rule` is set by the ledger.
   /** Version of the thresholds in force (`rules.ts`). */
   rule: number;
   /** Card it was decided under: its version and mode, `x@3:confirmed`. */
   card: string;
   cause: Cause;
-  /** The line of the audit log of the staff act that a `manual` turn was; null for all other causes. */
+  /**
+   * Id of the line in the audit log of a turn that staff took (`manual`); null for other causes.
+   */
   act: string | null;
   /** Random id of the identity link that backs the turn, or null. */
   link: string | null;
@@ -90,7 +94,7 @@ export interface Entry {
   /** When the network was asked, by its clock where it tells the time; else when the fan acted. */
   askedAt: Date;
 
-  // The chain. Set by `chain`.
+  // The chain, set by `chain`.
   /** When it was written, by the hub's clock; never earlier than the entry before. */
   at: Date;
   /** `hash` of the fan's entry before, empty for the first. */
@@ -185,8 +189,6 @@ export interface Turn {
 /** When and by which rules an entry is written. */
 export interface Terms {
   at: Date;
-  /** No entry is written as earlier than this (ms): `reachedAt` of the head. */
-  floor: number;
   zone: string;
   /** Key of the season that runs. */
   season: string;
@@ -202,7 +204,7 @@ export function chain(head: Head, { fan, deed, turn, facts, how }: Turn, terms: 
   if (!namesItsAct(how))
     throw new Error(`a ${how.cause} turn ${how.act === null ? 'without' : 'with'} an act of staff`);
   const { zone, season, rules } = terms;
-  const at = new Date(Math.max(terms.at.getTime(), terms.floor));
+  const at = new Date(Math.max(terms.at.getTime(), head.after.reachedAt));
   const delta = turn % 2 === 1 ? 1 : -1;
   const body: Omit<Entry, 'hash'> = {
     v: 1,

@@ -360,7 +360,6 @@ export class Ledger {
       { fan, deed, turn: next, facts, how },
       {
         at,
-        floor: head.after.reachedAt,
         zone: this.zone,
         season,
         rules: known.rules,

@@ -4,7 +4,7 @@ export const MEDALS = ['bronze', 'silver', 'gold'] as const;
 export type Medal = (typeof MEDALS)[number];
 /** Points at which bronze, silver and gold are reached. */
 export type Thresholds = readonly [number, number, number];
-/** One version of the rules; the past is never judged by a newer one. */
+/** A version of the rules; the past is never judged by a newer version. */
 export interface Rule {
   version: number;
   hub: Thresholds;

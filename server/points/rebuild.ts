@@ -69,7 +69,8 @@ export class Rebuild {
 
   /** Builds these boards in one reading of all scores. */
   private async pass(boards: string[], renew: Renew): Promise<void> {
-    // Begun before the first read: a move that comes while we read goes into the new generation too.
+    // Begun before the first read: a move that comes while we read goes into the new generation
+    // too.
     const generations = new Map(
       await Promise.all(
         boards.map(async (board) => [board, await this.boards.begin(board)] as const),

@@ -8,7 +8,7 @@ import { SwrCache } from '../platform/swr-cache.js';
 import { NewSeason } from './schema.js';
 import { windowKeys } from './windows.js';
 
-/** A span of local days that points are counted in, as organisers wrote it; both days belong to it. */
+/** A season as organisers wrote it: a span of local days, the first and the last included. */
 export interface Season {
   key: string;
   /** `2026-11-21`, as `to`. */
@@ -25,14 +25,14 @@ const schema = new Schema<SeasonRecord>({ _id: String, from: String, to: String 
 /** As fresh as the rules. */
 const FRESH_MS = 30_000;
 /**
- * How long before it begins a season must be known. Every process reads the seasons anew within half
- * a minute, and the clocks of two may be two hours apart (RELIABILITY F16): none of them counts a
- * day of a season by what was before.
+ * How long before it begins a season must be known. Every process reads the seasons anew within
+ * half a minute, and the clocks of two may be two hours apart (RELIABILITY F16): none of them
+ * counts a day of a season by what was before.
  */
 const LEAD_MS = 3 * 3_600_000;
 const LEASE_MS = 10_000;
 
-/** The seasons as they were at one reading, which name the season of any day. */
+/** The seasons as they were read: they name the season of any day. */
 export class SeasonCalendar {
   private readonly seasons: readonly Season[];
 
@@ -41,10 +41,11 @@ export class SeasonCalendar {
   }
 
   /**
-   * The key of the season that a local day lies in. Where organisers wrote none, the calendar year
-   * is one (`2026`). What is left of a year behind a season is a season of its own (`2026-2`): a key
-   * that came back would count against points that its window has long forgotten. Seasons are only
-   * added ahead, so the key of a day that has come never changes.
+   * The key of the season that a local day lies in. Where organisers wrote none, it is the calendar
+   * year (`2026`). What is left of a year after a season is a season of its own (`2026-2`): had it
+   * the key of what came before, its window would begin at 0 again and taking back an earlier deed
+   * would go below that. Seasons are only added ahead, so the key of a day that has come never
+   * changes.
    */
   seasonAt(day: string): string {
     const season = this.seasons.find(({ from, to }) => from <= day && day <= to);
@@ -89,9 +90,9 @@ export class Seasons {
   }
 
   /**
-   * Adds a season. Throws `bad_input` for one whose key is taken, not well formed or could be that of
-   * a calendar year, whose days are none or end before they begin, that shares a day with another
-   * season, or that begins before every process can know it; `busy` while another is being added.
+   * Adds a season. Throws `bad_input` when its key is taken, malformed or like that of a year, when
+   * its days are none, end before they begin or belong to another season in part, or when it begins
+   * before every process can know of it; `busy` while another season is being added.
    */
   async add(season: Season): Promise<void> {
     const parsed = NewSeason.safeParse(season, { reportInput: true });

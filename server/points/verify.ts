@@ -62,7 +62,10 @@ class Statement {
 
   private flawOfFacts(entry: Entry): string | null {
     if (!namesItsAct(entry)) return `cause ${entry.cause} with act ${entry.act ?? 'null'}`;
+    if (entry.at.getTime() < this.head.after.reachedAt) return 'earlier than the entry before';
     const first = this.turns.get(entry.deed);
+    if (!first && entry.earnedAt.getTime() !== entry.at.getTime())
+      return 'earned at another time than turn 1';
     const isKept =
       !first ||
       (first.account === entry.account &&
@@ -75,8 +78,8 @@ class Statement {
   }
 
   /**
-   * Which season ran is told by the entry alone: seasons that are added later change nothing. A deed
-   * is of the season of its turn 1, and a season that ended never comes back.
+   * Which season ran is told by the entry alone, so that no season added later changes what is
+   * right. A deed is of the season of its turn 1, and a season that ended never comes back.
    */
   private flawOfSeason({ after, turn, season }: Entry): string | null {
     const [running] = after.windows.season;

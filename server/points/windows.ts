@@ -58,7 +58,7 @@ export function windowKeys(at: Date, zone: string): WindowKeys {
   return keys;
 }
 
-/** The first instant of the day after this one, in the zone. */
+/** The first instant of the next day, in the zone. */
 export function nextDay(at: Date, zone: string): Date {
   const today = windowKeys(at, zone).day;
   let low = at.getTime();

@@ -81,7 +81,6 @@ describe('moves that wait for their stores', () => {
       { fan, deed, turn: 1, facts, how },
       {
         at: when,
-        floor: 0,
         zone: 'Europe/Paris',
         season: '2030',
         rules: { now: rule, all: new Map([[1, rule]]) },

@@ -94,7 +94,6 @@ describe('the canonical text of an entry', () => {
               { fan: 'fan', deed: `follow:x:${n}`, turn: 1, facts, how },
               {
                 at,
-                floor: 0,
                 zone: 'Europe/Paris',
                 season: '2026',
                 rules: { now: one, all: new Map([[1, one]]) },

@@ -258,10 +258,10 @@ describe('seasons that organisers write', function () {
           ...{ fan, deed: 'follow:x:9', turn: 1, facts: { ...facts, earnedAt: at } },
           how: { cause, act, card, link, evidence, askedAt },
         },
-        { at, floor: 0, zone: ZONE, season: counted, rules },
+        { at, zone: ZONE, season: counted, rules },
       );
       const entries = world.context.connection.collection('entries');
-      const { insertedId } = await entries.insertOne({ ...bad } as never);
+      const { insertedId } = await entries.insertOne({ ...bad });
       const { bad: found } = await world.context.points.verify();
       await entries.deleteOne({ _id: insertedId });
       return found?.reason;

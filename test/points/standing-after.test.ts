@@ -36,7 +36,7 @@ function entryOf(head: Head, { id, turn, on = 'account', season = '2026', ...act
         askedAt: at,
       },
     },
-    { at, floor: head.after.reachedAt, zone: ZONE, season, rules },
+    { at, zone: ZONE, season, rules },
   );
 }
 const afterAll = (acts: Act[]) =>
@@ -135,7 +135,7 @@ describe('an entry', () => {
           ...{ fan: 'fan', deed: 'follow:x:1', turn: 1, facts },
           how: { cause, act, card: 'x@1:hub', link: null, evidence: null, askedAt: new Date(0) },
         },
-        { at: new Date(0), floor: 0, zone: ZONE, season: '2026', rules },
+        { at: new Date(0), zone: ZONE, season: '2026', rules },
       );
     expect(made('manual', 'a-line-of-the-log').act).to.equal('a-line-of-the-log');
     expect(made('undo', null).act).to.equal(null);

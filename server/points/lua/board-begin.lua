@@ -1,5 +1,5 @@
--- Opens a generation and frees, in the same step, what a rebuild that died left half made, and places
--- of another run of Redis: no keys are ever left that nothing names.
+-- Opens a generation and frees, in the same step, what a rebuild that died left half made, and the
+-- places of another run of Redis: no keys are ever left that nothing names.
 --
 -- KEYS  the board
 -- ARGV  mark of this run of Redis, the generation to build
