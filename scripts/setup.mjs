@@ -79,10 +79,13 @@ function filesBelow(folder) {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Turns TypeScript into JavaScript under build/, and CSS and client modules into hashed assets. */
+/**
+ * Turns TypeScript into JavaScript under build/, lays the scripts of Redis beside it as they are, and
+ * turns CSS and client modules into hashed assets.
+ */
 async function build() {
-  const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter((file) =>
-    file.endsWith('.ts'),
+  const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter(
+    (file) => file.endsWith('.ts') || file.endsWith('.lua'),
   );
   const inputs = [
     ...sources,
@@ -105,6 +108,7 @@ async function build() {
     platform: 'node',
     target: 'node20',
     format: 'esm',
+    loader: { '.lua': 'copy' },
     sourcemap: 'linked',
     logLevel: 'warning',
   });

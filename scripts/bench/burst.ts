@@ -74,6 +74,7 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
                 deed: `follow:x:${star.accountId}`,
                 want: 'give' as const,
                 cause: 'network_yes' as const,
+                act: null,
                 askedAt: now,
                 link,
                 evidence: null,
@@ -81,6 +82,7 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
               card: `${card.id}:${card.mode}`,
               facts: {
                 account: star.accountId,
+                on: 'account' as const,
                 athlete: star.athlete.id,
                 disciplines: star.athlete.disciplines,
               },

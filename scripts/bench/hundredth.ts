@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Lock } from '../../server/locks/service.js';
 import { chain, headOf, NO_HEAD, type Entry, type Head } from '../../server/points/entry.js';
+import { makeDeed } from '../../server/points/service.js';
 import { root } from '../root.js';
 import { bulkFans, type BenchHub } from './hub.js';
 import { closed, type Figures, type Shot } from './load.js';
@@ -52,29 +53,32 @@ async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise
       let head = NO_HEAD;
       for (let n = 0; n < BEFORE; n += 1) {
         const at = new Date(Date.now() - 86_400_000 + n * 1000);
+        const season = String(at.getUTCFullYear());
         const account = sandbox.world.person(`star${n}`)?.ids.x ?? '';
         const facts = {
           account,
+          on: 'account' as const,
           athlete: `star${n}`,
           disciplines: ['fencing'],
-          season: '2026',
+          season,
           earnedAt: at,
         };
         const how = {
           cause: 'hub_click' as const,
+          act: null,
           card: 'x@1:hub',
           link: null,
           evidence: null,
           askedAt: at,
         };
-        const time = {
+        const terms = {
           at,
-          floor: 0,
           zone: context.config.timezone,
-          rule: rules.now,
-          rules: rules.all,
+          season,
+          rules,
         };
-        const entry = chain(head, fan, `follow:x:${account}`, 1, facts, how, time);
+        const deed = makeDeed({ kind: 'follow', network: 'x', id: account });
+        const entry = chain(head, { fan, deed, turn: 1, facts, how }, terms);
         made.push(entry);
         head = headOf(entry);
       }

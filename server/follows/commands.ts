@@ -3,10 +3,10 @@ import type { Card, CardMode, Cards } from '../networks/cards.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
-import type { Cause, Command } from '../points/service.js';
+import { readDeed, type Cause, type Command } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import { cardText } from './card-text.js';
-import { accountDeed, parseDeed } from './deeds.js';
+import { accountDeed } from './deeds.js';
 import type { DoubtRecord, WaitingGive } from './doubt.model.js';
 
 /** Why an account's deed is given. */
@@ -75,6 +75,7 @@ export class LedgerCommands {
       deed: accountDeed(this.parts.networks, account),
       want: 'give',
       cause,
+      act: null,
       askedAt,
       link: grounds.link,
       evidence: evidence ?? null,
@@ -83,6 +84,7 @@ export class LedgerCommands {
       ...(beside === undefined ? {} : { beside }),
       facts: {
         account: account.accountId,
+        on: 'account',
         athlete: account.athlete.id,
         disciplines: account.athlete.disciplines,
       },
@@ -114,11 +116,12 @@ export class LedgerCommands {
       deed,
       want: { turn },
       cause,
+      act: null,
       askedAt: this.parts.clock.now(),
       link,
       evidence: null,
       card,
-      facts: { account, athlete, disciplines },
+      facts: { account, on: 'account', athlete, disciplines },
       stands: () => this.stands(fan, grounds),
     };
   }
@@ -130,12 +133,13 @@ export class LedgerCommands {
       deed,
       want: { turn },
       cause,
+      act: null,
       askedAt,
       card,
       link: link ?? null,
       evidence: evidence ?? null,
       // The ledger copies the facts of turn 1 into every later turn.
-      facts: { account: parseDeed(deed).id, athlete: '', disciplines: [] },
+      facts: { account: readDeed(deed).id, on: 'account', athlete: '', disciplines: [] },
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Networks } from '../networks/service.js';
+import { makeDeed } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 
 /** Which account on which network: all that a deed's key is made of, beside its kind. */
@@ -9,16 +10,7 @@ type AccountKey = Pick<VerifiedAccount, 'network' | 'accountId'>;
  * else a follow.
  */
 export const accountDeed = (networks: Networks, { network, accountId }: AccountKey): string =>
-  `${networks.adapter(network).accountDeed}:${network}:${accountId}`;
-
-/**
- * The parts of a deed's key. Kind and network are read from the front; the rest is the account's or
- * post's id on that network, whatever signs it is made of (`did:plc:…`).
- */
-export function parseDeed(deed: string): { kind: string; network: string; id: string } {
-  const [kind = '', network = '', ...id] = deed.split(':');
-  return { kind, network, id: id.join(':') };
-}
+  makeDeed({ kind: networks.adapter(network).accountDeed, network, id: accountId });
 
 /** A deed, under the name that locks know its account by. */
 export interface NamedDeed {

@@ -1,9 +1,8 @@
 import type { Fans } from '../fans/service.js';
 import { inPieces } from '../platform/pieces.js';
-import type { Points } from '../points/service.js';
+import { readDeed, type Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
 import type { LedgerCommands } from './commands.js';
-import { parseDeed } from './deeds.js';
 import type { DoubtRecord } from './doubt.model.js';
 import type { Doubts } from './doubts.js';
 import type { Evidence } from './evidence.js';
@@ -61,7 +60,7 @@ export class Settling {
     if (state?.turn === turn - 1) {
       const askedAt = doubt.askedAt ?? state.askedAt;
       const document = evidence.document(fan, network, [
-        { account: parseDeed(deed).id, verdict: 'no', askedAt },
+        { account: readDeed(deed).id, verdict: 'no', askedAt },
       ]);
       await evidence.keep(document);
       await points.record(
@@ -112,7 +111,7 @@ export class Settling {
     const live: DoubtRecord[] = [];
     for (const doubt of doubts) {
       const { network, deed, turn } = doubt;
-      const account = await registry.verifiedAccount(network, parseDeed(deed).id);
+      const account = await registry.verifiedAccount(network, readDeed(deed).id);
       const isLinked = identities.some((identity) => identity.network === network);
       if (states.get(deed)?.turn === turn - 1 && account && isLinked) live.push(doubt);
       else await this.parts.doubts.end(fan, deed, turn);

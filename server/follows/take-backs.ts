@@ -1,3 +1,4 @@
+import { readDeed } from '../points/service.js';
 import { VillageError } from '../errors.js';
 import type { NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
@@ -5,7 +6,6 @@ import type { Audit, AuditRecord } from '../platform/audit.js';
 import type { Clock } from '../platform/clock.js';
 import { may } from '../platform/rights.js';
 import type { Registry } from '../registry/service.js';
-import { parseDeed } from './deeds.js';
 import type { Doubts, RipeDoubts } from './doubts.js';
 import { auditSubject, type TakeBackLimit, type TakeBackLimits } from './take-back-limit.js';
 import type { TakeBackRelease, TakeBackStop } from './take-back.model.js';
@@ -71,7 +71,7 @@ export class TakeBacks {
     network: NetworkId,
     { deed, fans }: { deed: string; fans: number },
   ): Promise<DeniedDeed> {
-    const account = await this.parts.registry.verifiedAccount(network, parseDeed(deed).id);
+    const account = await this.parts.registry.verifiedAccount(network, readDeed(deed).id);
     return {
       deed,
       fans,

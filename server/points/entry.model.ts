@@ -3,8 +3,8 @@ import { model } from '../platform/mongo.js';
 import type { Entry } from './entry.js';
 
 /**
- * Shard key: `fan`. Entries are written through the bare collection (`ledger.ts`); the schema is
- * here for its indexes.
+ * Shard key: `fan`. The fields are described in `entry.ts`. Entries are written through the bare
+ * collection (`ledger.ts`): the schema is here for reading and for its indexes.
  */
 const schema = new Schema<Entry>({
   v: Number,
@@ -15,6 +15,7 @@ const schema = new Schema<Entry>({
   delta: Number,
   after: Schema.Types.Mixed,
   account: String,
+  on: String,
   athlete: String,
   disciplines: [String],
   season: String,
@@ -22,6 +23,7 @@ const schema = new Schema<Entry>({
   rule: Number,
   card: String,
   cause: String,
+  act: String,
   link: String,
   evidence: String,
   askedAt: Date,
@@ -34,5 +36,6 @@ schema.index({ fan: 1, deed: 1, turn: 1 }, { unique: true });
 schema.index({ deed: 1, fan: 1 });
 schema.index({ at: 1 });
 
+/** The entries of all fans, on this connection. */
 export const entryModel = (connection: Connection): Model<Entry> =>
   model(connection, 'Entry', schema, 'entries');

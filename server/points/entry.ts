@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { medalAfter, type HeldMedal, type Rule } from './medals.js';
-import { windowKeys, type WindowKeys } from './windows.js';
+import type { RuleSet } from './medals.js';
+import { emptyStanding, standingAfter, type After } from './standing.js';
 
+export type { After } from './standing.js';
+
+/** Why a turn was taken. */
 export type Cause =
   | 'network_yes'
   | 'hub_click'
@@ -12,135 +15,115 @@ export type Cause =
   | 'restored'
   | 'cap_day'
   | 'manual';
-type Span = keyof WindowKeys;
-export const SPANS: readonly Span[] = ['day', 'week', 'month', 'season'];
+
 /**
  * Points stop here. One more, and a board's score would pass 2^53 and no longer be exact in a
  * double (LEDGER 3 says 2^20; a property test found the edge).
  */
 export const MOST_POINTS = 2 ** 20 - 1;
 
-/** A fan's whole standing after an entry (LEDGER 1). Instants are milliseconds. */
-export interface After {
-  points: number;
-  reachedAt: number;
-  disciplines: Record<string, [points: number, reachedAt: number]>;
-  windows: Record<Span, [key: string, points: number]>;
-  likesToday: [day: string, count: number];
-  medals: Record<string, HeldMedal>;
-}
-
-/** One line of the ledger. The one insert of it is the whole durable truth. */
+/**
+ * A line of the ledger, in format 1. Inserting it is the whole durable act: scores, medals and
+ * boards are copied from it and may be lost.
+ *
+ * **Frozen.** An entry that was written is never changed or removed, and no field is ever added to
+ * format 1, dropped from it, or read in another sense: `hash` covers every field but itself, and
+ * `verify` computes every `after` anew. What erasure takes from a fan lies outside the chain; an
+ * entry names no person but by the fan's random id.
+ *
+ * **A format 2** would be written as `v: 2`, behind entries of format 1 in the same chain. It would
+ * bring a type, a canonical text and a step of the standing of its own, chosen by `v` wherever
+ * entries are hashed, verified or continued; say how a standing of format 1 is carried over by the
+ * first entry of format 2 behind it; and come in two releases, so that no process meets an entry
+ * that it cannot read: one that reads both, and, when it runs everywhere, one that writes the new.
+ */
 export interface Entry {
+  /** Format. Set by `chain`. */
   v: 1;
+
+  // Its place, set by the ledger. Unique: (fan, seq) and (fan, deed, turn).
+  /** Whose statement: a random id, which means nothing once the fan is erased. */
   fan: string;
+  /** Its place in the statement: 1, 2, 3 … without holes. */
   seq: number;
+  /**
+   * What was done: `<kind>:<network>:<id>`, made by `makeDeed` and read by `readDeed` (`deed.ts`),
+   * never cut by hand. Kind and network end at the first two colons; the rest is the network's own
+   * id and may hold any sign (`follow:bluesky:did:plc:abc`). The same deed has the same key under
+   * every card, for ever.
+   */
   deed: string;
+  /** Odd turns give, even ones take back; turn n comes after turn n−1 of the same fan and deed. */
   turn: number;
+  /** Points moved: 1 at an odd turn, −1 at an even turn. */
   delta: number;
+  /** The fan's whole standing after this entry, enough to write the next one and to answer. */
   after: After;
+
+  // What turn 1 of the deed fixes, told by whoever records it. The ledger copies it to later turns,
+  // so that no change outside ever unbalances a total.
+  /**
+   * The account that the deed was about, by its network's opaque id (on Mastodon with its host).
+   */
   account: string;
+  /** Whether it was done to the account itself or to a post of it. */
+  on: 'account' | 'post';
+  /** Whose account it was: the athlete's id in the directory. */
   athlete: string;
+  /** The athlete's disciplines, as they were. */
   disciplines: string[];
+  /** Key of the season that ran at turn 1, set by the ledger: that of `after.windows` there. */
   season: string;
+  /** `at` of turn 1, set by the ledger. The deed counts in this instant's day, week and month. */
   earnedAt: Date;
+
+  // How this turn was decided: told by whoever records it; `rule` is set by the ledger.
+  /** Version of the thresholds in force (`rules.ts`). */
   rule: number;
+  /** Card it was decided under: its version and mode, `x@3:confirmed`. */
   card: string;
   cause: Cause;
+  /**
+   * Id of the line in the audit log of a turn that staff took (`manual`); null for other causes.
+   */
+  act: string | null;
+  /** Random id of the identity link that backs the turn, or null. */
   link: string | null;
+  /** Salted hash of the private document that shows what the network said, or null. */
   evidence: string | null;
+  /** When the network was asked, by its clock where it tells the time; else when the fan acted. */
   askedAt: Date;
+
+  // The chain, set by `chain`.
+  /** When it was written, by the hub's clock; never earlier than the entry before. */
   at: Date;
+  /** `hash` of the fan's entry before, empty for the first. */
   prev: string;
+  /** SHA-256, in hex, of the canonical text of all other fields. */
   hash: string;
 }
 
 /** What turn 1 of a deed fixes for all its later turns. */
-export interface DeedFacts {
-  account: string;
-  athlete: string;
-  disciplines: string[];
-  season: string;
-  earnedAt: Date;
-}
+export type DeedFacts = Pick<
+  Entry,
+  'account' | 'on' | 'athlete' | 'disciplines' | 'season' | 'earnedAt'
+>;
+
 /** How and why a turn is taken. */
-export interface TurnFacts {
-  cause: Cause;
-  card: string;
-  link: string | null;
-  evidence: string | null;
-  askedAt: Date;
-}
+export type TurnFacts = Pick<Entry, 'cause' | 'act' | 'card' | 'link' | 'evidence' | 'askedAt'>;
 
-/** The last entry of a fan, all that the next one needs. */
-export interface Head {
-  seq: number;
-  hash: string;
-  after: After;
-}
+/** The last entry of a fan, as far as the next one needs it. */
+export type Head = Pick<Entry, 'seq' | 'hash' | 'after'>;
 
-const emptyAfter = (): After => ({
-  points: 0,
-  reachedAt: 0,
-  disciplines: {},
-  windows: { day: ['', 0], week: ['', 0], month: ['', 0], season: ['', 0] },
-  likesToday: ['', 0],
-  medals: {},
-});
-export const NO_HEAD: Head = { seq: 0, hash: '', after: emptyAfter() };
+/** The head of a fan without entries. */
+export const NO_HEAD: Head = { seq: 0, hash: '', after: emptyStanding() };
 
-/** Points in a span now; a window of an old key reads as 0. */
-const pointsIn = (after: After, span: Span, now: WindowKeys): number =>
-  after.windows[span][0] === now[span] ? after.windows[span][1] : 0;
+/** The head that this entry is. */
+export const headOf = ({ seq, hash, after }: Head): Head => ({ seq, hash, after });
 
-/**
- * The standing after a turn. A turn counts in the windows in which its deed was first earned and in
- * no other, so giving and taking always balance and nobody earns a week anew by following again.
- */
-export function standingAfter(
-  before: After,
-  change: {
-    delta: number;
-    at: Date;
-    facts: DeedFacts;
-    zone: string;
-    rule: Rule;
-    rules: ReadonlyMap<number, Rule>;
-  },
-): After {
-  const { delta, facts, zone, rule, rules } = change;
-  const at = change.at.getTime();
-  const now = windowKeys(change.at, zone);
-  const earned = windowKeys(facts.earnedAt, zone);
-  const disciplines = { ...before.disciplines };
-  const medals = { ...before.medals };
-  const award = (scope: string, points: number): void => {
-    const medal = medalAfter(points, scope, medals[scope], rule, rules);
-    if (medal) medals[scope] = medal;
-    else Reflect.deleteProperty(medals, scope);
-  };
-  const points = before.points + delta;
-  award('hub', points);
-  for (const slug of facts.disciplines) {
-    const total = (disciplines[slug]?.[0] ?? 0) + delta;
-    disciplines[slug] = [total, at];
-    award(slug, total);
-  }
-  const windows = {} as After['windows'];
-  for (const span of SPANS) {
-    const current = pointsIn(before, span, now);
-    const counts = span === 'season' ? facts.season === now.season : earned[span] === now[span];
-    windows[span] = [now[span], current + (counts ? delta : 0)];
-  }
-  return {
-    points,
-    reachedAt: at,
-    disciplines,
-    windows,
-    likesToday: before.likesToday[0] === now.day ? before.likesToday : [now.day, 0],
-    medals,
-  };
-}
+/** Whether a turn names the act of staff that it was, and no other turn does. */
+export const namesItsAct = ({ cause, act }: Pick<Entry, 'cause' | 'act'>): boolean =>
+  (cause === 'manual') === (act !== null);
 
 const sorted = <V>(record: Record<string, V>): Record<string, V> => {
   const keys = Object.keys(record);
@@ -160,6 +143,7 @@ export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string 
   const { day, week, month, season } = after.windows;
   return JSON.stringify({
     account: entry.account,
+    act: entry.act,
     after: {
       disciplines: sorted(after.disciplines),
       likesToday: after.likesToday,
@@ -180,6 +164,7 @@ export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string 
     evidence: entry.evidence,
     fan: entry.fan,
     link: entry.link,
+    on: entry.on,
     prev: entry.prev,
     rule: entry.rule,
     season: entry.season,
@@ -192,20 +177,34 @@ export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string 
 /** SHA-256, in hex. */
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** A turn of a deed that is to be written. */
+export interface Turn {
+  fan: string;
+  deed: string;
+  turn: number;
+  facts: DeedFacts;
+  how: TurnFacts;
+}
+
+/** When and by which rules an entry is written. */
+export interface Terms {
+  at: Date;
+  zone: string;
+  /** Key of the season that runs. */
+  season: string;
+  rules: RuleSet;
+}
+
 /**
- * The next entry behind `head`. Time never runs backwards inside a statement, whatever the clock
- * does (RELIABILITY F16).
+ * Makes the next entry behind `head`. Time never runs backwards inside a statement, whatever the
+ * clock does (RELIABILITY F16). Throws for a `manual` turn without its act, and for an act of any
+ * other turn: who calls has a fault.
  */
-export function chain(
-  head: Head,
-  fan: string,
-  deed: string,
-  turn: number,
-  facts: DeedFacts,
-  how: TurnFacts,
-  time: { at: Date; floor: number; zone: string; rule: Rule; rules: ReadonlyMap<number, Rule> },
-): Entry {
-  const at = new Date(Math.max(time.at.getTime(), time.floor));
+export function chain(head: Head, { fan, deed, turn, facts, how }: Turn, terms: Terms): Entry {
+  if (!namesItsAct(how))
+    throw new Error(`a ${how.cause} turn ${how.act === null ? 'without' : 'with'} an act of staff`);
+  const { zone, season, rules } = terms;
+  const at = new Date(Math.max(terms.at.getTime(), head.after.reachedAt));
   const delta = turn % 2 === 1 ? 1 : -1;
   const body: Omit<Entry, 'hash'> = {
     v: 1,
@@ -214,22 +213,17 @@ export function chain(
     deed,
     turn,
     delta,
-    after: standingAfter(head.after, {
-      delta,
-      at,
-      facts,
-      zone: time.zone,
-      rule: time.rule,
-      rules: time.rules,
-    }),
+    after: standingAfter(head.after, { delta, at, facts, zone, season, rules }),
     account: facts.account,
+    on: facts.on,
     athlete: facts.athlete,
     disciplines: facts.disciplines,
     season: facts.season,
     earnedAt: facts.earnedAt,
-    rule: time.rule.version,
+    rule: rules.now.version,
     card: how.card,
     cause: how.cause,
+    act: how.act,
     link: how.link,
     evidence: how.evidence,
     askedAt: how.askedAt,
@@ -238,9 +232,3 @@ export function chain(
   };
   return { ...body, hash: hashOf(canonicalText(body)) };
 }
-
-export const headOf = (entry: Pick<Entry, 'seq' | 'hash' | 'after'>): Head => ({
-  seq: entry.seq,
-  hash: entry.hash,
-  after: entry.after,
-});

@@ -4,10 +4,19 @@ import type { Clock } from '../platform/clock.js';
 import { insertAll, isStoreAway } from '../platform/mongo.js';
 import type { Written } from './award.js';
 import { askedOf, besideAt, BesideMemory } from './beside.js';
-import { chain, headOf, MOST_POINTS, type DeedFacts, type Entry, type Head } from './entry.js';
+import {
+  chain,
+  headOf,
+  MOST_POINTS,
+  namesItsAct,
+  type DeedFacts,
+  type Entry,
+  type Head,
+} from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Heads } from './heads.js';
 import { newestRule, type Rules, type RuleSet } from './rules.js';
+import type { SeasonCalendar, Seasons } from './seasons.js';
 import { turnKey, Turns } from './turns.js';
 import { nextDay, windowKeys } from './windows.js';
 import {
@@ -56,6 +65,7 @@ export class Ledger {
     connection: Connection,
     private readonly heads: Heads,
     private readonly rules: Rules,
+    private readonly seasons: Seasons,
     private readonly clock: Clock,
     private readonly zone: string,
     private readonly hears: {
@@ -85,6 +95,9 @@ export class Ledger {
   /** Records many commands of one fan, in order. Deeds must differ. */
   recordMany(fan: string, commands: Command[]): Promise<Outcome[]> {
     if (commands.length === 0) return Promise.resolve([]);
+    // Known before it is queued: a fault of one caller must not fail a flush of many.
+    if (!commands.every(namesItsAct))
+      return Promise.reject(new Error('a manual turn names the act of staff, and no other does'));
     if (this.queue.length >= QUEUE_LIMIT)
       return Promise.reject(new VillageError('busy', { seconds: 2 }));
     return new Promise((resolve, reject) => {
@@ -193,7 +206,10 @@ export class Ledger {
         new Map(doubtful.map(({ fan }) => [fan, heads.get(fan) as Head])),
       );
       for (const [fan, head] of newer) heads.set(fan, head);
-      const rules = await this.rules.read(newestRule(heads.values()));
+      const [rules, seasons] = await Promise.all([
+        this.rules.read(newestRule(heads.values())),
+        this.seasons.read(),
+      ]);
       const singles: Single[] = [];
       const chains: Promise<void>[] = [];
       for (const [place, one] of batch.entries()) {
@@ -201,14 +217,17 @@ export class Ledger {
         if (open(one).length === 0) continue;
         if (one.commands.length > 1) {
           chains.push(
-            this.writeChain(one, head, { now, turns, rules, stands: stands[place] ?? [] }),
+            this.writeChain(one, head, {
+              ...{ now, turns, rules, seasons },
+              stands: stands[place] ?? [],
+            }),
           );
           continue;
         }
         const decided = this.decide(
           one.commands[0] as Command,
           head,
-          { now, turns, rules },
+          { now, turns, rules, seasons },
           stands[place]?.[0] ?? false,
         );
         if ('seq' in decided) {
@@ -297,7 +316,7 @@ export class Ledger {
   private decide(
     command: Command,
     head: Head,
-    known: { now: Date; turns: DeedTurns; rules: RuleSet },
+    known: { now: Date; turns: DeedTurns; rules: RuleSet; seasons: SeasonCalendar },
     stands: boolean,
   ): Entry | Outcome {
     const turns = known.turns.get(turnKey(command.fan, command.deed)) ?? [];
@@ -323,34 +342,27 @@ export class Ledger {
       if (limited) return nothing({ limited });
       if (!stands) return nothing({ dropped: true });
     }
+    const season = known.seasons.seasonAt(windowKeys(at, this.zone).day);
     const facts: DeedFacts = before
       ? {
           account: before.account,
+          on: before.on,
           athlete: before.athlete,
           disciplines: before.disciplines,
           season: before.season,
           earnedAt: before.earnedAt,
         }
-      : { ...command.facts, season: windowKeys(at, this.zone).season, earnedAt: at };
+      : { ...command.facts, season, earnedAt: at };
+    const { fan, deed, cause, act, card, link, evidence, askedAt } = command;
+    const how = { cause, act, card, link, evidence, askedAt };
     return chain(
       head,
-      command.fan,
-      command.deed,
-      next,
-      facts,
-      {
-        cause: command.cause,
-        card: command.card,
-        link: command.link,
-        evidence: command.evidence,
-        askedAt: command.askedAt,
-      },
+      { fan, deed, turn: next, facts, how },
       {
         at,
-        floor: head.after.reachedAt,
         zone: this.zone,
-        rule: known.rules.now,
-        rules: known.rules.all,
+        season,
+        rules: known.rules,
       },
     );
   }
@@ -394,7 +406,13 @@ export class Ledger {
   private async writeChain(
     one: Waiting,
     start: Head,
-    known: { now: Date; turns: DeedTurns; rules: RuleSet; stands: boolean[] },
+    known: {
+      now: Date;
+      turns: DeedTurns;
+      rules: RuleSet;
+      seasons: SeasonCalendar;
+      stands: boolean[];
+    },
   ): Promise<void> {
     let [head, at, left] = [start, 0, CHAIN_LIMIT];
     let sent: Part | null = null;

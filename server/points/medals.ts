@@ -1,30 +1,34 @@
-const MEDALS = ['bronze', 'silver', 'gold'] as const;
+/** The medals, the least first. */
+export const MEDALS = ['bronze', 'silver', 'gold'] as const;
+/** One of the medals. */
 export type Medal = (typeof MEDALS)[number];
 /** Points at which bronze, silver and gold are reached. */
 export type Thresholds = readonly [number, number, number];
-/** One version of the rules; the past is never judged by a newer one. */
+/** A version of the rules; the past is never judged by a newer version. */
 export interface Rule {
   version: number;
   hub: Thresholds;
   discipline: Thresholds;
+  /** When it was made, an ISO instant. */
   from: string;
+}
+
+/** The rule in force, and all versions by their number. */
+export interface RuleSet {
+  now: Rule;
+  all: ReadonlyMap<number, Rule>;
 }
 
 /** The medal a scope holds, and the version of the thresholds it was reached under. */
 export type HeldMedal = [medal: Medal, rule: number];
 
+/** The thresholds of a scope: `hub`, or a discipline. */
 export const thresholdsOf = (rule: Rule, scope: string): Thresholds =>
   scope === 'hub' ? rule.hub : rule.discipline;
 
-function best(points: number, thresholds: Thresholds): number {
-  return thresholds[2] <= points
-    ? 2
-    : thresholds[1] <= points
-      ? 1
-      : thresholds[0] <= points
-        ? 0
-        : -1;
-}
+/** The place in `MEDALS` of the best medal that these points reach, or −1. */
+const best = (points: number, thresholds: Thresholds): number =>
+  thresholds.findLastIndex((threshold) => threshold <= points);
 
 /**
  * The medal of a scope after its points changed. Reached under the rule in force; kept while the
@@ -35,15 +39,14 @@ export function medalAfter(
   points: number,
   scope: string,
   held: HeldMedal | undefined,
-  rule: Rule,
-  rules: ReadonlyMap<number, Rule>,
+  { now, all }: RuleSet,
 ): HeldMedal | undefined {
-  const fresh = best(points, thresholdsOf(rule, scope));
-  const old = held && rules.get(held[1]);
+  const fresh = best(points, thresholdsOf(now, scope));
+  const old = held && all.get(held[1]);
   const kept =
     old && held ? Math.min(best(points, thresholdsOf(old, scope)), MEDALS.indexOf(held[0])) : -1;
   if (kept >= fresh && kept >= 0 && held) return [MEDALS[kept] as Medal, held[1]];
-  return fresh >= 0 ? [MEDALS[fresh] as Medal, rule.version] : undefined;
+  return fresh >= 0 ? [MEDALS[fresh] as Medal, now.version] : undefined;
 }
 
 /** What comes next in a scope: the medal, its threshold and how far it is; null with gold. */

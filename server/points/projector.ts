@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.js';
 import type { Log } from '../platform/logs.js';
 import { inPieces } from '../platform/pieces.js';
-import { placesOf, type Boards, type Move } from './boards.js';
+import { moveTo, type Boards, type Move } from './boards.js';
 import type { After, Entry } from './entry.js';
 import type { Heads } from './heads.js';
 import type { FanStanding, Standing } from './needs.js';
@@ -213,19 +213,11 @@ export class Projector {
     const boards = new Map<string, Move[]>();
     for (const { _id: fan, seq, after, ...score } of scores) {
       const standing = standings.get(fan) ?? score.standing;
-      const only = touched?.get(fan);
-      for (const { board, points, reachedAt } of placesOf(after)) {
-        if (only && board !== 'hub' && !only.has(board.slice('discipline:'.length))) continue;
-        const move: Move = {
-          fan,
-          points: standing.rankable ? points : null,
-          reachedAt,
-          seq,
-          standing,
-        };
-        const list = boards.get(board);
+      for (const place of this.boards.table.placesOf(after, touched?.get(fan))) {
+        const move = moveTo(place, fan, seq, standing);
+        const list = boards.get(place.board);
         if (list) list.push(move);
-        else boards.set(board, [move]);
+        else boards.set(place.board, [move]);
       }
     }
     const refused = await Promise.all(

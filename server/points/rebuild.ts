@@ -1,9 +1,16 @@
 import type { Leases } from '../platform/leases.js';
 import type { Log } from '../platform/logs.js';
-import { placesOf, type Boards, type Move } from './boards.js';
+import { moveTo, type Boards, type Move } from './boards.js';
 import type { Scores } from './scores.js';
 
 const LEASE_MS = 120_000;
+/** Moves that are gathered before they are written. */
+const PART = 5000;
+
+/** Renews the lease; answers false when it was lost. */
+type Renew = () => Promise<boolean>;
+/** Boards that are being built, and the generation of each. */
+type Generations = ReadonlyMap<string, string>;
 
 /**
  * Builds boards anew from the scores, under one lease: the hub's first, then all the others in one
@@ -21,8 +28,8 @@ export class Rebuild {
    * Rebuilds what Redis has lost, and frees what a rebuild that died left half made; answers which
    * boards were rebuilt. Called by the worker every second, so a flushed Redis is whole again soon.
    */
-  async heal(all: string[]): Promise<string[]> {
-    const { lost, building } = await this.boards.look(all);
+  async heal(): Promise<string[]> {
+    const { lost, building } = await this.boards.look(await this.boards.table.names());
     if (lost.length > 0) return (await this.rebuild(lost)) ? lost : [];
     if (building.length > 0)
       await this.alone(async () => {
@@ -33,8 +40,12 @@ export class Rebuild {
     return [];
   }
 
-  /** Rebuilds these boards; answers false when somebody else does so already. */
-  rebuild(boards: string[]): Promise<boolean> {
+  /** Rebuilds every board; answers false when somebody else rebuilds already. */
+  async rebuildAll(): Promise<boolean> {
+    return this.rebuild(await this.boards.table.names());
+  }
+
+  private rebuild(boards: string[]): Promise<boolean> {
     return this.alone(async (renew) => {
       const begun = Date.now();
       if (boards.includes('hub')) await this.pass(['hub'], renew);
@@ -45,7 +56,7 @@ export class Rebuild {
   }
 
   /** Under the one lease of all rebuilds: whatever is half made when it is had, nobody makes. */
-  private async alone(work: (renew: () => Promise<boolean>) => Promise<void>): Promise<boolean> {
+  private async alone(work: (renew: Renew) => Promise<void>): Promise<boolean> {
     const lease = await this.leases.take('boards.rebuild', LEASE_MS);
     if (!lease) return false;
     try {
@@ -56,54 +67,52 @@ export class Rebuild {
     }
   }
 
-  private async pass(boards: string[], renew: () => Promise<boolean>): Promise<void> {
-    const wanted = new Set(boards);
-    // `building` stands before the first read: a move that comes while we read goes into the new
-    // generation too.
-    const generations = new Map<string, string>();
-    await Promise.all(
-      boards.map(async (board) => {
-        generations.set(board, await this.boards.begin(board));
-      }),
+  /** Builds these boards in one reading of all scores. */
+  private async pass(boards: string[], renew: Renew): Promise<void> {
+    // Begun before the first read: a move that comes while we read goes into the new generation
+    // too.
+    const generations = new Map(
+      await Promise.all(
+        boards.map(async (board) => [board, await this.boards.begin(board)] as const),
+      ),
     );
-    let buffers = new Map<string, Move[]>();
-    let size = 0;
     // One part is written while the next is read.
     let writing: Promise<unknown> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      const full = buffers;
-      buffers = new Map();
-      size = 0;
+    for await (const part of this.parts(generations)) {
       await writing;
-      writing = Promise.all([
-        renew(),
-        ...[...full].map(([board, moves]) =>
-          this.boards.move(board, moves, generations.get(board) as string),
-        ),
-      ]);
+      writing = Promise.all([renew(), ...this.write(part, generations)]);
       writing.catch(() => undefined);
-    };
-    for await (const score of this.scores.all()) {
-      for (const { board, points, reachedAt } of placesOf(score.after)) {
-        if (!wanted.has(board)) continue;
-        const move: Move = {
-          fan: score._id,
-          points: score.standing.rankable ? points : null,
-          reachedAt,
-          seq: score.seq,
-          standing: score.standing,
-        };
-        const list = buffers.get(board);
-        if (list) list.push(move);
-        else buffers.set(board, [move]);
-        size += 1;
-      }
-      if (size >= 5000) await flush();
     }
-    await flush();
     await writing;
     await Promise.all(
-      boards.map((board) => this.boards.finish(board, generations.get(board) as string)),
+      [...generations].map(([board, generation]) => this.boards.finish(board, generation)),
+    );
+  }
+
+  /** The places of all fans on these boards, by board, so many at a time. */
+  private async *parts(wanted: Generations): AsyncGenerator<Map<string, Move[]>> {
+    let part = new Map<string, Move[]>();
+    let size = 0;
+    for await (const { _id: fan, seq, after, standing } of this.scores.all()) {
+      for (const place of this.boards.table.placesOf(after)) {
+        if (!wanted.has(place.board)) continue;
+        const move = moveTo(place, fan, seq, standing);
+        const moves = part.get(place.board);
+        if (moves) moves.push(move);
+        else part.set(place.board, [move]);
+        size += 1;
+      }
+      if (size < PART) continue;
+      yield part;
+      part = new Map();
+      size = 0;
+    }
+    yield part;
+  }
+
+  private write(part: ReadonlyMap<string, Move[]>, generations: Generations): Promise<unknown>[] {
+    return [...part].map(([board, moves]) =>
+      this.boards.move(board, moves, generations.get(board) as string),
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { Platform } from '../platform/platform.js';
+import { boardKinds } from './board-kinds.js';
 import type { Standing } from './needs.js';
 import { Points } from './service.js';
 
@@ -20,7 +21,7 @@ export async function createPoints(
     ...platform,
     standing,
     timezone: config.timezone,
-    boards: ['hub', ...disciplines.map((slug) => `discipline:${slug}`)],
+    boards: boardKinds(disciplines),
   });
   await points.check();
   return points;

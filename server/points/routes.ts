@@ -2,11 +2,11 @@ import { VillageError } from '../errors.js';
 import type { ApiDoors } from '../platform/doors.js';
 import { param, parse, requireReader } from '../platform/http.js';
 import type { Hidden } from './needs.js';
-import { presentBoard, presentEntry } from './present.js';
+import { presentBoard, presentMedals, presentStatement } from './present.js';
 import { BoardQuery, StatementQuery } from './schema.js';
-import { medalsOf, type Points } from './service.js';
+import type { Points } from './service.js';
 
-/** `/api/v1/me/ledger`, `/api/v1/me/medals`, `/api/v1/boards`. */
+/** Opens `/api/v1/me/ledger`, `/api/v1/me/medals` and `/api/v1/boards`. */
 export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): void {
   router.get('/me/ledger', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
@@ -15,17 +15,15 @@ export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): v
       points.statement(reader.id, limit + 1, cursor === undefined ? undefined : Number(cursor)),
       athletes.hidden(),
     ]);
-    const items = found.slice(0, limit);
-    res.json({
-      items: items.map((one) => presentEntry(one, hidden)),
-      nextCursor: found.length > limit ? String(items.at(-1)?.seq) : null,
-    });
+    res.json(presentStatement(found, limit, hidden));
   });
+
   router.get('/me/medals', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
     const [{ after }, rules] = await Promise.all([points.head(reader.id), points.rules.read()]);
-    res.json({ items: medalsOf(after, rules) });
+    res.json(presentMedals(after, rules));
   });
+
   router.get(
     '/boards/:board',
     { who: 'anyone', scope: 'read', personal: true },
@@ -39,10 +37,6 @@ export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): v
         ...(cursor ? { cursor } : {}),
         ...(me ? { me } : {}),
       });
-      if (!page) {
-        res.status(200).json({ items: [], me: null, nextCursor: null, total: 0, counting: true });
-        return;
-      }
       res.json(presentBoard(page, me ?? null));
     },
   );

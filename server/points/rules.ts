@@ -1,9 +1,9 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import type { Clock } from '../platform/clock.js';
 import { SwrCache } from '../platform/swr-cache.js';
-import { model } from '../platform/mongo.js';
+import { isDuplicate, model } from '../platform/mongo.js';
 import type { Head } from './entry.js';
-import type { Rule, Thresholds } from './medals.js';
+import type { Rule, RuleSet, Thresholds } from './medals.js';
 
 interface RuleRecord {
   _id: number;
@@ -23,10 +23,7 @@ const DEFAULTS: { hub: Thresholds; discipline: Thresholds } = {
 };
 const FRESH_MS = 30_000;
 
-export interface RuleSet {
-  now: Rule;
-  all: ReadonlyMap<number, Rule>;
-}
+export type { RuleSet } from './medals.js';
 
 /**
  * The versions of the medal thresholds. Thresholds are stated by no source (RULES R4): the
@@ -62,19 +59,20 @@ export class Rules {
     return rule;
   }
 
+  /** Makes the first version, unless there is one: twice at once makes it once. */
   async seed(): Promise<void> {
-    if (!(await this.records.exists({})))
-      await this.set(DEFAULTS).catch((error: unknown) => {
-        if ((error as { code?: number }).code !== 11000) throw error;
-      });
+    if (await this.records.exists({})) return;
+    await this.set(DEFAULTS).catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error;
+    });
   }
 
   private async load(): Promise<RuleSet> {
     const found = await this.records.find().sort({ _id: 1 }).lean();
     const all = new Map(
-      found.map((one): [number, Rule] => [
-        one._id,
-        { version: one._id, hub: one.hub, discipline: one.discipline, from: one.from },
+      found.map(({ _id: version, hub, discipline, from }): [number, Rule] => [
+        version,
+        { version, hub, discipline, from },
       ]),
     );
     const now = [...all.values()].at(-1);
@@ -94,7 +92,7 @@ export class Rules {
   }
 }
 
-/** The newest version of the rules that these standings name. */
+/** The newest version of the rules that these standings name; 0 where they name none. */
 export function newestRule(heads: Iterable<Pick<Head, 'after'>>): number {
   let newest = 0;
   for (const { after } of heads)

@@ -12,19 +12,23 @@ import type { Settings } from '../platform/settings.js';
 import { StandingAudit } from './audit.js';
 import { awardOf, type Written } from './award.js';
 import { Heartbeats } from './heartbeats.js';
-import { Boards, readBoardCursor, type BoardPage } from './boards.js';
-import { type After, type Entry, type Head } from './entry.js';
+import { BoardTable, type BoardKind, type RunningSpans } from './board-kinds.js';
+import type { BoardPage } from './board-page.js';
+import { readBoardCursor } from './board-format.js';
+import { Boards, type PageRequest } from './boards.js';
+import type { Entry, Head } from './entry.js';
 import { entryModel } from './entry.model.js';
 import { Heads } from './heads.js';
 import { Ledger } from './ledger.js';
-import { nextMedal, thresholdsOf, type Medal } from './medals.js';
 import type { Standing } from './needs.js';
 import { Projector } from './projector.js';
 import { Rebuild } from './rebuild.js';
-import { Rules, type RuleSet } from './rules.js';
+import { Rules } from './rules.js';
 import { Scores } from './scores.js';
+import { Seasons, type Season } from './seasons.js';
 import { Turns, turnKey } from './turns.js';
-import { verifyLedger, type VerifyResult } from './verify.js';
+import { LedgerCheck, type VerifyResult } from './verify.js';
+import { windowKeys } from './windows.js';
 import type { Outcome, Command } from './command.js';
 import { Zone } from './zone.js';
 
@@ -33,6 +37,9 @@ export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
 export type { RuleSet } from './rules.js';
 export { awardOf } from './award.js';
+export { makeDeed, readDeed, type Deed, type DeedKind } from './deed.js';
+export { medalsOf } from './present.js';
+export type { Season } from './seasons.js';
 export interface DeedState {
   turn: number;
   card: string;
@@ -50,8 +57,8 @@ export interface PointsParts {
   settings: Settings;
   standing: Standing;
   timezone: string;
-  /** Every board there is, the hub's first. */
-  boards: string[];
+  /** The table of boards, the hub's first. */
+  boards: readonly BoardKind[];
 }
 
 /** Deeds of one fan, asked for. */
@@ -75,6 +82,7 @@ const FEW = 20;
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
+  private readonly seasons: Seasons;
   private readonly entries: Model<Entry>;
   private readonly seen = new SwrCache<BoardPage | null>(500);
   private readonly turned: Turns;
@@ -97,12 +105,13 @@ export class Points {
     this.turned = new Turns(connection);
     this.zone = new Zone(connection, timezone);
     this.rules = new Rules(connection, clock);
+    this.seasons = new Seasons(connection, clock, leases, timezone);
     this.scores = new Scores(connection);
     this.heads = new Heads(connection, this.scores);
-    this.boards = new Boards(redis);
+    this.boards = new Boards(redis, new BoardTable(parts.boards, () => this.spansNow()));
     this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
     this.rebuilder = new Rebuild(this.scores, this.boards, leases, log);
-    this.ledger = new Ledger(connection, this.heads, this.rules, clock, timezone, {
+    this.ledger = new Ledger(connection, this.heads, this.rules, this.seasons, clock, timezone, {
       written: (written) => {
         const entries = written.map(({ entry }) => entry);
         for (const entry of entries) metrics.awards.inc({ cause: entry.cause });
@@ -132,7 +141,6 @@ export class Points {
   /** Makes what must be there before the first entry. */
   async release(): Promise<void> {
     await this.rules.seed();
-    await this.zone.adopt();
   }
 
   /**
@@ -291,9 +299,9 @@ export class Points {
    */
   async board(
     board: string,
-    ask: { limit: number; offset?: number; around?: string; cursor?: string; me?: string },
+    ask: Omit<PageRequest, 'cursor'> & { cursor?: string },
   ): Promise<BoardPage | null> {
-    if (!this.parts.boards.includes(board)) throw new VillageError('board_not_found', { board });
+    if (!(await this.boards.table.has(board))) throw new VillageError('board_not_found', { board });
     const { cursor: text, ...rest } = ask;
     const cursor = text === undefined ? undefined : readBoardCursor(text);
     if (cursor === null) throw new VillageError('bad_cursor');
@@ -307,22 +315,32 @@ export class Points {
 
   /** Rebuilds every board that Redis has lost. */
   heal(): Promise<string[]> {
-    return this.rebuilder.heal(this.parts.boards);
+    return this.rebuilder.heal();
   }
 
   /** Rebuilds every board. Answers false when a rebuild is under way already. */
   rebuild(): Promise<boolean> {
-    return this.rebuilder.rebuild(this.parts.boards);
+    return this.rebuilder.rebuildAll();
   }
 
   /** Checks the whole ledger and the scores against it. */
   async verify(): Promise<VerifyResult> {
-    return verifyLedger(
-      this.parts.connection,
-      this.scores,
-      await this.rules.read(),
-      this.parts.timezone,
-    );
+    const { connection, timezone } = this.parts;
+    return new LedgerCheck(connection, this.scores, await this.rules.read(), timezone).run();
+  }
+
+  /**
+   * Adds a season, which counts from the first instant of its first day. Throws `bad_input` for one
+   * that cannot be, `busy` while another is being added; see `Seasons`.
+   */
+  addSeason(season: Season): Promise<void> {
+    return this.seasons.add(season);
+  }
+
+  /** The keys of the spans that run now. */
+  private async spansNow(): Promise<RunningSpans> {
+    const keys = windowKeys(this.parts.clock.now(), this.parts.timezone);
+    return { ...keys, season: (await this.seasons.read()).seasonAt(keys.day) };
   }
 
   /**
@@ -343,36 +361,4 @@ export class Points {
     await this.ledger.idle();
     await this.projector.idle();
   }
-}
-
-/** The medals of a standing, one line a scope, with what comes next. */
-export function medalsOf(
-  after: After,
-  rules: RuleSet,
-): {
-  scope: string;
-  medal: Medal | null;
-  points: number;
-  next: { medal: Medal; at: number; missing: number } | null;
-  thresholds: readonly number[];
-}[] {
-  const scopes = [
-    'hub',
-    ...Object.keys(after.disciplines).sort(
-      (a, b) => (after.disciplines[b]?.[0] ?? 0) - (after.disciplines[a]?.[0] ?? 0),
-    ),
-  ];
-  return scopes
-    .map((scope) => {
-      const points = scope === 'hub' ? after.points : (after.disciplines[scope]?.[0] ?? 0);
-      const medal = after.medals[scope]?.[0] ?? null;
-      return {
-        scope,
-        medal,
-        points,
-        next: nextMedal(points, scope, medal, rules.now),
-        thresholds: thresholdsOf(rules.now, scope),
-      };
-    })
-    .filter((one) => one.scope === 'hub' || one.points > 0 || one.medal !== null);
 }

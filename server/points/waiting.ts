@@ -30,6 +30,7 @@ export const TURN_FIELDS = [
   'seq',
   'at',
   'account',
+  'on',
   'athlete',
   'disciplines',
   'season',

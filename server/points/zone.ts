@@ -1,7 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { ConfigError } from '../config.js';
 import { isDuplicate, model } from '../platform/mongo.js';
-import { entryModel } from './entry.model.js';
 
 interface ZoneRecord {
   _id: 'zone';
@@ -19,7 +18,7 @@ export class Zone {
   private claimed: Promise<void> | null = null;
 
   constructor(
-    private readonly connection: Connection,
+    connection: Connection,
     private readonly zone: string,
   ) {
     this.records = model(connection, 'Zone', schema, 'ledger');
@@ -30,7 +29,9 @@ export class Zone {
     const found = await this.records.findById('zone').lean<ZoneRecord>();
     if (found && found.zone !== this.zone)
       throw new ConfigError([
-        `TIMEZONE is ${this.zone}, but the points of this hub are counted by ${found.zone}: days, weeks and seasons cannot change once there are entries. Set TIMEZONE=${found.zone}.`,
+        `TIMEZONE is ${this.zone}, but the points of this hub are counted by ${found.zone}: ` +
+          'days, weeks and seasons cannot change once there are entries. ' +
+          `Set TIMEZONE=${found.zone}.`,
       ]);
   }
 
@@ -51,10 +52,5 @@ export class Zone {
       if (!isDuplicate(error)) throw error;
     });
     await this.check();
-  }
-
-  /** A ledger of an earlier version, which has entries and no zone yet, gets ours. */
-  async adopt(): Promise<void> {
-    if (await entryModel(this.connection).exists({})) await this.claim();
   }
 }

@@ -318,13 +318,14 @@ describe('following under a confirmed card', () => {
     const [held] = await world.context.points.statement(fan._id, 1);
     if (!held) throw new Error('nothing held');
     const { deed, card, account, athlete, disciplines } = held;
-    const facts = { account, athlete, disciplines };
+    const facts = { account, on: 'account' as const, athlete, disciplines };
     await world.context.points.record({
       fan: fan._id,
       deed,
       want: 'take',
       facts,
       cause: 'undo',
+      act: null,
       card,
       link: null,
       evidence: null,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { cardText, parseCardText } from '../../server/follows/card-text.js';
 import { heldUnder, isRechecked } from '../../server/follows/deed-states.js';
-import { parseDeed } from '../../server/follows/deeds.js';
+import { readDeed } from '../../server/points/service.js';
 import { HOUR } from '../support/world.js';
 
 describe('keys that are read back', () => {
@@ -13,7 +13,7 @@ describe('keys that are read back', () => {
     ['follow:x:', 'follow', 'x', ''],
   ] as const)
     it(`a deed ${deed} is about the account ${id || '(none)'}`, () => {
-      expect(parseDeed(deed)).to.deep.equal({ kind, network, id });
+      expect(readDeed(deed)).to.deep.equal({ kind, network, id });
     });
 
   for (const [text, id, mode] of [

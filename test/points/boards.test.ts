@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { MOST_POINTS } from '../../server/points/entry.js';
+import { BoardAnswer, MedalsAnswer, StatementAnswer } from '../../server/points/schema.js';
 import type { Command } from '../../server/points/service.js';
 import { until } from '../support/until.js';
 import { HOUR, startWorld, type World } from '../support/world.js';
@@ -10,8 +12,9 @@ describe('boards', () => {
     fan,
     deed: `follow:x:${account}`,
     want: 'give',
-    facts: { account, athlete: 'a', disciplines: ['fencing'] },
+    facts: { account, on: 'account', athlete: 'a', disciplines: ['fencing'] },
     cause: 'hub_click',
+    act: null,
     card: 'x@1:hub',
     link: null,
     evidence: null,
@@ -45,6 +48,21 @@ describe('boards', () => {
       nextCursor: string | null;
       counting?: boolean;
     };
+
+  it('answer, as statements and medals do, what their schema says and nothing more', async () => {
+    const token = people[0]?.token ?? '';
+    for (const [path, schema] of [
+      ['/boards/hub', BoardAnswer],
+      ['/boards/hub?around=me', BoardAnswer],
+      ['/boards/discipline:judo', BoardAnswer],
+      ['/me/ledger?limit=2', StatementAnswer],
+      ['/me/ledger', StatementAnswer],
+      ['/me/medals', MedalsAnswer],
+    ] as const) {
+      const { body } = await world.api(path, { token });
+      expect(schema.parse(body), path).to.deep.equal(body);
+    }
+  });
 
   it('share a rank among equal points, first there first inside the tie', async () => {
     expect((await ranks()).items.map(({ rank, fan, points }) => [rank, fan, points])).to.deep.equal(
@@ -183,6 +201,33 @@ describe('boards', () => {
       { ...place, points: null, standing: { name: '', country: '', revision: 9 } },
     ]);
     expect((await ranks()).items[0]).to.include({ fan: 'ben' });
+  });
+
+  it('keep every digit of a score: the most points there are, a second apart', async () => {
+    const { boards } = world.context.points as unknown as {
+      boards: { move(board: string, moves: object[]): Promise<string[] | null> };
+    };
+    const then = Date.UTC(2030, 0, 1);
+    const place = (fan: string, seconds: number, points: number | null = MOST_POINTS) => ({
+      ...{ fan, points, reachedAt: then + seconds * 1000, seq: 9 },
+      standing: { name: fan, country: '', revision: 9 },
+    });
+    const top = [place('c', 2), place('a', 0), place('b', 1)];
+    await boards.move('hub', top);
+    const shown: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null && shown.length < 3) {
+      const page = await world.api(`/boards/hub?limit=1${cursor ? `&cursor=${cursor}` : ''}`);
+      const { items, nextCursor } = page.body as unknown as Awaited<ReturnType<typeof ranks>>;
+      expect(items[0]).to.include({ rank: 1, points: MOST_POINTS });
+      shown.push(items[0]?.fan ?? '');
+      cursor = nextCursor;
+    }
+    expect(shown).to.deep.equal(['a', 'b', 'c']);
+    await boards.move(
+      'hub',
+      top.map(({ fan }) => place(fan, 0, null)),
+    );
   });
 
   it('count anew what an earlier version of the hub wrote in another form', async () => {

@@ -14,8 +14,9 @@ const wish = (fan: string, account: string, want: Command['want'] = 'give'): Com
   fan,
   deed: `follow:x:${account}`,
   want,
-  facts: { account, athlete: `athlete-${account}`, disciplines: ['fencing'] },
+  facts: { account, on: 'account', athlete: `athlete-${account}`, disciplines: ['fencing'] },
   cause: 'hub_click',
+  act: null,
   card: 'x@1:hub',
   link: null,
   evidence: null,
@@ -226,11 +227,11 @@ describe('with a clock that is set', () => {
     expect(second.entry?.at.getTime()).to.be.at.least(midnight);
     expect(second.entry?.earnedAt).to.deep.equal(second.entry?.at);
     expect([second.head.after.windows.day, second.head.after.windows.season[1]]).to.deep.equal([
-      [day, 2],
+      [day, 2, second.entry?.at.getTime()],
       2,
     ]);
     const undone = await points.record(wish(who, '2', 'take'));
-    expect(undone.head.after.windows.day).to.deep.equal([day, 1]);
+    expect(undone.head.after.windows.day).to.deep.equal([day, 1, undone.entry?.at.getTime()]);
     // Three gives a day stay three, by the days of the entries.
     for (const want of ['give', 'take', 'give', 'take'] as const)
       await points.record(wish(who, '2', want));

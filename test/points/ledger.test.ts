@@ -18,10 +18,12 @@ const wish = (
   want,
   facts: {
     account,
+    on: 'account',
     athlete: `athlete-${account}`,
     disciplines: [Number(account) % 2 === 0 ? 'fencing' : 'judo'],
   },
   cause: want === 'take' ? 'undo' : 'hub_click',
+  act: null,
   card: 'x@1:hub',
   link: null,
   evidence: null,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { boardKinds, BoardTable } from '../../server/points/board-kinds.js';
 import type { Boards, Move } from '../../server/points/boards.js';
 import { chain, headOf, NO_HEAD, type Entry, type Head } from '../../server/points/entry.js';
 import type { Heads } from '../../server/points/heads.js';
@@ -32,6 +33,7 @@ describe('moves that wait for their stores', () => {
         of: () => Promise.resolve(new Map()),
       } as unknown as Scores,
       {
+        table: new BoardTable(boardKinds(['judo']), () => Promise.reject(new Error('none'))),
         move: (board: string, moves: Move[]) => {
           tries += 1;
           if (boardsAway) return Promise.reject(new Error('away'));
@@ -59,6 +61,7 @@ describe('moves that wait for their stores', () => {
     const when = new Date(at);
     const facts = {
       account: '1',
+      on: 'account' as const,
       athlete: 'a',
       disciplines: ['judo'],
       season: '2030',
@@ -66,18 +69,23 @@ describe('moves that wait for their stores', () => {
     };
     const how = {
       cause: 'hub_click' as const,
+      act: null,
       card: 'x@1:hub',
       link: null,
       evidence: null,
       askedAt: when,
     };
-    return chain(head, fan, `follow:x:${head.seq}`, 1, facts, how, {
-      at: when,
-      floor: 0,
-      zone: 'Europe/Paris',
-      rule,
-      rules: new Map([[1, rule]]),
-    });
+    const deed = `follow:x:${head.seq}`;
+    return chain(
+      head,
+      { fan, deed, turn: 1, facts, how },
+      {
+        at: when,
+        zone: 'Europe/Paris',
+        season: '2030',
+        rules: { now: rule, all: new Map([[1, rule]]) },
+      },
+    );
   };
 
   beforeEach(() => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { boardPoints, boardScore, readBoardCursor } from '../../server/points/boards.js';
+import { boardPoints, boardScore, readBoardCursor } from '../../server/points/board-format.js';
 import { medalAfter, nextMedal, type Rule } from '../../server/points/medals.js';
 import canonicalize from 'canonicalize';
 import {
@@ -11,6 +11,7 @@ import {
   NO_HEAD,
   type Head,
 } from '../../server/points/entry.js';
+import { SeasonCalendar } from '../../server/points/seasons.js';
 import { nextDay, windowKeys } from '../../server/points/windows.js';
 
 const rule = (version: number, hub: [number, number, number]): Rule => ({
@@ -40,7 +41,9 @@ describe('windows', () => {
     ],
   ] as const)
     it(`cuts ${at} by the clock of Paris`, () => {
-      expect(windowKeys(new Date(at), 'Europe/Paris')).to.deep.equal(keys);
+      const calendar = windowKeys(new Date(at), 'Europe/Paris');
+      const season = new SeasonCalendar([]).seasonAt(calendar.day);
+      expect({ ...calendar, season }).to.deep.equal(keys);
     });
 
   it('finds the first instant of tomorrow, also when clocks change', () => {
@@ -62,6 +65,7 @@ describe('the canonical text of an entry', () => {
         fc.array(
           fc.record({
             account: fc.string(),
+            on: fc.constantFrom('account' as const, 'post' as const),
             athlete: fc.string({ unit: 'binary' }),
             disciplines: fc.uniqueArray(slug, { maxLength: 4 }),
           }),
@@ -72,24 +76,29 @@ describe('the canonical text of an entry', () => {
         ),
         fc.date({ noInvalidDate: true, min: new Date('2020-01-01'), max: new Date('2100-01-01') }),
         fc.option(fc.string()),
-        (deeds, at, link) => {
+        fc.option(fc.string()),
+        (deeds, at, link, act) => {
           let head: Head = NO_HEAD;
           for (const [n, deed] of deeds.entries()) {
             const facts = { ...deed, season: '2026', earnedAt: at };
             const how = {
-              cause: 'hub_click' as const,
+              cause: act === null ? ('hub_click' as const) : ('manual' as const),
+              act,
               card: 'x@1:hub',
               link,
               evidence: null,
               askedAt: at,
             };
-            const entry = chain(head, 'fan', `follow:x:${n}`, 1, facts, how, {
-              at,
-              floor: 0,
-              zone: 'Europe/Paris',
-              rule: one,
-              rules: new Map([[1, one]]),
-            });
+            const entry = chain(
+              head,
+              { fan: 'fan', deed: `follow:x:${n}`, turn: 1, facts, how },
+              {
+                at,
+                zone: 'Europe/Paris',
+                season: '2026',
+                rules: { now: one, all: new Map([[1, one]]) },
+              },
+            );
             const { hash: _hash, ...body } = entry;
             expect(canonicalText(body)).to.equal(canonicalize(body));
             head = headOf(entry);
@@ -102,23 +111,21 @@ describe('the canonical text of an entry', () => {
 
 describe('medals', () => {
   const one = rule(1, [3, 10, 25]);
+  const first = { now: one, all: new Map([[1, one]]) };
   it('are reached at their threshold and not before', () => {
-    expect(medalAfter(2, 'hub', undefined, one, new Map([[1, one]]))).to.equal(undefined);
-    expect(medalAfter(3, 'hub', undefined, one, new Map([[1, one]]))).to.deep.equal(['bronze', 1]);
-    expect(medalAfter(25, 'hub', ['silver', 1], one, new Map([[1, one]]))).to.deep.equal([
-      'gold',
-      1,
-    ]);
+    expect(medalAfter(2, 'hub', undefined, first)).to.equal(undefined);
+    expect(medalAfter(3, 'hub', undefined, first)).to.deep.equal(['bronze', 1]);
+    expect(medalAfter(25, 'hub', ['silver', 1], first)).to.deep.equal(['gold', 1]);
   });
   it('are not taken by raised thresholds, only by lost points', () => {
     const two = rule(2, [100, 200, 300]);
-    const rules = new Map([
+    const all = new Map([
       [1, one],
       [2, two],
     ]);
-    expect(medalAfter(11, 'hub', ['silver', 1], two, rules)).to.deep.equal(['silver', 1]);
-    expect(medalAfter(9, 'hub', ['silver', 1], two, rules)).to.deep.equal(['bronze', 1]);
-    expect(medalAfter(2, 'hub', ['bronze', 1], two, rules)).to.equal(undefined);
+    expect(medalAfter(11, 'hub', ['silver', 1], { now: two, all })).to.deep.equal(['silver', 1]);
+    expect(medalAfter(9, 'hub', ['silver', 1], { now: two, all })).to.deep.equal(['bronze', 1]);
+    expect(medalAfter(2, 'hub', ['bronze', 1], { now: two, all })).to.equal(undefined);
   });
   it('tell what comes next and how far it is', () => {
     expect(nextMedal(4, 'hub', 'bronze', one)).to.deep.equal({
