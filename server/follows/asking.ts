@@ -126,7 +126,7 @@ export class Asking {
       link?: string | null;
       evidence?: string | null;
       seen?: number | undefined;
-      beside?: Command['beside'] | undefined;
+      beside?: Command['related'] | undefined;
     },
   ): Command {
     const { seen, link = null, evidence = null, cause, askedAt, beside } = more;
@@ -136,7 +136,7 @@ export class Asking {
       want: 'give',
       ...{ cause, askedAt, link, evidence, card: cardText(card) },
       ...(seen === undefined ? {} : { seen }),
-      ...(beside === undefined ? {} : { beside }),
+      ...(beside === undefined ? {} : { related: beside }),
       facts: {
         account: account.accountId,
         athlete: account.athlete.id,

@@ -49,14 +49,14 @@ export class FollowFacts {
     award: Award,
     athletes: string[],
   ): Promise<{ before: Set<string>; after: Set<string> } | null> {
-    const { items, points, beside = {} } = award;
+    const { items, points, related = {} } = award;
     const named = await namedDeeds(this.parts, athletes);
     // Whose only points are these holds nothing else.
     const alone = points === items.reduce((sum, { delta }) => sum + delta, 0);
     const untold = named.some(
-      ({ deed }) => beside[deed] === undefined && !items.some((one) => one.deed === deed),
+      ({ deed }) => related[deed] === undefined && !items.some((one) => one.deed === deed),
     );
-    return untold && !alone ? null : names(award, named, (deed) => beside[deed] === true);
+    return untold && !alone ? null : names(award, named, (deed) => related[deed] === true);
   }
 
   /**

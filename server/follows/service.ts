@@ -286,7 +286,7 @@ export class Follows {
     outcome: Outcome,
     language: string,
   ): Promise<FollowAnswer> {
-    const { entry, before, beside } = outcome;
+    const { entry, before, related } = outcome;
     const gave = entry !== null && entry.delta > 0;
     return {
       verdict,
@@ -295,7 +295,7 @@ export class Follows {
       points: outcome.head.after.points,
       medal: outcome.head.after.medals['hub']?.[0] ?? null,
       unlocked: gave
-        ? ((await this.unlocks?.openedBy(awardOf([{ entry, before, beside }]), language)) ?? [])
+        ? ((await this.unlocks?.openedBy(awardOf([{ entry, before, related }]), language)) ?? [])
         : [],
       ...(outcome.limited ? { waitsUntil: outcome.limited } : {}),
     };
