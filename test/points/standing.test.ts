@@ -95,15 +95,15 @@ describe('with a bus that loses every message', () => {
   it('a standing that was read just before a change and written just after it is put right by the audit', async () => {
     const { fan } = await world.fan('eve');
     const { fans } = other;
-    const of = fans.standings.bind(fans);
+    const standings = fans.standings.bind(fans);
     let read = 0;
     let go: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       go = resolve;
     });
     Object.assign(fans, {
-      of: async (ids: string[]) => {
-        const found = await of(ids);
+      standings: async (ids: string[]) => {
+        const found = await standings(ids);
         read += 1;
         await held;
         return found;
@@ -111,7 +111,7 @@ describe('with a bus that loses every message', () => {
     });
     await other.points.record(give(fan._id, '1', 'rowing'));
     await until(() => read > 0);
-    Reflect.deleteProperty(fans, 'of');
+    Reflect.deleteProperty(fans, 'standings');
     await world.context.fans.ban(fan._id, 'test', 'spam');
     await world.context.points.audit();
     go();
