@@ -69,7 +69,7 @@ export class Ledger {
    * carried out then, and recording it again is safe.
    */
   async record(command: Command): Promise<Outcome> {
-    return (await this.commits.submit(command.fan, [command]))[0] as Outcome;
+    return (await this.recordMany(command.fan, [command]))[0] as Outcome;
   }
 
   /**
