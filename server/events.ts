@@ -9,10 +9,10 @@ export interface Award {
   points: number;
   medals: { before: Record<string, string>; after: Record<string, string> };
   /**
-   * Whether other deeds, that locks ask about beside these, were held at `seq`. What is absent was
-   * not looked up.
+   * Whether other deeds, which locks ask about along with these, were held at `seq`. What is absent
+   * was not looked up.
    */
-  beside?: Record<string, boolean>;
+  related?: Record<string, boolean>;
 }
 
 /**

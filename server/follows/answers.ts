@@ -4,7 +4,7 @@ import type { Networks } from '../networks/service.js';
 import { inPieces } from '../platform/pieces.js';
 import type { Command, DeedState, Outcome, Points } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
-import type { Beside } from './beside.js';
+import type { RelatedDeeds } from './related.js';
 import type { CheckResult } from './check-result.js';
 import type { LedgerCommands } from './commands.js';
 import {
@@ -42,7 +42,7 @@ export interface AnswersParts {
   networks: Networks;
   evidence: Evidence;
   commands: LedgerCommands;
-  beside: Beside;
+  related: RelatedDeeds;
 }
 
 /** Commands of one fan that the ledger is given at a time. */
@@ -120,12 +120,12 @@ export class Answers {
     );
     const kept = evidence.keep(document);
     kept.catch(() => undefined);
-    const beside = await this.besideOf(moves);
+    const related = await this.relatedTo(moves);
     const outcomes = new Map<string, Outcome>();
     for (const piece of inPieces(moves, COMMANDS_AT_ONCE)) {
       const written = await points.recordMany(
         scope.fan,
-        piece.map((move) => this.command(scope, move, document._id, beside)),
+        piece.map((move) => this.command(scope, move, document._id, related)),
       );
       for (const [index, outcome] of written.entries()) {
         const move = piece[index] as Decided<Move>;
@@ -138,16 +138,16 @@ export class Answers {
   }
 
   /** What the ledger is asked to look up with a single give; a first link gives much at once. */
-  private async besideOf(moves: Decided<Move>[]): Promise<Command['beside']> {
+  private async relatedTo(moves: Decided<Move>[]): Promise<Command['related']> {
     const [give, another] = decidedAs(moves, 'give');
-    return give && !another ? this.parts.beside.deedsFor(give.account.athlete.id) : undefined;
+    return give && !another ? this.parts.related.deedsFor(give.account.athlete.id) : undefined;
   }
 
   private command(
     { fan, link }: CheckScope,
     { account, deed, answer: { askedAt }, decision }: Decided<Move>,
     evidence: string,
-    beside: Command['beside'],
+    related: Command['related'],
   ): Command {
     const { commands } = this.parts;
     if (decision.kind === 'take') {
@@ -164,7 +164,7 @@ export class Answers {
       link,
       evidence,
       seen,
-      beside,
+      related,
     });
   }
 

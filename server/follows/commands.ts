@@ -38,7 +38,7 @@ export interface Give {
   evidence?: string;
   /** The turn that its asker last saw. */
   seen?: number | undefined;
-  beside?: Command['beside'] | undefined;
+  related?: Command['related'] | undefined;
 }
 
 /** How a held deed is taken back. */
@@ -68,7 +68,7 @@ export class LedgerCommands {
   ) {}
 
   /** A command to give an account's deed, guarded by what it was decided under. */
-  give({ fan, account, card, cause, askedAt, link, evidence, seen, beside }: Give): Command {
+  give({ fan, account, card, cause, askedAt, link, evidence, seen, related }: Give): Command {
     const grounds = { account, card: cardText(card), cause, link: link ?? null };
     return {
       fan,
@@ -81,7 +81,7 @@ export class LedgerCommands {
       evidence: evidence ?? null,
       card: grounds.card,
       ...(seen === undefined ? {} : { seen }),
-      ...(beside === undefined ? {} : { beside }),
+      ...(related === undefined ? {} : { related }),
       facts: {
         account: account.accountId,
         on: 'account',

@@ -4,7 +4,7 @@ import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
 import type { DeedState, Outcome, Points } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
-import type { Beside } from './beside.js';
+import type { RelatedDeeds } from './related.js';
 import type { CheckJobs } from './check-jobs.js';
 import type { CheckResult } from './check-result.js';
 import type { Checks } from './checks.js';
@@ -24,7 +24,7 @@ export interface ConfirmParts {
   points: Points;
   doubts: Doubts;
   clock: Clock;
-  beside: Beside;
+  related: RelatedDeeds;
   checks: Checks;
   checkJobs: CheckJobs;
   commands: LedgerCommands;
@@ -92,7 +92,7 @@ export class Confirm {
   private async give(act: FollowAct, account: VerifiedAccount, card: Card): Promise<Outcome> {
     const { points, doubts, networks, clock, commands, settling } = this.parts;
     const { fan } = act;
-    const beside = await this.parts.beside.deedsFor(account.athlete.id);
+    const related = await this.parts.related.deedsFor(account.athlete.id);
     const record = (seen: number | undefined): Promise<Outcome> =>
       points.record(
         commands.give({
@@ -102,7 +102,7 @@ export class Confirm {
           cause: 'hub_click',
           askedAt: clock.now(),
           seen,
-          beside,
+          related,
         }),
       );
     const outcome = await record(act.turn);

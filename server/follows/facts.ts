@@ -56,12 +56,12 @@ export class FollowFacts {
    * award itself does not tell it all.
    */
   async carried(award: Award, athletes: string[]): Promise<FollowedAround | null> {
-    const { items, points, beside = {} } = award;
+    const { items, points, related = {} } = award;
     const named = await namedDeeds(this.parts, athletes);
     // Whoever has no points but these holds nothing else.
     const isAll = points === items.reduce((sum, { delta }) => sum + delta, 0);
-    const isTold = named.every(({ deed }) => beside[deed] !== undefined || moves(award, deed));
-    return isTold || isAll ? followedAround(award, named, (deed) => beside[deed] === true) : null;
+    const isTold = named.every(({ deed }) => related[deed] !== undefined || moves(award, deed));
+    return isTold || isAll ? followedAround(award, named, (deed) => related[deed] === true) : null;
   }
 
   /**

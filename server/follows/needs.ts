@@ -15,5 +15,5 @@ export interface Unlocks {
    * fewest points that a fan needs for it to matter. Empty when nothing is opened that way, or when
    * so many decide that they are better read apart.
    */
-  beside(athlete: string): Promise<ReadonlyMap<string, number>>;
+  relatedTo(athlete: string): Promise<ReadonlyMap<string, number>>;
 }

@@ -33,7 +33,7 @@ export class Results {
 
   /** The result of a command that the ledger has decided about. */
   async afterCommand(verdict: Verdict, outcome: Outcome, language: string): Promise<FollowResult> {
-    const { entry, before, beside, turn, limited } = outcome;
+    const { entry, before, related, turn, limited } = outcome;
     const { points, medals } = outcome.head.after;
     const isAward = entry !== null && entry.delta > 0;
     return {
@@ -43,7 +43,7 @@ export class Results {
       points,
       medal: medals['hub']?.[0] ?? null,
       unlocked: isAward
-        ? ((await this.unlocks?.openedBy(awardOf([{ entry, before, beside }]), language)) ?? [])
+        ? ((await this.unlocks?.openedBy(awardOf([{ entry, before, related }]), language)) ?? [])
         : [],
       ...(limited ? { waitsUntil: limited } : {}),
     };

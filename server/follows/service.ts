@@ -9,7 +9,7 @@ import type { Jobs } from '../platform/jobs.js';
 import type { DeedState, Points } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import { Answers } from './answers.js';
-import { Beside } from './beside.js';
+import { RelatedDeeds } from './related.js';
 import { CheckJobs, type CheckJob } from './check-jobs.js';
 import type { CheckLeases, Progress } from './check-leases.js';
 import { Checks } from './checks.js';
@@ -60,7 +60,7 @@ export interface FollowParts {
  * follow to a point.
  */
 export class Follows {
-  private readonly beside: Beside;
+  private readonly related: RelatedDeeds;
   private readonly results: Results;
   private readonly checkJobs: CheckJobs;
   private readonly confirmation: Confirm;
@@ -71,15 +71,15 @@ export class Follows {
   readonly takeBacks: TakeBacks;
 
   constructor(private readonly parts: FollowParts) {
-    this.beside = new Beside(parts);
+    this.related = new RelatedDeeds(parts);
     this.results = new Results(parts);
     const commands = new LedgerCommands(parts);
-    const answers = new Answers({ ...parts, commands, beside: this.beside });
+    const answers = new Answers({ ...parts, commands, related: this.related });
     const checks = new Checks({ ...parts, answers });
     const settling = new Settling({ ...parts, commands });
     this.checkJobs = new CheckJobs({ ...parts, checks });
     const shared = { ...parts, commands, checks, checkJobs: this.checkJobs, settling };
-    this.confirmation = new Confirm({ ...shared, beside: this.beside, results: this.results });
+    this.confirmation = new Confirm({ ...shared, related: this.related, results: this.results });
     this.undoing = new Undo({ ...shared, results: this.results });
     this.sweep = new Sweep(shared);
     this.takeBacks = new TakeBacks(parts);
@@ -88,7 +88,7 @@ export class Follows {
   /** Sets who tells what an award opened. */
   onUnlock(unlocks: Unlocks): void {
     this.results.onUnlock(unlocks);
-    this.beside.onUnlock(unlocks);
+    this.related.onUnlock(unlocks);
   }
 
   /** The fan says "I follow"; see `Confirm`. */

@@ -4,15 +4,15 @@ import type { Standing } from './needs.js';
 
 const CURSOR = 'points.standing';
 /**
- * How far back a look begins: a change is numbered first and then written, and no write is under
+ * How far back an audit begins: a change is numbered first and then written, and no write is under
  * way for as long as this.
  */
 const LOOK_BACK_MS = 60_000;
 
 /**
- * Asks which fans stand otherwise than before, whether or not the news of it was heard (LEDGER 3):
- * a cursor over the count of such changes, kept in the store, so that nothing is missed between the
- * end of one worker and the start of another.
+ * Finds the fans whose standing changed, whether or not the news of it was heard (LEDGER 3). It
+ * goes by a cursor over the count of such changes, kept in the store, so that nothing is missed
+ * between the end of one worker and the start of another.
  */
 export class StandingAudit {
   private readonly before: CountBefore;
@@ -21,9 +21,7 @@ export class StandingAudit {
   constructor(
     private readonly standing: Standing,
     private readonly settings: Settings,
-    /**
-     * Makes scores and boards follow the standing of these fans; doing it again changes nothing.
-     */
+    /** Makes scores and boards follow the standing of these fans. Repeating it changes nothing. */
     private readonly restand: (fans: string[]) => Promise<void>,
     now?: () => number,
   ) {
@@ -32,7 +30,7 @@ export class StandingAudit {
 
   /**
    * Catches up; answers how many fans were looked at. Throws as the stores do, and then the next
-   * look begins where this one did.
+   * audit begins where this one did.
    */
   async run(): Promise<number> {
     const from = (this.stored ??= (await this.settings.get<number>(CURSOR)) ?? 0);

@@ -1,4 +1,4 @@
-import type { Beside, Written } from './award.js';
+import type { RelatedDeeds, Written } from './award.js';
 import {
   headOf,
   type After,
@@ -7,6 +7,7 @@ import {
   type Head,
   type TurnFacts,
 } from './entry.js';
+import { isGive } from './turns.js';
 
 /** What somebody asks of the ledger about one deed. */
 export interface Command extends TurnFacts {
@@ -14,78 +15,72 @@ export interface Command extends TurnFacts {
   deed: string;
   /**
    * `give` takes the next odd turn if the deed is not held, `take` the next even one if it is,
-   * `turn` just that turn.
+   * `turn` that very turn and no other.
    */
   want: 'give' | 'take' | { turn: number };
   /**
-   * The turn the asker last saw: another one there means that things have moved on, and nothing is
-   * written.
+   * The turn that the caller saw last. If the deed is at another turn by now, nothing is written.
    */
   seen?: number;
+  /** What the deed's first turn records for all later ones; ignored when there is one already. */
   facts: Omit<DeedFacts, 'season' | 'earnedAt'>;
   /**
-   * Asked again right before an odd turn is written: do card, link and the account's epoch still
-   * stand (LEDGER 4)?
+   * Whether card, link and the account's epoch still stand (LEDGER 4). Called right before an odd
+   * turn is written.
    */
   stands?: () => Promise<boolean>;
   /**
-   * Deeds whose state at the new entry the asker wants to know, with the fewest points of the fan
-   * from which on: read with what the decision needs anyway. Only of a command that is asked alone.
+   * Other deeds of the fan whose state at the new entry the caller wants to know, each with the
+   * fewest points of the fan from which on it matters. They are read together with what the
+   * decision needs anyway. Ignored when several commands are recorded at once.
    */
-  beside?: ReadonlyMap<string, number>;
+  related?: ReadonlyMap<string, number>;
 }
 
-/**
- * The state of a deed after a command: `entry` is the new line, or null when nothing had to be
- * written.
- */
+/** What became of a command, and where its deed and its fan are now. */
 export interface Outcome {
+  /** The entry that was written, or null when nothing had to be written. */
   entry: Entry | null;
+  /** The last turn of the deed, 0 when it was never done. */
   turn: number;
   /** The fan's head: the entry written here, or one at least as new as the deed's last turn. */
   head: Head;
-  /** The medals held before the entry; those held now where none was written. */
+  /** The medals held before the entry; those held now if none was written. */
   before: After['medals'];
-  /** Which deeds of the command's `beside` were held at the entry, as far as they were looked up. */
-  beside?: Beside | undefined;
+  /** Which deeds of the command's `related` were held at the entry, if they were looked up. */
+  related?: RelatedDeeds | undefined;
+  /** When the deed may be given again, if it was given as often as one day allows. */
   limited: Date | null;
+  /** Whether a give was refused: what it rests on no longer stands, or points are at their most. */
   dropped: boolean;
 }
 
 /** The outcome of a command that was written. */
-export const outcomeOf = ({ entry, before, beside }: Written): Outcome => ({
-  ...{
-    entry,
-    turn: entry.turn,
-    head: headOf(entry),
-    before,
-    beside,
-    limited: null,
-    dropped: false,
-  },
+export const outcomeOf = ({ entry, before, related }: Written): Outcome => ({
+  entry,
+  turn: entry.turn,
+  head: headOf(entry),
+  before,
+  related,
+  limited: null,
+  dropped: false,
 });
 
 /**
- * The turn that a command means behind the last one there is, or null when nothing is to be written.
+ * The turn that a command takes when `last` is the last one there is, or null when it takes none.
  */
-export function nextTurn(command: Command, last: number): number | null {
+export function nextTurn({ want, seen }: Command, last: number): number | null {
   const next = last + 1;
-  if (command.seen !== undefined && command.seen !== last) return null;
-  const meant =
-    command.want === 'give'
-      ? next % 2 === 1
-      : command.want === 'take'
-        ? next % 2 === 0
-        : command.want.turn === next;
-  return meant ? next : null;
+  if (seen !== undefined && seen !== last) return null;
+  if (typeof want === 'object') return want.turn === next ? next : null;
+  return isGive(next) === (want === 'give') ? next : null;
 }
 
 /**
- * Whether card, link and epoch of a command that may give still stand; what takes back is never
- * refused.
+ * Whether card, link and epoch still stand for a command that may give. What takes back is never
+ * refused, so nothing is asked then.
  */
-export const stillStands = async (command: Command): Promise<boolean> =>
-  command.stands === undefined ||
-  command.want === 'take' ||
-  (command.want !== 'give' && command.want.turn % 2 === 0) ||
-  command.stands();
+export async function stillStands({ want, stands }: Command): Promise<boolean> {
+  const mayGive = typeof want === 'object' ? isGive(want.turn) : want === 'give';
+  return !mayGive || stands === undefined || stands();
+}

@@ -4,11 +4,12 @@ import { entryModel } from './entry.model.js';
 import type { Scores } from './scores.js';
 import { anyOf, inParts } from './turns.js';
 
+/** Fans whose heads are remembered. */
 const LIMIT = 200_000;
 
 /**
  * The last entry of each fan: from memory as a hint (a stale one is refused by the unique index),
- * else the score and the tail of the ledger behind it, for many fans in two reads.
+ * else from the score and the tail of the ledger behind it, for many fans in two reads.
  */
 export class Heads {
   private readonly records: Model<Entry>;
@@ -21,8 +22,8 @@ export class Heads {
     this.records = entryModel(connection);
   }
 
-  /** What is remembered of these fans: a hint, unproved; the others are absent. */
-  hints(fans: string[]): Map<string, Head> {
+  /** What is remembered of these fans: unproved hints. The others are absent. */
+  recall(fans: string[]): Map<string, Head> {
     const found = new Map<string, Head>();
     for (const fan of fans) {
       const head = this.known.get(fan);
@@ -31,26 +32,26 @@ export class Heads {
     return found;
   }
 
-  /** Heads as the store has them now, remembered. */
-  async read(fans: string[]): Promise<Map<string, Head>> {
+  /** Reads heads as the store has them now, and remembers them. */
+  async refresh(fans: string[]): Promise<Map<string, Head>> {
     if (fans.length === 0) return new Map();
-    const found = await this.fresh(fans);
-    for (const [fan, head] of found) this.put(fan, head);
+    const found = await this.read(fans);
+    for (const [fan, head] of found) this.remember(fan, head);
     return found;
   }
 
   /**
-   * Those of these heads that are not the last ones any more, as they are in the store now;
-   * remembered.
+   * Finds newer heads, as the store has them now, and remembers them; fans whose head here is still
+   * their last are absent.
    */
-  async newer(heads: ReadonlyMap<string, Head>): Promise<Map<string, Head>> {
+  async findNewer(heads: ReadonlyMap<string, Head>): Promise<Map<string, Head>> {
     const found = await this.tail([...heads].map(([fan, { seq }]) => ({ fan, seq: { $gt: seq } })));
-    for (const [fan, head] of found) this.put(fan, head);
+    for (const [fan, head] of found) this.remember(fan, head);
     return found;
   }
 
-  /** Heads as the store has them now. */
-  async fresh(fans: string[]): Promise<Map<string, Head>> {
+  /** Reads heads as the store has them now. */
+  async read(fans: string[]): Promise<Map<string, Head>> {
     const scores = await this.scores.seqs(fans);
     // Fans without a score have a few entries at most, found by one list; the others are read from
     // where their score ends.
@@ -65,11 +66,11 @@ export class Heads {
     return new Map(fans.map((fan) => [fan, found.get(fan) ?? NO_HEAD]));
   }
 
-  /** The last entry a fan among those that any of these conditions finds. */
-  private async tail(conditions: object[]): Promise<Map<string, Head>> {
+  /** The last entry of each fan among those that any of these filters finds. */
+  private async tail(filters: object[]): Promise<Map<string, Head>> {
     const found = new Map<string, Head>();
     await Promise.all(
-      inParts(conditions).map(async (part) => {
+      inParts(filters).map(async (part) => {
         const tail = this.records.collection.find<Entry>(anyOf(part), {
           projection: { _id: 0, fan: 1, seq: 1, hash: 1, after: 1 },
           readConcern: { level: 'majority' },
@@ -81,12 +82,14 @@ export class Heads {
     return found;
   }
 
-  put(fan: string, head: Head): void {
+  /** Remembers the head of a fan; beyond the limit the one remembered longest ago is forgotten. */
+  remember(fan: string, head: Head): void {
     this.known.delete(fan);
     this.known.set(fan, head);
     if (this.known.size > LIMIT) this.known.delete(this.known.keys().next().value as string);
   }
 
+  /** Forgets the heads of these fans, so that they are read from the store next time. */
   forget(fans: string[]): void {
     for (const fan of fans) this.known.delete(fan);
   }

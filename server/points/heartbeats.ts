@@ -6,125 +6,139 @@ import type { Entry } from './entry.js';
 import { entryModel } from './entry.model.js';
 import type { Projector } from './projector.js';
 
-interface BeatRecord {
+/** The last heartbeat of a process. */
+interface HeartbeatRecord {
+  /** The process. */
   _id: string;
+  /** Every entry that it wrote before this instant is in scores and boards. */
   settledTo: Date;
+  /** When the heartbeat was sent, by the sender's clock. */
   beat: Date;
 }
-const schema = new Schema<BeatRecord>({ _id: String, settledTo: Date, beat: Date });
+const schema = new Schema<HeartbeatRecord>({ _id: String, settledTo: Date, beat: Date });
+
+const INTERVAL_MS = 1000;
 /**
- * A process is dead when its beat has stood still for so long before our eyes: clocks that are set
- * mislead nobody then.
+ * A process is dead when we have watched its heartbeat stand still for this long: no clock that is
+ * set misleads us then.
  */
 const DEAD_MS = 10_000;
-/** A beat so old is nobody's, even if a clock was set by an hour. */
+/** A heartbeat this old is of a dead process, even if a clock was set by an hour. */
 const OLD_MS = 3_600_000 + DEAD_MS;
 /**
- * How far back a dead process's entries are looked for behind its mark: clocks of processes differ,
+ * How far before its mark a dead process's entries are looked for: clocks of processes differ, and
  * inserts take time.
  */
 const MARGIN_MS = 15 * 60_000;
-const PART = 5000;
-/** How long one who leaves waits for what is not settled yet, in ms. */
-const LEAVE_MS = 5000;
+/** Fans that are settled together, and entries that are read in one batch. */
+const FANS_TOGETHER = 5000;
+/** How long a process that stops waits for what is not settled yet. */
+const STOP_MS = 5000;
+
+/** What heartbeats are made of, and whose they are. */
+export interface HeartbeatParts {
+  connection: Connection;
+  /** The name of this process. */
+  process: string;
+  projector: Projector;
+  /** The instant before which every entry of this process was acknowledged, in ms. */
+  clearTo: () => number;
+  clock: Clock;
+  log: Log;
+  /** A clock that is never set, in ms. */
+  steady?: () => number;
+}
 
 /**
- * What a killed process left (LEDGER 3): every process says each second up to when it has settled;
- * another settles the rest.
+ * Settles what a killed process left (LEDGER 3): each process announces every second up to which
+ * instant all its entries are settled, and another settles the rest when these heartbeats stop.
  */
 export class Heartbeats {
-  private readonly records: Model<BeatRecord>;
+  private readonly records: Model<HeartbeatRecord>;
   private readonly entries: Model<Entry>;
+  private readonly steady: () => number;
   private timer: NodeJS.Timeout | null = null;
-  /** What we last told as settled, and the telling under way. */
-  private told = -Infinity;
-  private telling: Promise<unknown> = Promise.resolve();
-  /** The last beat seen of each other process, and when it was new to us. */
+  /** The latest instant that the store may have as our `settledTo`, in ms. */
+  private announced = -Infinity;
+  private sending: Promise<unknown> = Promise.resolve();
+  /** The last heartbeat seen of each other process, and when we first saw it. */
   private readonly watched = new Map<string, { beat: number; since: number }>();
 
-  constructor(
-    connection: Connection,
-    private readonly process: string,
-    private readonly projector: Projector,
-    private readonly clearTo: () => number,
-    private readonly clock: Clock,
-    private readonly log: Log,
-    /** A clock that is never set, in ms. */
-    private readonly steady: () => number = () => performance.now(),
-  ) {
-    this.records = model(connection, 'Heartbeat', schema, 'heartbeats');
-    this.entries = entryModel(connection);
+  constructor(private readonly parts: HeartbeatParts) {
+    this.records = model(parts.connection, 'Heartbeat', schema, 'heartbeats');
+    this.entries = entryModel(parts.connection);
+    this.steady = parts.steady ?? ((): number => performance.now());
   }
 
   /**
-   * Beats once before anything is acknowledged, so that a process killed in its first second is
-   * missed too; then every second.
+   * Sends a first heartbeat before anything is acknowledged, so that a process killed in its first
+   * second is missed too; then one every second.
    */
   async start(): Promise<void> {
-    await this.beat();
-    const turn = (): void => {
+    await this.send();
+    const sendNext = (): void => {
       this.timer = setTimeout(() => {
-        void this.beat()
+        void this.send()
           .catch(() => undefined)
           .finally(() => {
-            if (this.timer) turn();
+            if (this.timer) sendNext();
           });
-      }, 1000);
+      }, INTERVAL_MS);
     };
-    turn();
+    sendNext();
   }
 
   /**
-   * Leaves in order: nothing is open, so nobody need look after us. While a store is away that
-   * cannot be, and others settle what is left.
+   * Stops in order: waits until all is settled and takes the heartbeat away, so that nobody looks
+   * after us. While a store is away that cannot be, and others settle what is left.
    */
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    const { projector, process } = this.parts;
     const late = setTimeout(() => {
-      this.projector.stop();
-    }, LEAVE_MS);
-    await this.projector.idle();
+      projector.stop();
+    }, STOP_MS);
+    await projector.idle();
     clearTimeout(late);
-    this.projector.stop();
-    if (this.projector.clear)
-      await this.records.deleteOne({ _id: this.process }).catch(() => undefined);
+    projector.stop();
+    if (projector.isClear) await this.records.deleteOne({ _id: process }).catch(() => undefined);
   }
 
   /**
-   * Tells up to when all is settled. One telling at a time, so that an earlier one never comes
-   * after a later one.
+   * Sends a heartbeat: announces up to which instant all is settled. One is sent at a time, so that
+   * an earlier one never arrives after a later one.
    */
-  beat(): Promise<void> {
-    const next = this.telling.then(async () => {
-      const settledTo = Math.min(this.projector.settledTo, this.clearTo());
-      this.told = Math.max(this.told, settledTo);
+  send(): Promise<void> {
+    const { projector, clearTo, clock, process } = this.parts;
+    const sent = this.sending.then(async () => {
+      const settledTo = Math.min(projector.settledTo, clearTo());
+      this.announced = Math.max(this.announced, settledTo);
       await this.records.updateOne(
-        { _id: this.process },
-        { $set: { beat: this.clock.now(), settledTo: new Date(settledTo) } },
+        { _id: process },
+        { $set: { beat: clock.now(), settledTo: new Date(settledTo) } },
         { upsert: true },
       );
-      this.told = settledTo;
+      this.announced = settledTo;
     });
-    this.telling = next.catch(() => undefined);
-    return next;
+    this.sending = sent.catch(() => undefined);
+    return sent;
   }
 
   /**
-   * To be awaited before an entry is written at this instant: a clock that was set back makes it
-   * earlier than what we have told as settled, so that is taken back first. Else whoever settles
-   * after our death would not look for it.
+   * Makes sure that what is written at this instant (ms) will be looked for should we die. A clock
+   * that was set back makes it earlier than what we announced as settled: that is taken back first.
    */
-  async ready(at: number): Promise<void> {
-    if (at < this.told) await this.beat();
+  async ensureAnnouncedBefore(at: number): Promise<void> {
+    if (at < this.announced) await this.send();
   }
 
-  /** Processes that have stopped beating. */
-  private async dead(): Promise<BeatRecord[]> {
-    const found = await this.records.find({ _id: { $ne: this.process } }).lean();
-    const [now, old] = [this.steady(), this.clock.now().getTime() - OLD_MS];
-    for (const id of this.watched.keys())
-      if (!found.some((one) => one._id === id)) this.watched.delete(id);
+  /** Finds the last heartbeats of processes that are dead. */
+  private async findDead(): Promise<HeartbeatRecord[]> {
+    const found = await this.records.find({ _id: { $ne: this.parts.process } }).lean();
+    const [now, old] = [this.steady(), this.parts.clock.now().getTime() - OLD_MS];
+    for (const process of this.watched.keys())
+      if (!found.some(({ _id }) => _id === process)) this.watched.delete(process);
     return found.filter(({ _id, beat }) => {
       const known = this.watched.get(_id);
       if (known?.beat !== beat.getTime())
@@ -135,35 +149,42 @@ export class Heartbeats {
   }
 
   /**
-   * Settles what dead processes left; the worker calls this every few seconds. Answers how many
-   * fans.
+   * Settles what dead processes left. Called by the worker every few seconds; answers how many fans
+   * were settled.
    */
   async sweep(): Promise<number> {
-    const dead = await this.dead();
     let settled = 0;
-    for (const one of dead) {
-      const since = new Date(one.settledTo.getTime() - MARGIN_MS);
-      // Read as a stream and settled in parts: under load a quarter of an hour holds more fans than
-      // one answer of the store may.
-      let fans = 0;
-      let part = new Set<string>();
-      const settle = async (): Promise<void> => {
-        await this.projector.settle([...part]);
-        fans += part.size;
-        part = new Set();
-      };
-      for await (const { fan } of this.entries.collection.find<Entry>(
-        { at: { $gte: since } },
-        { projection: { _id: 0, fan: 1 }, batchSize: 5000 },
-      )) {
-        part.add(fan);
-        if (part.size >= PART) await settle();
-      }
-      await settle();
-      await this.records.deleteOne({ _id: one._id, beat: one.beat });
+    for (const { _id, beat, settledTo } of await this.findDead()) {
+      const fans = await this.settleSince(new Date(settledTo.getTime() - MARGIN_MS));
+      // Not the heartbeat of a process that was taken for dead and has sent another one since.
+      await this.records.deleteOne({ _id, beat });
       settled += fans;
-      this.log.info({ process: one._id, fans }, 'points: settled what a dead process left');
+      this.parts.log.info({ process: _id, fans }, 'points: settled what a dead process left');
     }
     return settled;
+  }
+
+  /**
+   * Settles every fan who has an entry at or behind this instant; answers how many. Entries are
+   * read as a stream and settled in parts: under load a quarter of an hour holds more fans than one
+   * answer of the store may.
+   */
+  private async settleSince(since: Date): Promise<number> {
+    let count = 0;
+    let fans = new Set<string>();
+    const settle = async (): Promise<void> => {
+      await this.parts.projector.settle([...fans]);
+      count += fans.size;
+      fans = new Set();
+    };
+    for await (const { fan } of this.entries.collection.find<Entry>(
+      { at: { $gte: since } },
+      { projection: { _id: 0, fan: 1 }, batchSize: FANS_TOGETHER },
+    )) {
+      fans.add(fan);
+      if (fans.size >= FANS_TOGETHER) await settle();
+    }
+    await settle();
+    return count;
   }
 }

@@ -23,13 +23,16 @@ const schema = new Schema<ScoreRecord>({
 });
 
 /**
- * Scores of one statement: a store commits each, so one of 32 takes a fourth of the time of 32 of
- * one. More only search longer for their own.
+ * Scores of one update statement. A store commits each statement by itself, so one of 32 scores
+ * takes a fourth of the time of 32 of one; with more, each score is searched for too long.
  */
-const TOGETHER = 32;
-/** One statement that moves the scores that are there: each to its own, unless it is newer. */
+const SCORES_PER_UPDATE = 32;
+/**
+ * One update statement that moves scores which exist already, each to what it is to be, unless the
+ * stored one is newer.
+ */
 function moveOf(scores: ScoreRecord[]): Update {
-  const fans = scores.map((one) => one._id);
+  const fans = scores.map(({ _id }) => _id);
   const to = {
     $arrayElemAt: [
       { $literal: scores.map(({ seq, after }) => ({ seq, after })) },
@@ -48,15 +51,15 @@ function moveOf(scores: ScoreRecord[]): Update {
   };
 }
 
-/** The scores as they are stored. */
+/** The scores of all fans, as they are stored. */
 export class Scores {
-  readonly records: Model<ScoreRecord>;
+  private readonly records: Model<ScoreRecord>;
 
   constructor(connection: Connection) {
     this.records = model(connection, 'Score', schema, 'scores');
   }
 
-  /** How far each fan's score is; fans without one are absent. */
+  /** Reads up to which entry each fan's score goes; fans without one are absent. */
   async seqs(fans: string[]): Promise<Map<string, number>> {
     const found = await this.records.collection
       .find<ScoreRecord>(
@@ -64,35 +67,34 @@ export class Scores {
         { projection: { seq: 1 } },
       )
       .toArray();
-    return new Map(found.map((one) => [one._id, one.seq]));
+    return new Map(found.map(({ _id, seq }) => [_id, seq]));
   }
 
+  /** Reads the scores of these fans; fans without one are absent. */
   async byFans(fans: string[]): Promise<Map<string, ScoreRecord>> {
     if (fans.length === 0) return new Map();
     const found = await this.records.collection
       .find<ScoreRecord>({ _id: fans.length === 1 ? (fans[0] as never) : { $in: fans as never[] } })
       .toArray();
-    return new Map(found.map((one) => [one._id, one]));
+    return new Map(found.map((score) => [score._id, score]));
   }
 
   /**
-   * Writes scores where they are newer than what is there: inserts for fans who had none, else
-   * compare-and-set on `seq`. The standing of a score that is there is left alone: `restand` alone
-   * changes it, and knows which is newer.
+   * Writes scores where they are newer than what is stored: inserts for fans who had none, else
+   * compare-and-set on `seq`. The standing of a stored score is left alone: only `restand` changes
+   * it, which knows which standing is newer.
    */
   async write(scores: ScoreRecord[]): Promise<void> {
-    const fresh = scores.filter((one) => one.seq === 1);
-    const moved = scores.filter((one) => one.seq !== 1);
-    if (fresh.length > 0)
-      for (const at of await insertAll(this.records, fresh, false))
-        moved.push(fresh[at] as ScoreRecord);
+    const first = scores.filter(({ seq }) => seq === 1);
+    const moved = scores.filter(({ seq }) => seq !== 1);
+    if (first.length > 0)
+      for (const index of await insertAll(this.records, first, false))
+        moved.push(first[index] as ScoreRecord);
     if (moved.length === 0) return;
-    if (
-      (await updateAll(this.records, [...inPieces(moved, TOGETHER)].map(moveOf))) === moved.length
-    )
-      return;
-    // Some had none yet. An upsert refused by `_id`: a newer score is there already, which is what
-    // is wanted.
+    const updates = [...inPieces(moved, SCORES_PER_UPDATE)].map(moveOf);
+    if ((await updateAll(this.records, updates)) === moved.length) return;
+    // Some fans had no score yet. Where `_id` refuses the upsert a newer score has come meanwhile,
+    // and nothing is left to do.
     await updateAll(
       this.records,
       moved.map(({ _id, seq, after, standing }) => ({
@@ -103,7 +105,7 @@ export class Scores {
     );
   }
 
-  /** Scores whose standing is older than these get them. */
+  /** Gives these standings to the scores whose standing is older. */
   async restand(standings: ReadonlyMap<string, FanStanding>): Promise<void> {
     if (standings.size === 0) return;
     await updateAll(
@@ -116,8 +118,8 @@ export class Scores {
   }
 
   /**
-   * Every score, as a stream. Whole records: with a projection SecantusDB holds all million of them
-   * before it answers the first.
+   * Reads every score, as a stream. Whole records: with a projection SecantusDB holds all million
+   * of them before it answers the first.
    */
   all(): AsyncIterable<ScoreRecord> {
     return this.records.collection.find<ScoreRecord>({}, { batchSize: 2000 });

@@ -1,6 +1,5 @@
-import type { Connection, Model } from 'mongoose';
+import type { Connection } from 'mongoose';
 import { VillageError } from '../errors.js';
-import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { SwrCache } from '../platform/swr-cache.js';
@@ -12,21 +11,20 @@ import type { Settings } from '../platform/settings.js';
 import { StandingAudit } from './audit.js';
 import { awardOf, type Written } from './award.js';
 import { Heartbeats } from './heartbeats.js';
+import { readBoardCursor } from './board-format.js';
 import { BoardTable, type BoardKind, type RunningSpans } from './board-kinds.js';
 import type { BoardPage } from './board-page.js';
-import { readBoardCursor } from './board-format.js';
 import { Boards, type PageRequest } from './boards.js';
 import type { Entry, Head } from './entry.js';
-import { entryModel } from './entry.model.js';
 import { Heads } from './heads.js';
-import { Ledger } from './ledger.js';
+import { Ledger, type LedgerHooks } from './ledger.js';
 import type { Standing } from './needs.js';
 import { Projector } from './projector.js';
 import { Rebuild } from './rebuild.js';
 import { Rules } from './rules.js';
 import { Scores } from './scores.js';
 import { Seasons, type Season } from './seasons.js';
-import { Turns, turnKey } from './turns.js';
+import { Statements, type DeedState } from './statements.js';
 import { LedgerCheck, type VerifyResult } from './verify.js';
 import { windowKeys } from './windows.js';
 import type { Outcome, Command } from './command.js';
@@ -35,17 +33,14 @@ import { Zone } from './zone.js';
 export type { Outcome, Command } from './command.js';
 export type { Entry, After, Cause } from './entry.js';
 export type { Medal } from './medals.js';
-export type { RuleSet } from './rules.js';
+export type { DeedState } from './statements.js';
 export { awardOf } from './award.js';
 export { makeDeed, readDeed, type Deed, type DeedKind } from './deed.js';
 export { medalsOf } from './present.js';
+export type { RuleSet } from './rules.js';
 export type { Season } from './seasons.js';
-export interface DeedState {
-  turn: number;
-  card: string;
-  askedAt: Date;
-  cause: string;
-}
+
+/** What points are made of. */
 export interface PointsParts {
   connection: Connection;
   redis: RedisClients;
@@ -61,81 +56,62 @@ export interface PointsParts {
   boards: readonly BoardKind[];
 }
 
-/** Deeds of one fan, asked for. */
-interface Asked {
-  fan: string;
-  deeds: string[];
-}
-/** All deeds that are asked for, by fan. */
-function byFan(asked: Asked[]): Map<string, Set<string>> {
-  const wanted = new Map<string, Set<string>>();
-  for (const { fan, deeds } of asked)
-    wanted.set(fan, new Set([...(wanted.get(fan) ?? []), ...deeds]));
-  return wanted;
-}
-/**
- * The most deeds of a fan that are read together with those of others: a whole link at once would
- * keep them waiting.
- */
-const FEW = 20;
-
 /** Points: the ledger, the scores, the medals and the boards. Knows no network. */
 export class Points {
   readonly rules: Rules;
   private readonly seasons: Seasons;
-  private readonly entries: Model<Entry>;
-  private readonly seen = new SwrCache<BoardPage | null>(500);
-  private readonly turned: Turns;
-  private readonly asked = new BatchLoader((asked: Asked[]) => this.lastTurns(asked));
+  private readonly tops = new SwrCache<BoardPage | null>(500);
+  private readonly statements: Statements;
   private readonly zone: Zone;
   private readonly scores: Scores;
   private readonly heads: Heads;
   private readonly ledger: Ledger;
   private readonly boards: Boards;
   private readonly projector: Projector;
-  private readonly beats: Heartbeats;
+  private readonly heartbeats: Heartbeats;
   private readonly rebuilder: Rebuild;
   private readonly auditor: StandingAudit;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly parts: PointsParts) {
-    const { connection, redis, bus, clock, leases, log, standing, settings, timezone, metrics } =
-      parts;
-    this.entries = entryModel(connection);
-    this.turned = new Turns(connection);
+    const { connection, redis, bus, clock, leases, log, standing, settings, timezone } = parts;
+    this.statements = new Statements(connection);
     this.zone = new Zone(connection, timezone);
     this.rules = new Rules(connection, clock);
     this.seasons = new Seasons(connection, clock, leases, timezone);
     this.scores = new Scores(connection);
     this.heads = new Heads(connection, this.scores);
     this.boards = new Boards(redis, new BoardTable(parts.boards, () => this.spansNow()));
-    this.projector = new Projector(this.scores, this.boards, this.heads, standing, clock, log);
-    this.rebuilder = new Rebuild(this.scores, this.boards, leases, log);
-    this.ledger = new Ledger(connection, this.heads, this.rules, this.seasons, clock, timezone, {
+    const { rules, seasons, scores, heads, boards } = this;
+    this.projector = new Projector({ scores, boards, heads, standing, clock, log });
+    this.rebuilder = new Rebuild(scores, boards, leases, log);
+    const hooks = this.ledgerHooks();
+    this.ledger = new Ledger({ connection, heads, rules, seasons, clock, timezone, hooks });
+    this.heartbeats = new Heartbeats({
+      ...{ connection, clock, log, projector: this.projector },
+      process: bus.process,
+      clearTo: () => this.ledger.clearTo,
+    });
+    this.auditor = new StandingAudit(standing, settings, (fans) => this.projector.restand(fans));
+    bus.on('fans:changed', ({ fan }) => this.projector.restand([fan]));
+  }
+
+  private ledgerHooks(): LedgerHooks {
+    return {
       written: (written) => {
         const entries = written.map(({ entry }) => entry);
-        for (const entry of entries) metrics.awards.inc({ cause: entry.cause });
-        this.projector.written(entries);
+        for (const { cause } of entries) this.parts.metrics.awards.inc({ cause });
+        this.projector.add(entries);
         this.tell(written);
       },
       unsure: (fans) => {
-        this.projector.unsure(fans);
+        this.projector.addUnsure(fans);
       },
       ready: async (at) => {
         await this.zone.claim();
-        await this.beats.ready(at);
+        await this.heartbeats.ensureAnnouncedBefore(at);
       },
-    });
-    this.beats = new Heartbeats(
-      connection,
-      bus.process,
-      this.projector,
-      () => this.ledger.clearTo,
-      clock,
-      log,
-    );
-    this.auditor = new StandingAudit(standing, settings, (fans) => this.projector.restand(fans));
-    bus.on('fans:changed', ({ fan }) => this.projector.restand([fan]));
+    };
   }
 
   /** Makes what must be there before the first entry. */
@@ -152,43 +128,44 @@ export class Points {
   }
 
   /**
-   * Starts the beat, before anything may be recorded; the worker also heals boards and settles what
-   * dead processes left.
+   * Starts the heartbeat, before anything may be recorded. The worker also heals boards, settles
+   * what dead processes left, and audits standings.
    */
   async start(worker: boolean): Promise<void> {
-    await this.beats.start();
+    await this.heartbeats.start();
     if (!worker) return;
-    let turn = 0;
-    const look = (): void => {
+    let seconds = 0;
+    const waitForNext = (): void => {
       this.timer = setTimeout(() => {
-        turn += 1;
+        seconds += 1;
         void Promise.allSettled([
           this.heal(),
-          ...(turn % 5 === 0 ? [this.sweep(), this.audit()] : []),
+          ...(seconds % 5 === 0 ? [this.sweep(), this.audit()] : []),
         ]).finally(() => {
-          if (this.timer) look();
+          if (this.timer) waitForNext();
         });
       }, 1000);
     };
-    look();
+    waitForNext();
   }
 
+  /** Stops when everything this process took on is settled, or after a few seconds without it. */
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     await this.ledger.idle();
-    await this.beats.stop();
+    await this.heartbeats.stop();
   }
 
   /** All entries of a flush become one piece of news, a line a fan. */
   private tell(written: Written[]): void {
-    const fans = new Map<string, Written[]>();
-    for (const one of written) {
-      const list = fans.get(one.entry.fan);
-      if (list) list.push(one);
-      else fans.set(one.entry.fan, [one]);
+    const byFan = new Map<string, Written[]>();
+    for (const line of written) {
+      const lines = byFan.get(line.entry.fan);
+      if (lines) lines.push(line);
+      else byFan.set(line.entry.fan, [line]);
     }
-    this.parts.bus.tell('points:moved', { moves: [...fans.values()].map(awardOf) });
+    this.parts.bus.tell('points:moved', { moves: [...byFan.values()].map(awardOf) });
   }
 
   /** Records a command durably, exactly once; see `Ledger`. Throws `busy` or `unavailable`. */
@@ -203,94 +180,38 @@ export class Points {
 
   /** A fan's newest standing, from the ledger itself. */
   async head(fan: string): Promise<Head> {
-    return (await this.heads.fresh([fan])).get(fan) as Head;
+    return (await this.heads.read([fan])).get(fan) as Head;
   }
 
   /**
    * The last turn of each of these deeds of a fan; a deed never done is absent. Few deeds of many
    * fans are read together.
    */
-  async turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
-    const asked = { fan, deeds };
-    if (deeds.length === 0) return new Map();
-    return (
-      (deeds.length > FEW
-        ? (await this.lastTurns([asked])).get(asked)
-        : await this.asked.load(asked)) ?? new Map<string, DeedState>()
-    );
-  }
-
-  private async lastTurns(asked: Asked[]): Promise<Map<Asked, Map<string, DeedState>>> {
-    const found = await this.turned.find(byFan(asked), ['card', 'askedAt', 'cause']);
-    return new Map(
-      asked.map((one) => {
-        const last = new Map<string, DeedState>();
-        for (const deed of one.deeds) {
-          const turn = found.get(turnKey(one.fan, deed))?.at(-1);
-          if (turn)
-            last.set(deed, {
-              turn: turn.turn,
-              card: turn.card,
-              askedAt: turn.askedAt,
-              cause: turn.cause,
-            });
-        }
-        return [one, last] as const;
-      }),
-    );
+  turns(fan: string, deeds: string[]): Promise<Map<string, DeedState>> {
+    return this.statements.lastTurns(fan, deeds);
   }
 
   /** Which of these deeds each fan held after their entry `seq`, for many fans at once. */
-  async heldAt(asked: { fan: string; seq: number; deeds: string[] }[]): Promise<Set<string>[]> {
-    const found = await this.turned.find(byFan(asked), ['seq']);
-    const held = (fan: string, deed: string, seq: number): boolean =>
-      (found.get(turnKey(fan, deed))?.findLast((turn) => turn.seq <= seq)?.turn ?? 0) % 2 === 1;
-    return asked.map(
-      ({ fan, deeds, seq }) => new Set(deeds.filter((deed) => held(fan, deed, seq))),
-    );
+  heldAt(queries: { fan: string; seq: number; deeds: string[] }[]): Promise<Set<string>[]> {
+    return this.statements.heldAt(queries);
   }
 
   /** The last turn of every deed that each of these fans ever did. */
-  async deeds(fans: string[]): Promise<Map<string, Map<string, DeedState>>> {
-    const last = new Map<string, Map<string, DeedState>>(fans.map((fan) => [fan, new Map()]));
-    for await (const one of this.entries.collection.find<Entry>(
-      { fan: { $in: fans } },
-      {
-        projection: { _id: 0, fan: 1, deed: 1, turn: 1, card: 1, askedAt: 1, cause: 1 },
-        readConcern: { level: 'majority' },
-      },
-    )) {
-      const deeds = last.get(one.fan);
-      if (deeds && (deeds.get(one.deed)?.turn ?? 0) < one.turn)
-        deeds.set(one.deed, {
-          turn: one.turn,
-          card: one.card,
-          askedAt: one.askedAt,
-          cause: one.cause,
-        });
-    }
-    return last;
+  deeds(fans: string[]): Promise<Map<string, Map<string, DeedState>>> {
+    return this.statements.deeds(fans);
   }
 
   /**
-   * How many deeds whose key begins so are held, by all fans together. Reads every entry of them:
-   * for what is asked rarely.
+   * How many deeds whose key begins with `prefix` are held, by all fans together. Reads every entry
+   * of them: for what is asked rarely.
    */
-  async heldCount(prefix: string): Promise<number> {
-    const [sum] = await this.entries.aggregate<{ n: number }>([
-      { $match: { deed: { $gte: prefix, $lt: `${prefix}\uffff` } } },
-      { $group: { _id: null, n: { $sum: '$delta' } } },
-    ]);
-    return sum?.n ?? 0;
+  heldCount(prefix: string): Promise<number> {
+    return this.statements.heldCount(prefix);
   }
 
-  /** A fan's statement, newest first, behind the entry `before`. */
-  async statement(fan: string, limit: number, before?: number): Promise<Entry[]> {
-    return this.entries
-      .find({ fan, ...(before !== undefined ? { seq: { $lt: before } } : {}) }, { _id: 0 })
-      .sort({ seq: -1 })
-      .limit(limit)
-      .lean<Entry[]>();
+  /** A fan's statement, newest entry first; only entries behind `before` if given. */
+  statement(fan: string, limit: number, before?: number): Promise<Entry[]> {
+    return this.statements.page(fan, limit, before);
   }
 
   /**
@@ -310,7 +231,7 @@ export class Points {
 
   /** The top of the hub's board as every visitor sees it, at most half a second old. */
   top(limit: number): ReturnType<Points['board']> {
-    return this.seen.get(String(limit), () => this.board('hub', { limit }));
+    return this.tops.get(String(limit), () => this.board('hub', { limit }));
   }
 
   /** Rebuilds every board that Redis has lost. */
@@ -353,7 +274,7 @@ export class Points {
 
   /** Settles what processes that died left behind. */
   sweep(): Promise<number> {
-    return this.beats.sweep();
+    return this.heartbeats.sweep();
   }
 
   /** Resolves when everything this process acknowledged is in scores and boards. */

@@ -211,7 +211,7 @@ export class Videos {
    * The athletes that the locks naming this one ask of too; see `LockIndex`. Satisfies `Unlocks` of
    * follows.
    */
-  async beside(athlete: string): Promise<ReadonlyMap<string, number>> {
+  async relatedTo(athlete: string): Promise<ReadonlyMap<string, number>> {
     return (await this.load()).index.beside(athlete);
   }
 

@@ -10,7 +10,7 @@ import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
 const MINUTE = 60_000;
 const ZONE = 'Europe/Paris';
-const wish = (fan: string, account: string, want: Command['want'] = 'give'): Command => ({
+const commandFor = (fan: string, account: string, want: Command['want'] = 'give'): Command => ({
   fan,
   deed: `follow:x:${account}`,
   want,
@@ -25,9 +25,9 @@ const wish = (fan: string, account: string, want: Command['want'] = 'give'): Com
 
 /** What a test reaches for to kill a process between two of its steps. */
 interface Insides {
-  beats: { told: number; beat(): Promise<void> };
+  heartbeats: { announced: number; send(): Promise<void> };
   projector: {
-    go(): void;
+    start(): void;
     idle(): Promise<void>;
     unscored: Map<string, unknown>;
     unplaced: Map<string, unknown>;
@@ -55,19 +55,19 @@ describe('with a clock that is set', () => {
       log: pino({ level: 'silent' }),
       search: false,
     });
-    Object.assign(inside(world.context).beats, { steady: () => steady });
+    Object.assign(inside(world.context).heartbeats, { steady: () => steady });
   });
   after(async () => {
     await mortal.close();
     await world.close();
   });
 
-  /** Its memory is gone; its beat stands in the store as it was told last. */
+  /** Its memory is gone; its heartbeat stands in the store as it was sent last. */
   function kill(): void {
-    const { beats, projector } = inside(mortal);
+    const { heartbeats, projector } = inside(mortal);
     for (const pending of [projector.unscored, projector.unplaced, projector.stale])
       pending.clear();
-    beats.told = -Infinity;
+    heartbeats.announced = -Infinity;
   }
   /** The worker looks, ten seconds pass, and it looks again. */
   async function sweep(): Promise<number> {
@@ -83,13 +83,13 @@ describe('with a clock that is set', () => {
     )?.points;
 
   it('finds all that a process wrote after its clock was set back by fifty minutes and it was killed', async () => {
-    const { beats, projector } = inside(mortal);
-    await beats.beat();
-    Object.assign(projector, { go: () => undefined });
+    const { heartbeats, projector } = inside(mortal);
+    await heartbeats.send();
+    Object.assign(projector, { start: () => undefined });
     clock.advance(-50 * MINUTE);
     const who = fan();
-    await mortal.points.record(wish(who, '1'));
-    Reflect.deleteProperty(projector, 'go');
+    await mortal.points.record(commandFor(who, '1'));
+    Reflect.deleteProperty(projector, 'start');
     kill();
     clock.advance(50 * MINUTE);
     expect(await score(who)).to.equal(undefined);
@@ -97,8 +97,8 @@ describe('with a clock that is set', () => {
     expect(await score(who)).to.equal(1);
   });
 
-  it('finds it in any order of acts, beats, settlings and steps of up to an hour, and a death after any of them', async () => {
-    const { beats, projector } = inside(mortal);
+  it('finds it in any order of acts, heartbeats, settlings and steps of up to an hour, and a death after any of them', async () => {
+    const { heartbeats, projector } = inside(mortal);
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -112,7 +112,10 @@ describe('with a clock that is set', () => {
             },
             {
               weight: 2,
-              arbitrary: fc.constantFrom({ kind: 'beat' as const }, { kind: 'settle' as const }),
+              arbitrary: fc.constantFrom(
+                { kind: 'heartbeat' as const },
+                { kind: 'settle' as const },
+              ),
             },
             {
               weight: 3,
@@ -128,19 +131,22 @@ describe('with a clock that is set', () => {
           const fans = [fan(), fan(), fan()];
           const given = [0, 0, 0];
           let set = 0;
-          await beats.beat();
-          Object.assign(projector, { go: () => undefined });
+          await heartbeats.send();
+          Object.assign(projector, { start: () => undefined });
           for (const act of acts) {
             if (act.kind === 'give')
               await mortal.points.record(
-                wish(fans[act.who] as string, String((given[act.who] = (given[act.who] ?? 0) + 1))),
+                commandFor(
+                  fans[act.who] as string,
+                  String((given[act.who] = (given[act.who] ?? 0) + 1)),
+                ),
               );
-            if (act.kind === 'beat') await beats.beat();
+            if (act.kind === 'heartbeat') await heartbeats.send();
             if (act.kind === 'settle') {
-              Reflect.deleteProperty(projector, 'go');
-              projector.go();
+              Reflect.deleteProperty(projector, 'start');
+              projector.start();
               await projector.idle();
-              Object.assign(projector, { go: () => undefined });
+              Object.assign(projector, { start: () => undefined });
             }
             if (act.kind === 'step') {
               // Never further than an hour from where it was right.
@@ -149,7 +155,7 @@ describe('with a clock that is set', () => {
               clock.advance(by * MINUTE);
             }
           }
-          Reflect.deleteProperty(projector, 'go');
+          Reflect.deleteProperty(projector, 'start');
           kill();
           clock.advance(-set * MINUTE);
           await sweep();
@@ -162,22 +168,22 @@ describe('with a clock that is set', () => {
     expect((await world.context.points.verify()).bad).to.equal(null);
   });
 
-  it('takes nobody for dead whose beat goes on, and everybody whose beat stands still, whatever the clocks say', async () => {
-    const { beats } = inside(mortal);
+  it('takes nobody for dead whose heartbeat goes on, and everybody whose heartbeat stands still, whatever the clocks say', async () => {
+    const { heartbeats } = inside(mortal);
     const there = (): Promise<number> =>
       world.context.connection.collection('heartbeats').countDocuments({});
     for (const ahead of [-HOUR, HOUR]) {
       clock.advance(ahead + 30 * MINUTE);
-      await beats.beat();
+      await heartbeats.send();
       for (let n = 0; n < 4; n += 1) {
         await world.context.points.sweep();
         expect(await there()).to.equal(1);
         steady += 5000;
         clock.advance(5000);
-        await beats.beat();
+        await heartbeats.send();
       }
       // A clock that stands still a moment, or was set back to where it was, is told apart by the
-      // next beat.
+      // next heartbeat.
       await world.context.points.sweep();
       steady += 11_000;
       await world.context.points.sweep();
@@ -203,7 +209,7 @@ describe('with a clock that is set', () => {
       },
     });
     clock.advance(-50 * MINUTE);
-    const recorded = mortal.points.record(wish(fan(), '1'));
+    const recorded = mortal.points.record(commandFor(fan(), '1'));
     await until(() => sent);
     clock.advance(20 * MINUTE);
     const clear = inside(mortal).ledger.clearTo;
@@ -220,9 +226,9 @@ describe('with a clock that is set', () => {
     const ahead = midnight + 10 * MINUTE - world.clock.now().getTime();
     world.clock.advance(ahead);
     const who = fan();
-    await points.record(wish(who, '1'));
+    await points.record(commandFor(who, '1'));
     world.clock.advance(-50 * MINUTE);
-    const second = await points.record(wish(who, '2'));
+    const second = await points.record(commandFor(who, '2'));
     const day = windowKeys(new Date(midnight), ZONE).day;
     expect(second.entry?.at.getTime()).to.be.at.least(midnight);
     expect(second.entry?.earnedAt).to.deep.equal(second.entry?.at);
@@ -230,12 +236,12 @@ describe('with a clock that is set', () => {
       [day, 2, second.entry?.at.getTime()],
       2,
     ]);
-    const undone = await points.record(wish(who, '2', 'take'));
+    const undone = await points.record(commandFor(who, '2', 'take'));
     expect(undone.head.after.windows.day).to.deep.equal([day, 1, undone.entry?.at.getTime()]);
     // Three gives a day stay three, by the days of the entries.
     for (const want of ['give', 'take', 'give', 'take'] as const)
-      await points.record(wish(who, '2', want));
-    const fourth = await points.record(wish(who, '2'));
+      await points.record(commandFor(who, '2', want));
+    const fourth = await points.record(commandFor(who, '2'));
     expect(fourth.limited?.getTime()).to.equal(nextDay(new Date(midnight), ZONE).getTime());
     world.clock.advance(50 * MINUTE - ahead);
     expect((await points.verify()).bad).to.equal(null);

@@ -7,7 +7,7 @@ import type { Command } from '../../server/points/service.js';
 import { pino } from 'pino';
 import { HOUR, startWorld, TestClock, type World } from '../support/world.js';
 
-const wish = (
+const commandFor = (
   fan: string,
   account: string,
   want: Command['want'],
@@ -54,8 +54,8 @@ describe('the ledger', () => {
 
   it('gives one point for a deed and nothing for the same again', async () => {
     const who = fan();
-    const first = await world.context.points.record(wish(who, '1', 'give'));
-    const again = await world.context.points.record(wish(who, '1', 'give'));
+    const first = await world.context.points.record(commandFor(who, '1', 'give'));
+    const again = await world.context.points.record(commandFor(who, '1', 'give'));
     expect([first.entry?.delta, first.turn, first.head.after.points]).to.deep.equal([1, 1, 1]);
     expect([again.entry, again.turn, again.head.after.points]).to.deep.equal([null, 1, 1]);
   });
@@ -64,9 +64,10 @@ describe('the ledger', () => {
     const who = fan();
     const { now } = await other.points.rules.read();
     await world.context.points.rules.set({ hub: [1, 2, 3], discipline: [1, 2, 3] });
-    for (const account of ['1', '3']) await world.context.points.record(wish(who, account, 'give'));
+    for (const account of ['1', '3'])
+      await world.context.points.record(commandFor(who, account, 'give'));
     await world.context.points.settled();
-    const outcome = await other.points.record(wish(who, '1', 'take'));
+    const outcome = await other.points.record(commandFor(who, '1', 'take'));
     await world.context.points.rules.set({ hub: [...now.hub], discipline: [...now.discipline] });
     expect(outcome.head.after.medals['hub']?.[0]).to.equal('bronze');
     expect(
@@ -82,9 +83,9 @@ describe('the ledger', () => {
       ['take', 0],
       ['give', 1],
     ] as const)
-      expect((await world.context.points.record(wish(who, '1', want))).head.after.points).to.equal(
-        points,
-      );
+      expect(
+        (await world.context.points.record(commandFor(who, '1', want))).head.after.points,
+      ).to.equal(points);
     const entries = await world.context.points.statement(who, 10);
     expect(entries.map((entry) => [entry.seq, entry.turn, entry.delta])).to.deep.equal([
       [3, 3, 1],
@@ -96,23 +97,23 @@ describe('the ledger', () => {
 
   it('gives nothing to a late repeat that saw an older turn', async () => {
     const who = fan();
-    await world.context.points.record(wish(who, '1', 'give', { seen: 0 }));
-    await world.context.points.record(wish(who, '1', 'take', { seen: 1 }));
-    const late = await world.context.points.record(wish(who, '1', 'give', { seen: 0 }));
+    await world.context.points.record(commandFor(who, '1', 'give', { seen: 0 }));
+    await world.context.points.record(commandFor(who, '1', 'take', { seen: 1 }));
+    const late = await world.context.points.record(commandFor(who, '1', 'give', { seen: 0 }));
     expect([late.entry, late.turn, late.head.after.points]).to.deep.equal([null, 2, 0]);
   });
 
   it('gives nothing when card, link or epoch no longer stand, but still takes back', async () => {
     const who = fan();
     const dropped = await world.context.points.record(
-      wish(who, '1', 'give', { stands: () => Promise.resolve(false) }),
+      commandFor(who, '1', 'give', { stands: () => Promise.resolve(false) }),
     );
     expect([dropped.entry, dropped.dropped]).to.deep.equal([null, true]);
-    await world.context.points.record(wish(who, '1', 'give'));
+    await world.context.points.record(commandFor(who, '1', 'give'));
     expect(
       (
         await world.context.points.record(
-          wish(who, '1', 'take', { stands: () => Promise.resolve(false) }),
+          commandFor(who, '1', 'take', { stands: () => Promise.resolve(false) }),
         )
       ).head.after.points,
     ).to.equal(0);
@@ -121,16 +122,16 @@ describe('the ledger', () => {
   it('gives a deed three times a day at most and says when the next may come', async () => {
     const who = fan();
     for (let round = 0; round < 3; round += 1) {
-      await world.context.points.record(wish(who, '1', 'give'));
-      await world.context.points.record(wish(who, '1', 'take'));
+      await world.context.points.record(commandFor(who, '1', 'give'));
+      await world.context.points.record(commandFor(who, '1', 'take'));
     }
-    const fourth = await world.context.points.record(wish(who, '1', 'give'));
+    const fourth = await world.context.points.record(commandFor(who, '1', 'give'));
     expect(fourth.entry).to.equal(null);
     expect(fourth.limited?.getTime()).to.be.greaterThan(Date.now());
     world.clock.advance(25 * HOUR);
-    expect((await world.context.points.record(wish(who, '1', 'give'))).head.after.points).to.equal(
-      1,
-    );
+    expect(
+      (await world.context.points.record(commandFor(who, '1', 'give'))).head.after.points,
+    ).to.equal(1);
     world.clock.advance(-25 * HOUR);
   });
 
@@ -150,7 +151,7 @@ describe('the ledger', () => {
         },
       });
       const outcome = await world.context.points
-        .record(wish(who, '1', 'give'))
+        .record(commandFor(who, '1', 'give'))
         .finally(() => Reflect.deleteProperty(db as object, 'command'));
       expect([refusals, outcome.entry?.delta, outcome.head.after.points]).to.deep.equal([1, 1, 1]);
       expect(
@@ -163,7 +164,7 @@ describe('the ledger', () => {
     const who = fan();
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_x, n) =>
-        (n % 2 ? other : world.context).points.record(wish(who, '7', 'give')),
+        (n % 2 ? other : world.context).points.record(commandFor(who, '7', 'give')),
       ),
     );
     expect(outcomes.filter((one) => one.entry !== null)).to.have.length(1);
@@ -172,11 +173,11 @@ describe('the ledger', () => {
 
   it('chains many entries of one fan in order, and others in between', async () => {
     const who = fan();
-    const many = Array.from({ length: 60 }, (_x, n) => wish(who, String(n), 'give'));
+    const many = Array.from({ length: 60 }, (_x, n) => commandFor(who, String(n), 'give'));
     const [outcomes] = await Promise.all([
       world.context.points.recordMany(who, many),
       ...Array.from({ length: 10 }, (_x, n) =>
-        other.points.record(wish(who, String(100 + n), 'give')),
+        other.points.record(commandFor(who, String(100 + n), 'give')),
       ),
     ]);
     expect(outcomes.filter((one) => one.entry !== null)).to.have.length(60);
@@ -199,7 +200,7 @@ describe('the ledger', () => {
       ['after', 2],
     ] as const) {
       const who = fan();
-      const wishes = Array.from({ length: 700 }, (_x, n) => wish(who, String(n), 'give'));
+      const commands = Array.from({ length: 700 }, (_x, n) => commandFor(who, String(n), 'give'));
       let inserts = 0;
       Object.assign(db as object, {
         command: async (what: {
@@ -209,14 +210,14 @@ describe('the ledger', () => {
           if (what.insert !== 'entries' || what.documents?.[0]?.fan !== who) return command(what);
           inserts += 1;
           if (inserts !== which) return command(what);
-          if (cut === 'other') await other.points.record(wish(who, 'elsewhere', 'give'));
+          if (cut === 'other') await other.points.record(commandFor(who, 'elsewhere', 'give'));
           if (cut !== 'before') await command(what).catch(() => undefined);
           if (cut === 'other') return command(what);
           throw new mongoose.mongo.MongoServerError({ message: 'shutting down', code: 11600 });
         },
       });
       const outcomes = await world.context.points
-        .recordMany(who, wishes)
+        .recordMany(who, commands)
         .finally(() => Reflect.deleteProperty(db as object, 'command'));
       const extra = cut === 'other' ? 1 : 0;
       expect(
@@ -230,7 +231,7 @@ describe('the ledger', () => {
         cut,
       ).to.equal(700 + extra);
       // Asked once more, nothing is given; and what stands at the end is told.
-      const again = await world.context.points.recordMany(who, wishes);
+      const again = await world.context.points.recordMany(who, commands);
       expect(
         [
           ...new Set(
@@ -245,9 +246,9 @@ describe('the ledger', () => {
 
   it('keeps time from running backwards inside a statement', async () => {
     const who = fan();
-    await world.context.points.record(wish(who, '1', 'give'));
+    await world.context.points.record(commandFor(who, '1', 'give'));
     world.clock.advance(-HOUR);
-    const second = await world.context.points.record(wish(who, '2', 'give'));
+    const second = await world.context.points.record(commandFor(who, '2', 'give'));
     world.clock.advance(HOUR);
     const [later, earlier] = await world.context.points.statement(who, 2);
     expect(second.entry).to.not.equal(null);
@@ -256,10 +257,10 @@ describe('the ledger', () => {
 
   it('counts a deed in the windows it was first earned in and in no later ones', async () => {
     const who = fan();
-    await world.context.points.record(wish(who, '1', 'give'));
+    await world.context.points.record(commandFor(who, '1', 'give'));
     world.clock.advance(40 * 24 * HOUR);
-    await world.context.points.record(wish(who, '1', 'take'));
-    const { after } = (await world.context.points.record(wish(who, '1', 'give'))).head;
+    await world.context.points.record(commandFor(who, '1', 'take'));
+    const { after } = (await world.context.points.record(commandFor(who, '1', 'give'))).head;
     world.clock.advance(-40 * 24 * HOUR);
     expect([after.points, after.windows.month[1], after.windows.day[1]]).to.deep.equal([1, 0, 0]);
   });
@@ -283,7 +284,7 @@ describe('the ledger', () => {
             const account = String(act.account);
             const askings = Array.from({ length: act.times }, (_x, n) =>
               (act.both && n % 2 ? other : world.context).points.record(
-                wish(who, account, act.want),
+                commandFor(who, account, act.want),
               ),
             );
             await Promise.all(askings);
@@ -330,7 +331,7 @@ describe('the ledger', () => {
   it('names the first bad entry, whatever was tampered with', async () => {
     const who = fan();
     for (const account of ['1', '2', '3'])
-      await world.context.points.record(wish(who, account, 'give'));
+      await world.context.points.record(commandFor(who, account, 'give'));
     const entries = world.context.connection.collection('entries');
     const good = await entries.findOne({ fan: who, seq: 2 });
     for (const [change, reason] of [
@@ -354,7 +355,7 @@ describe('the ledger', () => {
 
   it('catches a score up that a killed process left behind', async () => {
     const who = fan();
-    await other.points.record(wish(who, '1', 'give'));
+    await other.points.record(commandFor(who, '1', 'give'));
     await other.points.settled();
     await world.context.connection.collection('scores').deleteOne({ _id: who as never });
     await world.context.connection.collection('heartbeats').insertOne({

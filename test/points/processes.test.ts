@@ -7,7 +7,7 @@ import { createContext, type Context } from '../../server/context.js';
 import type { Command } from '../../server/points/service.js';
 import { startWorld, type World } from '../support/world.js';
 
-const wish = (
+const commandFor = (
   fan: string,
   account: string,
   want: Command['want'],
@@ -51,28 +51,28 @@ describe('two processes over one ledger', () => {
   it('answer a repeat, a refusal and a limit with the points there are now, not with those one of them remembers', async () => {
     const who = fan();
     for (let round = 0; round < 3; round += 1) {
-      await here.points.record(wish(who, '9', 'give'));
-      await here.points.record(wish(who, '9', 'take'));
+      await here.points.record(commandFor(who, '9', 'give'));
+      await here.points.record(commandFor(who, '9', 'take'));
     }
-    await here.points.record(wish(who, '1', 'give'));
-    for (const account of ['2', '3']) await there.points.record(wish(who, account, 'give'));
-    const again = await here.points.record(wish(who, '1', 'give'));
+    await here.points.record(commandFor(who, '1', 'give'));
+    for (const account of ['2', '3']) await there.points.record(commandFor(who, account, 'give'));
+    const again = await here.points.record(commandFor(who, '1', 'give'));
     expect([again.entry, again.turn, again.head.after.points]).to.deep.equal([null, 1, 3]);
-    await there.points.record(wish(who, '4', 'give'));
-    const late = await here.points.record(wish(who, '1', 'give', { seen: 0 }));
+    await there.points.record(commandFor(who, '4', 'give'));
+    const late = await here.points.record(commandFor(who, '1', 'give', { seen: 0 }));
     expect([late.entry, late.head.after.points]).to.deep.equal([null, 4]);
-    await there.points.record(wish(who, '5', 'give'));
+    await there.points.record(commandFor(who, '5', 'give'));
     const dropped = await here.points.record(
-      wish(who, '6', 'give', { stands: () => Promise.resolve(false) }),
+      commandFor(who, '6', 'give', { stands: () => Promise.resolve(false) }),
     );
     expect([dropped.dropped, dropped.head.after.points]).to.deep.equal([true, 5]);
-    await there.points.record(wish(who, '7', 'give'));
-    const limited = await here.points.record(wish(who, '9', 'give'));
+    await there.points.record(commandFor(who, '7', 'give'));
+    const limited = await here.points.record(commandFor(who, '9', 'give'));
     expect([limited.limited !== null, limited.head.after.points]).to.deep.equal([true, 6]);
-    await there.points.record(wish(who, '8', 'give'));
+    await there.points.record(commandFor(who, '8', 'give'));
     const many = await here.points.recordMany(who, [
-      wish(who, '1', 'give'),
-      wish(who, '2', 'give'),
+      commandFor(who, '1', 'give'),
+      commandFor(who, '2', 'give'),
     ]);
     expect(many.map((one) => [one.entry, one.head.after.points])).to.deep.equal([
       [null, 7],
@@ -82,15 +82,15 @@ describe('two processes over one ledger', () => {
 
   it('take back what the other gave, also to a fan of whom this one remembers that they have nothing', async () => {
     const who = fan();
-    expect((await here.points.record(wish(who, '1', 'take'))).entry).to.equal(null);
-    await there.points.record(wish(who, '1', 'give'));
-    const undone = await here.points.record(wish(who, '1', 'take'));
+    expect((await here.points.record(commandFor(who, '1', 'take'))).entry).to.equal(null);
+    await there.points.record(commandFor(who, '1', 'give'));
+    const undone = await here.points.record(commandFor(who, '1', 'take'));
     expect([undone.entry?.delta, undone.turn, undone.head.after.points]).to.deep.equal([-1, 2, 0]);
   });
 
   it('decide behind a head at least as new as every turn they read, when the other writes between their reads', async () => {
     const who = fan();
-    await here.points.record(wish(who, '1', 'give'));
+    await here.points.record(commandFor(who, '1', 'give'));
     const { collection } = here.connection.model('Entry');
     const find = collection.find.bind(collection) as unknown as (
       filter: object,
@@ -103,14 +103,15 @@ describe('two processes over one ledger', () => {
         if (filter.deed === undefined || cut > 0) return cursor;
         cut += 1;
         const toArray = async (): Promise<unknown[]> => {
-          for (const account of ['2', '3']) await there.points.record(wish(who, account, 'give'));
+          for (const account of ['2', '3'])
+            await there.points.record(commandFor(who, account, 'give'));
           return find(filter, options).toArray();
         };
         return { toArray };
       },
     });
     const outcome = await here.points
-      .record(wish(who, '3', 'give'))
+      .record(commandFor(who, '3', 'give'))
       .finally(() => Reflect.deleteProperty(collection, 'find'));
     expect([
       cut,
@@ -121,17 +122,17 @@ describe('two processes over one ledger', () => {
     ]).to.deep.equal([1, null, 1, 3, 3]);
   });
 
-  const beside = (...accounts: string[]): Map<string, number> =>
+  const related = (...accounts: string[]): Map<string, number> =>
     new Map(accounts.map((account) => [`follow:x:${account}`, 0]));
 
-  it('say of no deed beside an entry what was true before the other wrote, wherever between their reads that was', async () => {
+  it('say of no related deed of an entry what was true before the other wrote, wherever between their reads that was', async () => {
     for (const when of [
       'before the turns',
       'behind the turns',
       'behind turns that are newer than the head',
     ] as const) {
       const who = fan();
-      await here.points.record(wish(who, '1', 'give'));
+      await here.points.record(commandFor(who, '1', 'give'));
       const { collection } = here.connection.model('Entry');
       const find = collection.find.bind(collection) as unknown as (
         filter: object,
@@ -146,20 +147,22 @@ describe('two processes over one ledger', () => {
           const toArray = async (): Promise<unknown[]> => {
             if (when === 'behind turns that are newer than the head')
               for (const want of ['give', 'take'] as const)
-                await there.points.record(wish(who, '2', want));
-            if (when === 'before the turns') await there.points.record(wish(who, '3', 'give'));
+                await there.points.record(commandFor(who, '2', want));
+            if (when === 'before the turns')
+              await there.points.record(commandFor(who, '3', 'give'));
             const found = await find(filter, options).toArray();
-            if (when !== 'before the turns') await there.points.record(wish(who, '3', 'give'));
+            if (when !== 'before the turns')
+              await there.points.record(commandFor(who, '3', 'give'));
             return found;
           };
           return { toArray };
         },
       });
       const outcome = await here.points
-        .record(wish(who, '2', 'give', { beside: beside('1', '3', '4') }))
+        .record(commandFor(who, '2', 'give', { related: related('1', '3', '4') }))
         .finally(() => Reflect.deleteProperty(collection, 'find'));
       // What is not known is not said.
-      const said = outcome.beside ?? {
+      const said = outcome.related ?? {
         'follow:x:1': true,
         'follow:x:3': true,
         'follow:x:4': false,
@@ -173,7 +176,7 @@ describe('two processes over one ledger', () => {
     }
   });
 
-  it('say of every deed beside an entry what the ledger has at that entry, over any race of the two', async () => {
+  it('say of every related deed of an entry what the ledger has at that entry, over any race of the two', async () => {
     let said = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -197,11 +200,11 @@ describe('two processes over one ledger', () => {
             const outcomes = await Promise.all(
               acts.map(({ account, want, at }) =>
                 (at ? here : there).points.record(
-                  wish(who, String(account), want, { beside: beside('1', '2', '3', '4') }),
+                  commandFor(who, String(account), want, { related: related('1', '2', '3', '4') }),
                 ),
               ),
             );
-            for (const { entry, beside: told } of outcomes) {
+            for (const { entry, related: told } of outcomes) {
               if (!entry || !told) continue;
               said += 1;
               const named = Object.keys(told);
@@ -228,12 +231,12 @@ describe('two processes over one ledger', () => {
         if (what.insert !== 'entries' || inserts > 0) return command(what);
         inserts += 1;
         await command(what);
-        await there.points.record(wish(who, '1', 'take'));
+        await there.points.record(commandFor(who, '1', 'take'));
         throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
       },
     });
     const outcome = await here.points
-      .record(wish(who, '1', 'give'))
+      .record(commandFor(who, '1', 'give'))
       .finally(() => Reflect.deleteProperty(db as object, 'command'));
     expect([outcome.entry?.turn, outcome.turn]).to.deep.equal([1, 1]);
     expect((await here.points.head(who)).after.points).to.equal(0);
@@ -264,7 +267,7 @@ describe('two processes over one ledger', () => {
       told.push(...moves.filter((one) => one.fan === who).map((one) => one.points));
     });
     const outcome = await here.points
-      .record(wish(who, '1', 'give'))
+      .record(commandFor(who, '1', 'give'))
       .finally(() => Reflect.deleteProperty(db as object, 'command'));
     expect([outcome.entry?.turn, outcome.head.after.points, inserts]).to.deep.equal([1, 1, 2]);
     await here.points.settled();
@@ -297,7 +300,7 @@ describe('two processes over one ledger', () => {
             const old = act.seen === 'old' && turn > 0;
             const more = act.seen === 'none' ? {} : { seen: old ? turn - 1 : turn };
             const outcome = await (act.at === 'here' ? here : there).points.record(
-              wish(who, account, act.want, more),
+              commandFor(who, account, act.want, more),
             );
             // Three gives of one deed a day.
             const moves =

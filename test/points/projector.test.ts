@@ -21,31 +21,31 @@ describe('moves that wait for their stores', () => {
   let boardsAway = false;
   let tries = 0;
 
-  const projector = (heads = new Map<string, Head>()): Projector =>
-    new Projector(
-      {
+  const startProjector = (heads = new Map<string, Head>()): Projector =>
+    new Projector({
+      scores: {
         write: (list: ScoreRecord[]) => {
           if (scoresAway(written.length)) return Promise.reject(new Error('away'));
-          written.push(list.map((one) => `${one._id}@${one.seq}`));
+          written.push(list.map(({ _id, seq }) => `${_id}@${seq}`));
           return Promise.resolve();
         },
         restand: () => Promise.resolve(),
-        of: () => Promise.resolve(new Map()),
+        byFans: () => Promise.resolve(new Map()),
       } as unknown as Scores,
-      {
+      boards: {
         table: new BoardTable(boardKinds(['judo']), () => Promise.reject(new Error('none'))),
         move: (board: string, moves: Move[]) => {
           tries += 1;
           if (boardsAway) return Promise.reject(new Error('away'));
-          if (board === 'hub') placed.push(moves.map((one) => `${one.fan}@${one.seq}`));
+          if (board === 'hub') placed.push(moves.map(({ fan, seq }) => `${fan}@${seq}`));
           return Promise.resolve([]);
         },
       } as unknown as Boards,
-      {
-        fresh: (fans: string[]) =>
+      heads: {
+        read: (fans: string[]) =>
           Promise.resolve(new Map(fans.map((fan) => [fan, heads.get(fan) ?? NO_HEAD]))),
       } as unknown as Heads,
-      {
+      standing: {
         standings: (fans) =>
           Promise.resolve(
             new Map(
@@ -54,9 +54,9 @@ describe('moves that wait for their stores', () => {
           ),
         changedSince: () => Promise.resolve({ fans: [], to: 0 }),
       },
-      { now: () => new Date(2_000_000_000_000) },
-      pino({ level: 'silent' }),
-    );
+      clock: { now: () => new Date(2_000_000_000_000) },
+      log: pino({ level: 'silent' }),
+    });
   const entry = (fan: string, head = NO_HEAD, at = 1_900_000_000_000): Entry => {
     const when = new Date(at);
     const facts = {
@@ -95,65 +95,65 @@ describe('moves that wait for their stores', () => {
   });
 
   it('are all written when there are 130,000 of them, in parts, and how far all is settled can be told meanwhile', async () => {
-    const one = projector();
+    const projector = startProjector();
     const first = entry('fan-0');
     const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({
       ...first,
       fan: `fan-${n}`,
       at: new Date(1_900_000_000_000 + n),
     }));
-    one.written(list.slice(1));
-    one.written(list.slice(0, 1));
-    one.unsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
-    expect(one.settledTo).to.equal(1_899_000_000_000);
-    await one.idle();
-    expect(one.clear).to.equal(true);
-    expect(one.settledTo).to.equal(2_000_000_000_000);
+    projector.add(list.slice(1));
+    projector.add(list.slice(0, 1));
+    projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+    expect(projector.settledTo).to.equal(1_899_000_000_000);
+    await projector.idle();
+    expect(projector.isClear).to.equal(true);
+    expect(projector.settledTo).to.equal(2_000_000_000_000);
     expect(new Set(placed.flat()).size).to.equal(130_000);
     expect(Math.max(...written.map((part) => part.length))).to.be.at.most(1000);
   });
 
   it('are tried a part at a time while the boards are away, and their scores, written once, are not written again', async () => {
-    const one = projector();
+    const projector = startProjector();
     boardsAway = true;
     const first = entry('fan-0');
-    one.written(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
+    projector.add(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
     await until(() => tries >= 6);
     // A score that comes meanwhile does not wait for the boards.
-    one.written([entry('late')]);
+    projector.add([entry('late')]);
     await until(() => written.flat().includes('late@1'));
-    expect(one.settledTo).to.equal(1_900_000_000_000);
+    expect(projector.settledTo).to.equal(1_900_000_000_000);
     // Two boards a try, of the hub and of the one discipline, and one part a try.
     expect(tries % 2).to.equal(0);
     boardsAway = false;
-    await one.idle();
+    await projector.idle();
     expect(written.flat()).to.have.length(5001);
     expect(new Set(placed.flat()).size).to.equal(5001);
   });
 
   it('of a fan whose entries nobody is sure of hold up no other fan’s score while the boards are away', async () => {
-    const one = projector(new Map([['lost', headOf(entry('lost'))]]));
+    const projector = startProjector(new Map([['lost', headOf(entry('lost'))]]));
     boardsAway = true;
-    one.unsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
-    one.written([entry('other')]);
+    projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+    projector.add([entry('other')]);
     await until(() => written.flat().includes('other@1'));
     boardsAway = false;
-    await one.idle();
-    expect(one.clear).to.equal(true);
+    await projector.idle();
+    expect(projector.isClear).to.equal(true);
   });
 
   it('go on where they were when the scores went away in the middle, with what is newest of a fan', async () => {
-    const one = projector();
+    const projector = startProjector();
     scoresAway = (part) => part === 2;
     const first = entry('fan-0');
-    one.written(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
+    projector.add(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
     await until(() => written.length === 2);
     const second = entry('fan-4999', headOf(first));
-    one.written([second]);
+    projector.add([second]);
     // An older one that is heard late changes nothing.
-    one.written([{ ...first, fan: 'fan-4999' }]);
+    projector.add([{ ...first, fan: 'fan-4999' }]);
     scoresAway = () => false;
-    await one.idle();
+    await projector.idle();
     expect(written.flat()).to.have.length(5000);
     expect(written.flat()).to.include('fan-4999@2').and.not.include('fan-4999@1');
     expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal([

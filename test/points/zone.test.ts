@@ -10,7 +10,7 @@ import { freePort } from '../../scripts/services/process.js';
 import { plainEnv, run } from '../support/start.js';
 import { startWorld, type World } from '../support/world.js';
 
-const wish = (fan: string): Command => ({
+const commandFor = (fan: string): Command => ({
   fan,
   deed: 'follow:x:1',
   want: 'give',
@@ -63,7 +63,7 @@ describe('the time zone that cuts the days', function () {
 
   it('may be changed until the first point is given, and never after it', async () => {
     await start(TOKYO);
-    await world.context.points.record(wish('ann'));
+    await world.context.points.record(commandFor('ann'));
     expect(await refused(start(TOKYO))).to.match(LINE);
     await start();
   });
@@ -74,8 +74,8 @@ describe('the time zone that cuts the days', function () {
       const [first, second] = [await start(order[0], name), await start(order[1], name)];
       await first.release();
       const outcomes = await Promise.allSettled([
-        ...Array.from({ length: 5 }, (_x, n) => first.points.record(wish(`first-${n}`))),
-        ...Array.from({ length: 5 }, (_x, n) => second.points.record(wish(`second-${n}`))),
+        ...Array.from({ length: 5 }, (_x, n) => first.points.record(commandFor(`first-${n}`))),
+        ...Array.from({ length: 5 }, (_x, n) => second.points.record(commandFor(`second-${n}`))),
       ]);
       const given = outcomes.map((one) => one.status === 'fulfilled');
       // Five of one process, and none of the other: which of them was first is theirs to settle.
@@ -86,7 +86,7 @@ describe('the time zone that cuts the days', function () {
       const [won, lost] = given[0] ? [first, second] : [second, first];
       expect((await won.points.verify()).bad).to.equal(null);
       expect((await won.connection.collection('entries').find().toArray()).length).to.equal(5);
-      expect(await refused(lost.points.record(wish('late')))).to.contain('TIMEZONE is');
+      expect(await refused(lost.points.record(commandFor('late')))).to.contain('TIMEZONE is');
     }
   });
 

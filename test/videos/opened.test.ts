@@ -192,9 +192,9 @@ describe('what an award opened', () => {
             expect(told).to.deep.equal(expected);
             opened += told.length;
             if (!news) continue;
-            carried += news.beside ? 1 : 0;
+            carried += news.related ? 1 : 0;
             // What the award carries is what a process reads that was not told it.
-            const { beside: _carried, ...bare } = news;
+            const { related: _carried, ...bare } = news;
             for (const one of [news, bare])
               expect(
                 (await there.videos.openedBy(one, 'en')).map(({ slug }) => slug).sort(),
