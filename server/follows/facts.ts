@@ -45,7 +45,7 @@ export class FollowFacts {
    * Which accounts of these athletes a fan followed before an award and after it, if the award
    * itself tells it all.
    */
-  async carried(
+  async followedByAward(
     award: Award,
     athletes: string[],
   ): Promise<{ before: Set<string>; after: Set<string> } | null> {
@@ -63,7 +63,7 @@ export class FollowFacts {
    * The same before awards and after them, for many fans in one read; what an award moved itself is
    * not read.
    */
-  async around(
+  async readFollowed(
     asked: { award: Award; athletes: string[] }[],
   ): Promise<{ before: Set<string>; after: Set<string> }[]> {
     const named = await Promise.all(asked.map(({ athletes }) => namedDeeds(this.parts, athletes)));
