@@ -18,13 +18,11 @@ const TRIES = 40;
 /** An account of the person who wants the name. */
 type Own = Pick<AccountRef, 'network' | 'id'>;
 
-/**
- * Throws InputError for what is wrong with a name: a wrong field of a form. Null is nothing wrong.
- */
+/** Throws InputError when something is wrong with a name, which a form shows at its field. */
 export function refuse(fault: NameFault | null): void {
   if (fault) throw new InputError([{ path: 'name', issue: fault }]);
 }
-/** Throws on what the store threw; a duplicate key means that somebody took the name meanwhile. */
+/** Throws what the store threw; a duplicate key says that somebody took the name meanwhile. */
 export function nameTaken(error: unknown): never {
   if (isDuplicate(error)) refuse('name_taken');
   throw error;
