@@ -101,7 +101,6 @@ export async function createContext(
     release: async () => {
       await registry.prepare();
       await ensureIndexes(platform.connection);
-      await fans.release();
       await cards.seed();
       await points.release();
     },

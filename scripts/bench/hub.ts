@@ -159,6 +159,9 @@ export async function bulkFans(
       made.slice(from, from + 5000).map(({ fan, token }, n) => ({
         _id: fan as never,
         handle: `${tag}${from + n}`,
+        // Handles may come again in another run of the same hub; keys may not.
+        nameKey: fan,
+        named: 'given',
         country: 'FR',
         birthYear: 1990,
         language: 'fr',

@@ -1,6 +1,7 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { model } from '../platform/mongo.js';
 
+/** Whether somebody competes now, did once, or is qualified for an edition. */
 export type AthleteStatus = 'active' | 'former' | 'qualified';
 
 /**
@@ -12,11 +13,12 @@ export interface AthleteRecord {
   _id: string;
   /** The current slug first, then the old ones, which redirect for ever. */
   slugs: string[];
-  /** The bases those slugs were made from, to find the next free number. */
+  /** The names those slugs were made from (`ana-diver` of `ana-diver-2`), to find a free number. */
   bases: string[];
   source: string;
   sourceId: string;
   name: string;
+  /** The folded words of the name. */
   words: string[];
   sex: string;
   noc: string;
@@ -68,5 +70,6 @@ schema.index({ networks: 1 });
 schema.index({ revision: 1 });
 schema.index({ hidden: 1 }, { partialFilterExpression: { hidden: true } });
 
+/** The people of the directory. */
 export const athleteModel = (connection: Connection): Model<AthleteRecord> =>
   model(connection, 'Athlete', schema, 'athletes');

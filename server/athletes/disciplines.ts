@@ -77,7 +77,7 @@ export const DISCIPLINES = [
 
 const known = new Set<string>(DISCIPLINES);
 
-/** Those that have an ink, a pictogram and a pattern of their own (LOOK 3). */
+/** The disciplines that have an ink, a pictogram and a pattern of their own (LOOK 3). */
 export const INKED = new Set([
   'fencing',
   'athletics',
@@ -89,7 +89,7 @@ export const INKED = new Set([
   'para-athletics',
 ]);
 
-/** The slug of a discipline as a directory file writes it, or null when there is none such. */
+/** The slug of a discipline as a directory file writes it; null for what is no discipline. */
 export function disciplineOf(name: string): string | null {
   const slug = name
     .trim()
@@ -99,4 +99,5 @@ export function disciplineOf(name: string): string | null {
   return known.has(slug) ? slug : null;
 }
 
+/** Whether this is the slug of a discipline. */
 export const isDiscipline = (slug: string): boolean => known.has(slug);

@@ -3,23 +3,15 @@ import type { Platform } from '../platform/platform.js';
 import { Search } from './search.js';
 import { Athletes } from './service.js';
 
-/** The directory; its search runs in a thread of its own, which a worker does without. */
+/** Builds the directory. Its search runs in a thread of its own, which a worker does without. */
 export function createAthletes(
-  {
-    config,
-    connection,
-    settings,
-    leases,
-    bus,
-    changes,
-    metrics,
-    log,
-  }: Pick<
+  platform: Pick<
     Platform,
     'config' | 'connection' | 'settings' | 'leases' | 'bus' | 'changes' | 'metrics' | 'log'
   >,
   withSearch: boolean,
 ): { athletes: Athletes; search: Search | null } {
+  const { config, metrics, log } = platform;
   const { uri, name } = config.mongodb;
   const search = withSearch
     ? new Search({ uri, name, folder: join(config.dataDir, 'search') }, log)
@@ -30,5 +22,5 @@ export function createAthletes(
       'Since the search index last asked what has changed (NaN: not yet)',
       () => (search.state().ageMs ?? NaN) / 1000,
     );
-  return { athletes: new Athletes(connection, settings, leases, bus, search, changes), search };
+  return { athletes: new Athletes({ ...platform, search }), search };
 }

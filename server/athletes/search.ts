@@ -1,52 +1,52 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../platform/logs.js';
-import type { SearchAnswer, SearchQuery } from './search-index.js';
+import type { SearchAnswer, SearchQuery } from './search-document.js';
+import type { SearchNews, SearchSetup, SearchReply, SearchRequest } from './search-messages.js';
 
-interface Reply {
-  id?: number;
-  /** The index was read from its file. */
-  loaded?: boolean;
-  /** What had changed in the store was read; `took` ms ago it was asked. */
-  looked?: boolean;
-  took?: number;
-  /** So many looks in a row have failed. */
-  failed?: number;
-  revision?: number;
-  size?: number;
-  answer?: SearchAnswer;
-  error?: string;
+/** An index that has not read the store for so long is asked only when the store is away. */
+const STALE_MS = 30_000;
+/** How long a thread that died rests before it is started again. */
+const RESTART_MS = 1000;
+/** How long a thread may take to end by itself. */
+const CLOSE_MS = 2000;
+
+/** How the search thread is. */
+export interface SearchState {
+  ready: boolean;
+  /** Since it last read what has changed in the store; null when it has not yet. */
+  ageMs: number | null;
+  /** Reads of the store that have failed in a row since. */
+  failures: number;
+  athletes: number;
 }
 
 /**
- * An index that has not asked the store for so long is asked only when the store itself does not
- * answer.
- */
-const STALE_MS = 30_000;
-
-/**
- * The door to the search thread; a thread that dies is started again, and until it is ready the
- * caller asks MongoDB.
+ * The door to the search thread. A thread that dies is started again; until it is ready the caller
+ * asks MongoDB.
  */
 export class Search {
+  /** Whether the index answers. */
+  ready = false;
+
   private worker: Worker | null = null;
   private readonly waiting = new Map<
     number,
-    { resolve: (reply: Reply) => void; reject: (error: Error) => void }
+    { resolve: (answer: SearchAnswer | null) => void; reject: (error: Error) => void }
   >();
-  private number = 0;
+  private lastId = 0;
   private stopped = false;
   private whenReady: (() => void)[] = [];
   private lookedAt: number | null = null;
   private loadedAt = 0;
   private size = 0;
   private failures = 0;
-  ready = false;
 
   constructor(
-    private readonly where: { uri: string; name: string; folder: string },
+    private readonly setup: SearchSetup,
     private readonly log: Log,
   ) {}
 
+  /** Starts the thread. */
   start(): void {
     // Loaders of TypeScript do not reach into threads: from sources the built thread is used.
     const file = new URL(
@@ -56,58 +56,61 @@ export class Search {
       import.meta.url,
     );
     const worker = new Worker(file, {
-      workerData: this.where,
+      workerData: this.setup,
       resourceLimits: { maxOldGenerationSizeMb: 1024 },
     });
     this.worker = worker;
-    worker.on('message', (reply: Reply) => {
-      if (reply.failed !== undefined) {
-        this.failures = reply.failed;
-        return;
-      }
-      if (reply.loaded || reply.looked) {
-        this.heard(reply);
-        return;
-      }
-      const one = this.waiting.get(reply.id ?? -1);
-      this.waiting.delete(reply.id ?? -1);
-      if (reply.error) one?.reject(new Error(reply.error));
-      else one?.resolve(reply);
+    worker.on('message', (message: SearchNews | SearchReply) => {
+      if (message.kind === 'reply') this.settle(message);
+      else this.hear(message);
     });
     worker.on('error', (error) => {
       this.log.error({ err: error }, 'search: the thread died');
     });
     worker.on('exit', () => {
-      this.ready = false;
-      this.lookedAt = null;
-      for (const one of this.waiting.values()) one.reject(new Error('the search thread ended'));
-      this.waiting.clear();
-      if (!this.stopped)
-        setTimeout(() => {
-          if (!this.stopped) this.start();
-        }, 1000).unref();
+      this.onExit();
     });
     worker.unref();
   }
 
-  private heard({ looked, took = 0, size = 0, revision }: Reply): void {
-    this.size = size;
+  private settle(reply: SearchReply): void {
+    const request = this.waiting.get(reply.id);
+    this.waiting.delete(reply.id);
+    if ('error' in reply) request?.reject(new Error(reply.error));
+    else request?.resolve(reply.answer);
+  }
+
+  private hear(news: SearchNews): void {
+    if (news.kind === 'failed') {
+      this.failures = news.failures;
+      return;
+    }
+    this.size = news.size;
     const now = performance.now();
-    if (looked) {
-      this.lookedAt = now - took;
+    if (news.kind === 'looked') {
+      this.lookedAt = now - news.tookMs;
       this.failures = 0;
     } else this.loadedAt = now;
     if (this.ready) return;
     this.ready = true;
-    this.log.info({ athletes: size, revision }, 'search: ready');
+    this.log.info({ athletes: news.size, revision: news.revision }, 'search: ready');
     for (const tell of this.whenReady.splice(0)) tell();
   }
 
-  /**
-   * How the thread is: `ageMs` since the store was last asked what has changed, null when that has
-   * not been yet; `failures` in a row since.
-   */
-  state(): { ready: boolean; ageMs: number | null; failures: number; athletes: number } {
+  private onExit(): void {
+    this.ready = false;
+    this.lookedAt = null;
+    for (const request of this.waiting.values())
+      request.reject(new Error('the search thread ended'));
+    this.waiting.clear();
+    if (this.stopped) return;
+    setTimeout(() => {
+      if (!this.stopped) this.start();
+    }, RESTART_MS).unref();
+  }
+
+  /** How the thread is, for readiness and metrics. */
+  state(): SearchState {
     return {
       ready: this.ready,
       ageMs: this.lookedAt === null ? null : Math.round(performance.now() - this.lookedAt),
@@ -117,32 +120,35 @@ export class Search {
   }
 
   /**
-   * Whether the index answers, and as the store was at most half a minute ago (since its file was
-   * read, where it has not asked yet).
+   * Whether the index answers, and knows the store as it was at most half a minute ago. Where it
+   * has not read the store yet, its file counts.
    */
   get fresh(): boolean {
     return this.ready && performance.now() - (this.lookedAt ?? this.loadedAt) <= STALE_MS;
   }
 
-  private ask(message: object): Promise<Reply> {
+  private ask(
+    message: { kind: 'search'; query: SearchQuery } | { kind: 'look' },
+  ): Promise<SearchAnswer | null> {
     return new Promise((resolve, reject) => {
       if (!this.worker) {
         reject(new Error('no search thread'));
         return;
       }
-      this.number += 1;
-      this.waiting.set(this.number, { resolve, reject });
-      this.worker.postMessage({ id: this.number, ...message });
+      this.lastId += 1;
+      this.waiting.set(this.lastId, { resolve, reject });
+      this.worker.postMessage({ id: this.lastId, ...message } satisfies SearchRequest);
     });
   }
 
+  /** Asks the index. Throws while there is no thread, or when it could not answer. */
   async search(query: SearchQuery): Promise<SearchAnswer> {
-    const { answer } = await this.ask({ kind: 'search', query });
+    const answer = await this.ask({ kind: 'search', query });
     if (!answer) throw new Error('no answer');
     return answer;
   }
 
-  /** Reads what has changed since; called on news. */
+  /** Makes the thread read now what has changed in the store; called on news. */
   async look(): Promise<void> {
     if (this.worker) await this.ask({ kind: 'look' });
   }
@@ -156,6 +162,7 @@ export class Search {
         });
   }
 
+  /** Ends the thread for good; one that does not end by itself within two seconds is killed. */
   async stop(): Promise<void> {
     this.stopped = true;
     const worker = this.worker;
@@ -165,10 +172,10 @@ export class Search {
       worker.once('exit', resolve);
     });
     worker.ref();
-    worker.postMessage({ id: 0, kind: 'close' });
+    worker.postMessage({ id: 0, kind: 'close' } satisfies SearchRequest);
     const timer = setTimeout(() => {
       void worker.terminate();
-    }, 2000);
+    }, CLOSE_MS);
     await gone;
     clearTimeout(timer);
   }

@@ -4,34 +4,42 @@ import { VillageError } from '../errors.js';
 import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Changes } from '../platform/changes.js';
-import { SwrCache } from '../platform/swr-cache.js';
 import type { Leases } from '../platform/leases.js';
-import { isDuplicate } from '../platform/mongo.js';
 import type { Settings } from '../platform/settings.js';
+import { SwrCache } from '../platform/swr-cache.js';
 import { athleteModel, type AthleteRecord } from './athlete.model.js';
+import type { AthleteFacts } from './facts.js';
 import { wordsOf } from './fold.js';
-import { importRows, writeBatch, type AthleteFacts, type ImportResult } from './import.js';
+import { importRows, writeFacts, type ImportResult } from './import.js';
 import type { Search } from './search.js';
-import {
-  documentOf,
-  readCursor,
-  SearchIndex,
-  type SearchAnswer,
-  type SearchQuery,
-} from './search-index.js';
+import { documentOf, type SearchAnswer, type SearchQuery } from './search-document.js';
+import { SearchIndex } from './search-index.js';
+import { readCursor } from './search-place.js';
 
-export type { AthleteFacts, ImportResult } from './import.js';
 export type { AthleteRecord } from './athlete.model.js';
+export type { AthleteFacts } from './facts.js';
+export type { ImportResult } from './import.js';
+
+/** How far an import is; `at` is when that was noted. */
 export interface ImportState {
   running: boolean;
   rows: number;
+  /** Rows expected, 0 when unknown. */
   total: number;
   at: string;
 }
 
+/** What was found; `partial` when only exact words and beginnings could be. */
+export type Found = SearchAnswer & { partial: boolean };
+
 const IMPORT_LEASE_MS = 60_000;
-/** How many people the store is asked for while the index is being prepared. */
-const PARTIAL = 400;
+/** The progress of an import is noted every so many rows. */
+const NOTE_ROWS = 5000;
+/** An import of which nothing was noted for so long is not shown as running. */
+const IMPORT_SILENT_MS = 60_000;
+/** People that the store is asked for while the index is being prepared. */
+const MOST_PARTIAL = 400;
+const MOST_TERMS = 8;
 const COUNT_MS = 60_000;
 /** How long people are kept while nothing is said to have changed. */
 const KEPT_MS = 60_000;
@@ -39,35 +47,40 @@ const KEPT_MS = 60_000;
 /** The directory: who the athletes are, and how they are found. */
 export class Athletes {
   private readonly records: Model<AthleteRecord>;
+  private readonly settings: Settings;
+  private readonly leases: Leases;
+  private readonly bus: Bus;
+  private readonly changes: Changes;
+  private readonly index: Search | null;
   private readonly bySlugs = new SwrCache<AthleteRecord | null>(KEPT_MS, 5000);
   private readonly people = new SwrCache<AthleteRecord | null>(KEPT_MS, 20_000);
-  private readonly reader: BatchLoader<AthleteRecord>;
+  private readonly loader: BatchLoader<AthleteRecord>;
   private readonly counted = new SwrCache<number>(COUNT_MS);
-  private readonly objected = new SwrCache<ReadonlySet<string>>(KEPT_MS);
+  private readonly hiddenIds = new SwrCache<ReadonlySet<string>>(KEPT_MS);
 
-  constructor(
-    connection: Connection,
-    private readonly settings: Settings,
-    private readonly leases: Leases,
-    private readonly bus: Bus,
-    private readonly index: Search | null,
-    private readonly changes: Changes,
-  ) {
-    this.records = athleteModel(connection);
-    this.reader = new BatchLoader(
-      async (ids) =>
-        new Map(
-          (await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>()).map((one) => [
-            one._id,
-            one,
-          ]),
-        ),
-    );
-    bus.on('athletes:changed', () => {
+  constructor(parts: {
+    connection: Connection;
+    settings: Settings;
+    leases: Leases;
+    bus: Bus;
+    changes: Changes;
+    search: Search | null;
+  }) {
+    this.records = athleteModel(parts.connection);
+    this.settings = parts.settings;
+    this.leases = parts.leases;
+    this.bus = parts.bus;
+    this.changes = parts.changes;
+    this.index = parts.search;
+    this.loader = new BatchLoader(async (ids) => {
+      const found = await this.records.find({ _id: { $in: ids } }).lean<AthleteRecord[]>();
+      return new Map(found.map((athlete) => [athlete._id, athlete]));
+    });
+    this.bus.on('athletes:changed', () => {
       this.forget();
       return this.index?.look().catch(() => undefined);
     });
-    changes.on('athletes', () => {
+    this.changes.on('athletes', () => {
       this.forget();
     });
   }
@@ -75,17 +88,17 @@ export class Athletes {
   private forget(): void {
     this.bySlugs.invalidate();
     this.people.invalidate();
-    this.objected.invalidate();
+    this.hiddenIds.invalidate();
   }
 
-  /** People were changed, and that is stored. */
-  private async changed(revision: number): Promise<void> {
+  /** Spreads the news that people were changed, once that is stored. */
+  private async announce(revision: number): Promise<void> {
     this.forget();
     await this.changes.mark('athletes');
     this.bus.tell('athletes:changed', { revision });
   }
 
-  private next(): Promise<number> {
+  private nextRevision(): Promise<number> {
     return this.settings.next('athletes.revision');
   }
 
@@ -101,57 +114,51 @@ export class Athletes {
   ): Promise<ImportResult | null> {
     const lease = await this.leases.take('athletes.import', IMPORT_LEASE_MS);
     if (!lease) return null;
+    let noted = 0;
+    const note = async (result: ImportResult): Promise<void> => {
+      progress?.(result);
+      if (result.rows - noted < NOTE_ROWS) return;
+      noted = result.rows;
+      await lease.renew();
+      await this.noteImport({ running: true, rows: result.rows, total });
+    };
     try {
-      let told = 0;
-      const result = await importRows(
-        this.records,
-        source,
-        () => this.next(),
-        async (now) => {
-          progress?.(now);
-          if (now.rows - told < 5000) return;
-          told = now.rows;
-          await lease.renew();
-          await this.settings.set('athletes.import', {
-            running: true,
-            rows: now.rows,
-            total,
-            at: new Date().toISOString(),
-          } satisfies ImportState);
-          await this.changed(0);
-        },
-      );
-      await this.settings.set('athletes.import', {
-        running: false,
-        rows: result.rows,
-        total: result.rows,
-        at: new Date().toISOString(),
-      } satisfies ImportState);
-      await this.changed(0);
+      const result = await importRows(this.records, source, () => this.nextRevision(), note);
+      await this.noteImport({ running: false, rows: result.rows, total: result.rows });
       return result;
     } finally {
       await lease.release();
     }
   }
 
-  /** How far an import is, or null when none ever ran. */
+  /** Notes how far an import is, and announces the people it has written. */
+  private async noteImport(progress: Omit<ImportState, 'at'>): Promise<void> {
+    const state: ImportState = { ...progress, at: new Date().toISOString() };
+    await this.settings.set('athletes.import', state);
+    await this.announce(0);
+  }
+
+  /** How far the last import is, or null when none ever ran. */
   importState(): Promise<ImportState | null> {
     return this.settings.get<ImportState>('athletes.import');
   }
 
-  /** Adds or updates people who did not come from a file. */
-  async put(people: AthleteFacts[]): Promise<void> {
-    const revision = await this.next();
-    try {
-      await writeBatch(this.records, people, revision);
-    } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      await writeBatch(this.records, people, revision);
-    }
-    await this.changed(revision);
+  /** The import that is running, or null: one that was silent for a minute has died. */
+  async importUnderWay(): Promise<ImportState | null> {
+    const state = await this.importState();
+    const isUnderWay =
+      state?.running === true && Date.now() - new Date(state.at).getTime() < IMPORT_SILENT_MS;
+    return isUnderWay ? state : null;
   }
 
-  /** The athlete with this slug, current or old; hidden people are not found. */
+  /** Adds or updates people who did not come from a file. */
+  async put(people: AthleteFacts[]): Promise<void> {
+    const revision = await this.nextRevision();
+    await writeFacts(this.records, people, revision);
+    await this.announce(revision);
+  }
+
+  /** The athlete with this slug, current or old, or null; hidden people are not found. */
   async bySlug(slug: string): Promise<AthleteRecord | null> {
     await this.changes.look();
     return this.bySlugs.get(slug, () =>
@@ -162,7 +169,7 @@ export class Athletes {
     );
   }
 
-  /** As `bySlug`, or `athlete_not_found`. */
+  /** The athlete with this slug, as `bySlug`. Throws `athlete_not_found`. */
   async require(slug: string): Promise<AthleteRecord> {
     const found = await this.bySlug(slug);
     if (!found) throw new VillageError('athlete_not_found', { slug });
@@ -170,52 +177,50 @@ export class Athletes {
   }
 
   /**
-   * Several by id, in one read; as fresh as `Changes`. Whoever is hidden is not among them: no
-   * page, door or packet shows them.
+   * Several athletes by id, in one read; as fresh as `Changes`. Whoever is hidden is not among
+   * them: no page, door or packet shows them.
    */
   async byIds(ids: string[]): Promise<Map<string, AthleteRecord>> {
     await this.changes.look();
     const found = await Promise.all(
-      [...new Set(ids)].map((id) => this.people.get(id, () => this.reader.load(id))),
+      [...new Set(ids)].map((id) => this.people.get(id, () => this.loader.load(id))),
     );
     return new Map(
       found
-        .filter((one) => one !== null)
-        .filter((one) => !one.hidden)
-        .map((one) => [one._id, one]),
+        .filter((athlete) => athlete !== null)
+        .filter((athlete) => !athlete.hidden)
+        .map((athlete) => [athlete._id, athlete]),
     );
   }
 
   /**
-   * The ids of everybody who is hidden; as fresh as `Changes`. An id is made of a name: what names
-   * one of these says nothing of who it is.
+   * The ids of everybody who is hidden; as fresh as `Changes`. An id is made of a name, so whoever
+   * shows something that names one of these must not say whom.
    */
   async hidden(): Promise<ReadonlySet<string>> {
     await this.changes.look();
-    return this.objected.get(
-      '',
-      async () =>
-        new Set(
-          (await this.records.find({ hidden: true }, { _id: 1 }).lean()).map((one) => one._id),
-        ),
-    );
+    return this.hiddenIds.get('', async () => {
+      const found = await this.records.find({ hidden: true }, { _id: 1 }).lean();
+      return new Set(found.map(({ _id }) => _id));
+    });
   }
 
-  /** The registry says on which networks an athlete has verified accounts now. */
+  /** Notes on which networks an athlete has verified accounts now; the registry calls it. */
   async setNetworks(id: string, networks: string[]): Promise<void> {
-    const revision = await this.next();
+    const revision = await this.nextRevision();
     await this.records.updateOne(
       { _id: id },
       { $set: { networks: [...networks].sort(), revision } },
     );
-    await this.changed(revision);
+    await this.announce(revision);
   }
 
   /**
    * Takes somebody out of the directory at their wish, for ever (RULES R13), or shows them again.
+   * Throws `athlete_not_found`.
    */
   async hide(slug: string, hidden: boolean): Promise<AthleteRecord> {
-    const revision = await this.next();
+    const revision = await this.nextRevision();
     const athlete = await this.records
       .findOneAndUpdate(
         { slugs: slug },
@@ -224,7 +229,7 @@ export class Athletes {
       )
       .lean<AthleteRecord>();
     if (!athlete) throw new VillageError('athlete_not_found', { slug });
-    await this.changed(revision);
+    await this.announce(revision);
     return athlete;
   }
 
@@ -236,16 +241,10 @@ export class Athletes {
   /**
    * Finds people by any words of their name, best first. `partial` says that the index is not up
    * (or has not heard of the store for long) and MongoDB answered, which knows exact words and
-   * prefixes only. Throws `bad_cursor`.
+   * beginnings only. Throws `bad_cursor`.
    */
-  async search(query: SearchQuery): Promise<SearchAnswer & { partial: boolean }> {
-    if (query.cursor) {
-      try {
-        readCursor(query.cursor);
-      } catch {
-        throw new VillageError('bad_cursor');
-      }
-    }
+  async search(query: SearchQuery): Promise<Found> {
+    requireCursor(query);
     const indexed = this.index?.fresh ? await this.searchIndex(query) : null;
     if (indexed) return indexed;
     try {
@@ -258,38 +257,46 @@ export class Athletes {
     }
   }
 
-  private async searchIndex(
-    query: SearchQuery,
-  ): Promise<(SearchAnswer & { partial: boolean }) | null> {
+  private async searchIndex(query: SearchQuery): Promise<Found | null> {
     const answer = (await this.index?.search(query).catch(() => null)) ?? null;
-    return answer && { ...(await this.shown(answer)), partial: false };
+    return answer && { ...(await this.withoutHidden(answer)), partial: false };
   }
 
   /**
-   * The index hears of people a little later than the store: whoever was hidden meanwhile is left
-   * out. While the store is away it answers as it is.
+   * Leaves out whoever was hidden meanwhile: the index hears of people a little later than the
+   * store. While the store is away the answer stays as it is.
    */
-  private async shown(answer: SearchAnswer): Promise<SearchAnswer> {
+  private async withoutHidden(answer: SearchAnswer): Promise<SearchAnswer> {
     const hidden = await this.hidden().catch(() => new Set<string>());
-    const items = answer.items.filter((one) => !hidden.has(one.id));
+    const items = answer.items.filter(({ id }) => !hidden.has(id));
     return { ...answer, items, total: answer.total - (answer.items.length - items.length) };
   }
 
   /**
-   * Exact words and prefixes by the index on `words`; without any word, whoever has verified
-   * accounts. A range, not a regular expression: every store answers it from the index. What is
-   * found is ordered as the index would.
+   * Finds exact words and beginnings by the store's index on `words`; without any word, whoever has
+   * verified accounts. A range, not a regular expression: every store answers it from the index.
+   * What is found is ordered as the search index would.
    */
   private async searchStore(query: SearchQuery): Promise<SearchAnswer> {
-    const terms = wordsOf(query.q)
-      .slice(0, 8)
+    const [longest] = wordsOf(query.q)
+      .slice(0, MOST_TERMS)
       .sort((a, b) => b.length - a.length);
-    const filter = terms[0]
-      ? { words: { $gte: terms[0], $lt: `${terms[0]}\uffff` } }
+    const filter = longest
+      ? { words: { $gte: longest, $lt: `${longest}\uffff` } }
       : { networks: { $in: ['x', 'facebook'] } };
-    const found = await this.records.find(filter).limit(PARTIAL).lean<AthleteRecord[]>();
+    const found = await this.records.find(filter).limit(MOST_PARTIAL).lean<AthleteRecord[]>();
     const small = new SearchIndex();
     small.put(found.map(documentOf));
     return small.search(query);
+  }
+}
+
+/** Throws `bad_cursor` for a cursor that is none of ours. */
+function requireCursor({ cursor }: SearchQuery): void {
+  if (!cursor) return;
+  try {
+    readCursor(cursor);
+  } catch {
+    throw new VillageError('bad_cursor');
   }
 }

@@ -46,11 +46,12 @@ const AGES: Record<string, number> = {
   CH: 16,
 };
 
+/** The age in years from which a person of a country may consent alone. */
 export const digitalAge = (country: string): number => AGES[country] ?? 16;
 
 /**
- * Whether somebody born in this year is surely of the country's digital age. Only the year is
- * asked, so whoever may still be below it this year is "not yet": minors are protected by default.
+ * Whether somebody born in this year has surely reached the country's digital age. Only the year is
+ * asked, so whoever may still be below it this year has not: minors are protected by default.
  */
 export const isOfAge = (birthYear: number, country: string, now: Date): boolean =>
   now.getUTCFullYear() - birthYear > digitalAge(country);

@@ -18,32 +18,27 @@ export interface FanRecord {
   _id: string;
   /** What the fan is called here, and all that anybody else sees of them. */
   handle: string;
-  /**
-   * What `handle` looks like (`nameKey`): only one fan may be called so. Absent on records that an
-   * earlier hub wrote, until they are read through.
-   */
-  nameKey?: string;
-  /** The hub chose `handle`, because the one before could not stay. */
-  named?: 'given' | 'chosen';
+  /** What `handle` looks like (`nameKey`): only a single fan may be called so. */
+  nameKey: string;
+  /** Whether the hub gave `handle`, or the fan chose it. */
+  named: 'given' | 'chosen';
   country: string;
   birthYear: number;
   language: string;
   roles: Role[];
-  /** Grows at sign-out everywhere, ban and change of role: sessions of an older one are over. */
+  /** Grows at sign-out everywhere, ban and change of role; sessions of a lower version are over. */
   version: number;
   /** Grows with whatever boards show of the fan. */
   revision: number;
-  /**
-   * The number of the last change in the count of all fans' changes; absent until the first one.
-   */
+  /** The number of the last change, in the count of all fans' changes; absent until the first. */
   changed?: number;
   state: 'active' | 'banned';
   consent: { version: string; at: Date };
   demo: boolean;
   tokens: TokenRecord[];
   /**
-   * Hashes of this fan's sessions that were ended by themselves, the last ones: nothing that still
-   * holds a copy may answer for them.
+   * Hashes of the sessions of this fan that were ended one by one, the last ones. Whoever still
+   * holds a copy of such a session must not let it in.
    */
   ended?: string[];
   createdAt: Date;
@@ -72,14 +67,14 @@ fan.index(
   { 'tokens.hash': 1 },
   { unique: true, partialFilterExpression: { 'tokens.hash': { $exists: true } } },
 );
-fan.index(
-  { nameKey: 1 },
-  { unique: true, partialFilterExpression: { nameKey: { $exists: true } } },
-);
+fan.index({ nameKey: 1 }, { unique: true });
+/** The fans of the hub. */
 export const fanModel = (connection: Connection): Model<FanRecord> =>
   model(connection, 'Fan', fan, 'fans');
 
-/** A fan's own account on a network: one a network, belongs to one fan only. Kept whole. */
+/**
+ * A fan's own account on a network. A fan has one a network, and shares it with nobody. Kept whole.
+ */
 export interface IdentityRecord {
   _id: string;
   fan: string;
@@ -96,19 +91,16 @@ export interface IdentityRecord {
    * sign-in.
    */
   manages: string[];
-  /** Random id of this link: entries that it backed name it. */
+  /** Random id of this link, which the entries that it backed name. */
   link: string;
   linkedAt: Date;
-  /**
-   * When the network was last asked about all this fan's deeds; null until the first link was asked
-   * about.
-   */
+  /** When the network was last asked about all this fan's deeds; null until the first time. */
   checkedAt: Date | null;
   /** When the network is to be asked next about all this fan's deeds. */
   askAt: Date;
 }
 /**
- * Whether the network has dropped the permission this fan gave: only signing in there again brings
+ * Whether the network has dropped the permission this fan gave. Only signing in there again brings
  * it back.
  */
 export const isLost = (identity: Pick<IdentityRecord, 'sealed'>): boolean =>
@@ -132,5 +124,6 @@ identity.index({ network: 1, networkId: 1 }, { unique: true });
 identity.index({ fan: 1, network: 1 }, { unique: true });
 identity.index({ askAt: 1 });
 identity.index({ network: 1, manages: 1 });
+/** Fans' own accounts on networks. */
 export const identityModel = (connection: Connection): Model<IdentityRecord> =>
   model(connection, 'Identity', identity, 'identities');

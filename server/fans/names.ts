@@ -6,31 +6,31 @@ import { SwrCache } from '../platform/swr-cache.js';
 import type { Language, Words } from '../platform/i18n.js';
 import { isDuplicate } from '../platform/mongo.js';
 import { fanModel, type FanRecord } from './fan.model.js';
-import { faultOf, nameKey, traitsOf, type NameFault } from './naming.js';
+import { asName, faultOf, nameKey, traitsOf, type NameFault } from './naming.js';
 import type { Listed } from './needs.js';
 
-/** How long the names of verified athletes are held against others' before they are read again. */
+/** How long the names of verified athletes are kept before they are read again. */
 const KNOWN_MS = 5000;
 /** How many inventions are tried before figures are put behind one. */
 const PLAIN_TRIES = 4;
 const TRIES = 40;
 
-/** A person's account as far as names are concerned. */
+/** An account of the person who wants the name. */
 type Own = Pick<AccountRef, 'network' | 'id'>;
 
-/** Throws what is wrong with a name as a wrong field of a form. */
+/** Throws InputError when something is wrong with a name, which a form shows at its field. */
 export function refuse(fault: NameFault | null): void {
   if (fault) throw new InputError([{ path: 'name', issue: fault }]);
 }
-/** Somebody took the name between the look and the write. */
+/** Throws what the store threw; a duplicate key says that somebody took the name meanwhile. */
 export function nameTaken(error: unknown): never {
   if (isDuplicate(error)) refuse('name_taken');
   throw error;
 }
 
 /**
- * What fans are called: who may have which name, and what to propose. Asks the store; the rules
- * themselves are `naming.ts`.
+ * Says who may have which name, and what to propose. What may be a name at all is `naming.ts`; here
+ * it is compared with the names of fans and of verified athletes.
  */
 export class Names {
   private readonly records: Model<FanRecord>;
@@ -44,47 +44,47 @@ export class Names {
     this.records = fanModel(connection);
   }
 
-  /** Who knows the verified athletes. */
+  /** Names who knows the verified athletes. */
   onListed(listed: Listed): void {
     this.listed = listed;
   }
 
-  /** By trait of a name, the accounts of those who have it. */
-  private known(): Promise<Map<string, string[]>> {
+  /** By trait of a name, the verified accounts of the athletes who have it. */
+  private byTrait(): Promise<Map<string, string[]>> {
     return this.athletes.get('', async () => {
       const map = new Map<string, string[]>();
-      for (const one of (await this.listed?.verified()) ?? [])
-        for (const trait of new Set([...traitsOf(one.athlete.name), ...traitsOf(one.handle)]))
-          map.set(trait, [...(map.get(trait) ?? []), `${one.network}:${one.accountId}`]);
+      for (const { network, accountId, handle, athlete } of (await this.listed?.verified()) ?? [])
+        for (const trait of new Set([...traitsOf(athlete.name), ...traitsOf(handle)]))
+          map.set(trait, [...(map.get(trait) ?? []), `${network}:${accountId}`]);
       return map;
     });
   }
 
   /**
-   * What a verified account makes nobody else's: its athlete's name and its handle; [] when it is
-   * not verified.
+   * The names that a verified account reserves for its athlete: the athlete's and its handle. None
+   * when it is not verified.
    */
-  async ofAccount(network: string, account: string): Promise<string[]> {
-    const one = ((await this.listed?.verified()) ?? []).find(
+  async reservedBy(network: string, account: string): Promise<string[]> {
+    const found = ((await this.listed?.verified()) ?? []).find(
       (each) => each.network === network && each.accountId === account,
     );
-    return one ? [one.athlete.name, one.handle] : [];
+    return found ? [found.athlete.name, found.handle] : [];
   }
 
-  /** News of the registry came. */
+  /** Drops what is kept of verified athletes, because the registry changed. */
   forget(): void {
     this.athletes.invalidate();
   }
 
   /**
-   * Why nobody with these accounts may have a name, whether it is free or not: the rules, and
-   * verified athletes' names but for themselves.
+   * Why somebody with these accounts may not have a name, whether it is free or not; null when they
+   * may. A verified athlete's name is for the athlete alone.
    */
   async refused(name: string, own: Own[]): Promise<NameFault | null> {
     const fault = faultOf(name);
     if (fault) return fault;
-    const athletes = await this.known();
-    const mine = new Set(own.map((one) => `${one.network}:${one.id}`));
+    const athletes = await this.byTrait();
+    const mine = new Set(own.map(({ network, id }) => `${network}:${id}`));
     const theirs = traitsOf(name).flatMap((trait) => athletes.get(trait) ?? []);
     return theirs.length > 0 && !theirs.some((account) => mine.has(account))
       ? 'name_athlete'
@@ -92,7 +92,8 @@ export class Names {
   }
 
   /**
-   * As `refused`, and whether somebody other than this fan has the name or one that looks the same.
+   * Why somebody may not have a name now: as `refused`, or because another than this fan has it or
+   * one that looks the same.
    */
   async fault(name: string, own: Own[], fan: string | null): Promise<NameFault | null> {
     return (
@@ -110,29 +111,37 @@ export class Names {
   }
 
   /**
-   * A name that is free now: the account's public handle where its network has such and it may be
-   * had, else an invented one in the language. Never the name that a network has for the person,
-   * which may be their real one.
+   * Proposes a name that is free now: the account's public handle where it has one that may be had,
+   * else an invented name. Never the name that a network has for the person, which may be their
+   * real one.
    */
   async suggest(language: Language, account: Own & Pick<AccountRef, 'handle'>): Promise<string> {
-    if (account.handle !== '' && (await this.fault(account.handle, [account], null)) === null)
-      return account.handle;
+    const handle = asName(account.handle);
+    if (handle !== '' && (await this.fault(handle, [account], null)) === null) return handle;
     return this.invent(language, [account]);
   }
 
   /**
-   * An invented, friendly, free name: an animal and a manner; where that is taken, with a figure.
+   * Invents a friendly name that is free: an animal and a manner, with a figure where that is
+   * taken.
    */
   async invent(language: Language, own: Own[] = []): Promise<string> {
-    const pick = (key: string): string => {
-      const all = this.words.t(language, key).split(', ');
-      return all[randomInt(all.length)] ?? '';
-    };
-    for (let n = 0; n < TRIES; n += 1) {
-      const figure = n < PLAIN_TRIES ? '' : ` ${randomInt(2, 10 ** Math.min(6, n - 1))}`;
-      const name = `${this.words.t(language, 'fans.invented.name', { animal: pick('fans.invented.animals'), manner: pick('fans.invented.manners') })}${figure}`;
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const digits = Math.min(6, attempt - 1);
+      const figure = attempt < PLAIN_TRIES ? '' : ` ${randomInt(2, 10 ** digits)}`;
+      const name = `${this.inventPlain(language)}${figure}`;
       if ((await this.fault(name, own, null)) === null) return name;
     }
     throw new Error('names: no invented name is free');
+  }
+
+  private inventPlain(language: Language): string {
+    const pick = (key: string): string => {
+      const choices = this.words.t(language, key).split(', ');
+      return choices[randomInt(choices.length)] ?? '';
+    };
+    const animal = pick('fans.invented.animals');
+    const manner = pick('fans.invented.manners');
+    return this.words.t(language, 'fans.invented.name', { animal, manner });
   }
 }

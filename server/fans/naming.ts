@@ -35,8 +35,9 @@ const PARTS = [
  */
 const WORDS = new Set(
   (
-    'mod mods modo modos staff support helpdesk system système sysadmin host hôte security sécurité athlete athletes athlète athlètes ' +
-    'volunteer volunteers bénévole bénévoles everyone everybody anonymous anonyme'
+    'mod mods modo modos staff support helpdesk system système sysadmin host hôte ' +
+    'security sécurité athlete athletes athlète athlètes volunteer volunteers ' +
+    'bénévole bénévoles everyone everybody anonymous anonyme'
   )
     .split(' ')
     .map(spelling),
@@ -45,7 +46,10 @@ const WORDS = new Set(
 const HONEST = ['badminton'].map(skeletonOf);
 /** What is put before or behind a name to look more like somebody. */
 const TRIMMINGS = new Set(
-  'the real vrai vraie le la les mr mrs ms mme dr compte account page profile profil athlete athlète it its'
+  (
+    'the real vrai vraie le la les mr mrs ms mme dr compte account page profile profil ' +
+    'athlete athlète it its'
+  )
     .split(' ')
     .map(spelling),
 );
@@ -73,16 +77,16 @@ function isReserved(name: string): boolean {
   );
 }
 
-/** What a person typed or a network calls them, as it would be shown. */
+/** Makes of what a person typed, or a network calls them, what would be shown. */
 export const asName = (typed: string): string => tidyLine(typed.slice(0, TYPED_UNITS));
 
 /**
- * Fans with the same key cannot be told apart: only one of them may have the name. '' for a name
- * without letter or figure.
+ * The key of a name: what it looks like. Names with the same key cannot be told apart, so only one
+ * fan may have one of them. '' for a name without letter or figure.
  */
 export const nameKey = (name: string): string => shape(name).slice(0, NAME_UNITS);
 
-/** What is wrong with a name, whoever wants it; null for nothing. */
+/** What is wrong with a name, whoever wants it; null when nothing is. */
 export function faultOf(name: string): NameFault | null {
   if (name === '') return 'name_empty';
   if (signsOf(name).length > NAME_SIGNS || name.length > NAME_UNITS) return 'name_long';

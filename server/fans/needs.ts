@@ -1,27 +1,23 @@
 import type { NetworkId } from '../networks/network.js';
 
-/**
- * What sign-in needs from those who ask networks: to hear of a new link. It may be heard twice and
- * must bear it.
- */
+/** Who asks networks about deeds, and is told of new links. */
 export interface Linked {
+  /** An account on a network was linked to a fan. May be told twice of the same link. */
   linked(fan: string, network: string): Promise<void>;
 }
 
-/**
- * What sign-in needs from those who know whose account is whose: to hear, at every sign-in, which
- * accounts of a network a fan has shown to be theirs: all of them, and none else. It may be heard
- * twice and must bear it.
- */
+/** Who knows whose account is whose, and is told at every sign-in what it proved. */
 export interface Proved {
+  /**
+   * A fan has shown these accounts of a network to be theirs, and no others. May be told twice of
+   * the same sign-in.
+   */
   proved(fan: string, network: NetworkId, accounts: string[]): Promise<void>;
 }
 
-/**
- * What names need from the registry: the verified accounts and whose they are, so that nobody else
- * is called as they are.
- */
+/** Who knows the verified athletes, so that nobody else is called as they are. */
 export interface Listed {
+  /** The verified accounts, and whose they are. */
   verified(): Promise<
     readonly { network: string; accountId: string; handle: string; athlete: { name: string } }[]
   >;

@@ -13,7 +13,7 @@ const asReader = (fan: FanRecord, scopes: string[] | null): Reader => ({
   scopes,
 });
 
-/** The fan behind a token's text, or null. Banned fans have none. */
+/** The fan behind the text of a token; null when there is none, or the fan is banned. */
 export async function readerOfToken(
   fans: Fans,
   tokens: ApiTokens,
@@ -24,7 +24,7 @@ export async function readerOfToken(
   return fan && fan.state === 'active' ? asReader(fan, token.scopes) : null;
 }
 
-/** A session by its facts: whose, of which version, and the hash of its id. */
+/** What a session says of itself: whose it is, of which version, and the hash of its id. */
 export interface SessionClaim {
   fan: string;
   version: number;
@@ -32,7 +32,7 @@ export interface SessionClaim {
 }
 
 /**
- * The fan behind a session, or null when it stands no more (signed out here or everywhere, banned,
+ * The fan behind a session; null when it no longer stands (signed out here or everywhere, banned,
  * other roles).
  */
 export async function readerOfSession(
@@ -44,7 +44,7 @@ export async function readerOfSession(
   return fan && asReader(fan, null);
 }
 
-/** Sets `req.reader` from the session alone: what pages know people by. */
+/** Sets `req.reader` from the session alone, which is what pages know people by. */
 export function sessionReaders(fans: Fans): RequestHandler {
   return async (req, _res, next) => {
     const { fan, version } = req.session;

@@ -7,19 +7,9 @@ import { Fans } from './service.js';
 import { SignIn } from './sign-in.js';
 import { ApiTokens } from './tokens.js';
 
-/** The people of the hub, how they sign in, and their personal API tokens. */
+/** Builds the people of the hub, how they sign in, and their personal API tokens. */
 export function createFans(
-  {
-    config,
-    connection,
-    leases,
-    clock,
-    words,
-    sessions,
-    audit,
-    bus,
-    settings,
-  }: Pick<
+  platform: Pick<
     Platform,
     | 'config'
     | 'connection'
@@ -33,13 +23,14 @@ export function createFans(
   >,
   { networks }: { networks: Networks },
 ): { fans: Fans; tokens: ApiTokens; signIn: SignIn } {
+  const { config, connection, words } = platform;
   const vault = new TokenVault(config.tokenKeys);
-  const identities = new Identities(connection, vault, networks, leases, clock);
+  const identities = new Identities({ ...platform, vault, networks });
   const names = new Names(connection, words);
-  const fans = new Fans(connection, identities, names, sessions, audit, bus, clock, settings);
+  const fans = new Fans({ ...platform, identities, names });
   return {
     fans,
-    tokens: new ApiTokens(connection, fans, audit, clock, bus),
-    signIn: new SignIn(fans, networks, vault, audit, clock, config.publicUrl),
+    tokens: new ApiTokens({ ...platform, fans }),
+    signIn: new SignIn({ ...platform, fans, networks, vault, publicUrl: config.publicUrl }),
   };
 }

@@ -1,35 +1,46 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { InputError, VillageError } from '../errors.js';
-import { COUNTRIES } from '../platform/countries.js';
-import { isNetwork, NETWORKS } from '../networks/network.js';
+import { isNetwork, type NetworkId } from '../networks/network.js';
 import type { PageDoors } from '../platform/doors.js';
 import { safeReturn } from '../platform/guard.js';
 import { param, parse, requireReader, seeOther } from '../platform/http.js';
+import type { Words } from '../platform/i18n.js';
 import type { Limits } from '../platform/limits.js';
-import type { Language, Words } from '../platform/i18n.js';
-import { NAME_SIGNS } from './naming.js';
+import {
+  nameFaultText,
+  presentFirstPage,
+  presentSettings,
+  presentSignIn,
+  type FirstPageState,
+  type SettingsState,
+} from './present.js';
 import { FirstPage, NewName, NewToken, Taste } from './schema.js';
-import { isLost, type Fans } from './service.js';
+import type { Fans } from './service.js';
 import type { SignIn } from './sign-in.js';
 import type { ApiTokens } from './tokens.js';
-import { SCOPES } from '../platform/rights.js';
 
+const YEAR_MS = 31_536_000_000;
+
+/** What the doors of this room need. */
 export interface FanDoors {
   fans: Fans;
   signIn: SignIn;
   tokens: ApiTokens;
   limits: Limits;
   words: Words;
+  /** Whether cookies go over https only. */
   secure: boolean;
 }
 
-/** What is wrong with a name, in words. */
-const nameWords = (words: Words, lang: Language, issue = 'name_empty'): string =>
-  words.t(lang, `fans.name.wrong.${issue}`, { most: NAME_SIGNS });
+function networkOf(req: Request): NetworkId {
+  const network = param(req, 'network');
+  if (!isNetwork(network)) throw new VillageError('not_found');
+  return network;
+}
 
-/** Pages of signing in and out. */
-export function signInPages(router: PageDoors, { fans, signIn, words, secure }: FanDoors): void {
-  const t = (lang: 'fr' | 'en', key: string): string => words.t(lang, key);
+/** Pages of signing in and out, and the choice of how pages look. */
+export function signInPages(router: PageDoors, doors: FanDoors): void {
+  const { fans, signIn, words, secure } = doors;
 
   router.get('/sign-in', { who: 'anyone', personal: true }, async (req, res) => {
     const again = req.reader !== null && 'again' in req.query;
@@ -37,16 +48,13 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
       seeOther(res, `/${req.lang}/me`);
       return;
     }
-    const mine =
-      req.reader && (await fans.identities.linkedBy(req.reader.id)).map((one) => one.network);
+    const linked = req.reader && (await fans.identities.linkedBy(req.reader.id));
+    const returnTo = safeReturn(req.query['returnTo'], `/${req.lang}`);
+    const title = words.t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title');
     await req.page(
       'fans/sign-in',
-      { title: t(req.lang, again ? 'fans.again.title' : 'fans.signIn.title'), robots: !again },
-      {
-        networks: NETWORKS.filter((network) => !mine || mine.includes(network)),
-        returnTo: safeReturn(req.query['returnTo'], `/${req.lang}`),
-        again,
-      },
+      { title, robots: !again },
+      presentSignIn(linked, returnTo, again),
     );
   });
 
@@ -54,90 +62,13 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
     '/sign-in/:network',
     { who: 'anyone', personal: true, limit: 'login', by: 'address' },
     async (req, res) => {
-      const network = param(req, 'network');
-      if (!isNetwork(network)) throw new VillageError('not_found');
+      const network = networkOf(req);
       const { returnTo, again } = req.body as { returnTo?: unknown; again?: unknown };
       res.redirect(303, await signIn.begin(req, network, returnTo, again !== undefined));
     },
   );
 
-  const countries = (lang: 'fr' | 'en', chosen: string) =>
-    COUNTRIES.map((code) => ({
-      code,
-      name: words.country(lang, code),
-      chosen: code === chosen,
-    })).sort((a, b) => a.name.localeCompare(b.name, lang));
-  /**
-   * The first page with whatever was typed, and what is wrong with it; `focus` names the field to
-   * go on with.
-   */
-  const firstPage = async (
-    req: Request,
-    given: Record<string, unknown>,
-    wrong: Record<string, string>,
-    focus = Object.keys(wrong)[0],
-  ): Promise<void> => {
-    const { lang } = req;
-    await req.page(
-      'fans/welcome',
-      {
-        title: t(lang, 'fans.welcome.title'),
-        robots: false,
-        ...(Object.keys(wrong).length > 0 ? { status: 400 } : {}),
-      },
-      {
-        given: { ...given, language: given['language'] ?? lang },
-        countries: countries(
-          lang,
-          typeof given['country'] === 'string' ? given['country'] : lang === 'fr' ? 'FR' : 'GB',
-        ),
-        issues: Object.entries(wrong).map(([path, text]) => ({ path, text })),
-        wrong,
-        focus,
-      },
-    );
-  };
-
-  router.get('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
-    const newcomer = signIn.newcomer(req);
-    if (!newcomer) {
-      seeOther(res, `/${req.lang}/sign-in`);
-      return;
-    }
-    await firstPage(req, { name: await fans.names.suggest(req.lang, newcomer.linked.account) }, {});
-  });
-
-  router.post(
-    '/welcome',
-    { who: 'anyone', personal: true, limit: 'welcome', by: 'address' },
-    async (req, res) => {
-      // Names are proposed and judged for whoever has proved an account, and for nobody else.
-      if (!signIn.newcomer(req)) throw new VillageError('login_expired', { network: '' });
-      const typed = req.body as Record<string, unknown>;
-      if ('another' in typed) {
-        await firstPage(req, { ...typed, name: await fans.names.invent(req.lang) }, {}, 'name');
-        return;
-      }
-      const given = FirstPage.safeParse(typed);
-      if (!given.success) {
-        const paths = [...new Set(given.error.issues.map((issue) => String(issue.path[0])))];
-        const said = (path: string): string =>
-          path === 'name'
-            ? nameWords(words, req.lang, typed['name'] ? 'name_long' : 'name_empty')
-            : t(req.lang, `fans.welcome.wrong.${path}`);
-        await firstPage(req, typed, Object.fromEntries(paths.map((path) => [path, said(path)])));
-        return;
-      }
-      const { name, birthYear, country, language } = given.data;
-      try {
-        const returnTo = await signIn.welcome(req, { name, birthYear, country, language });
-        seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        await firstPage(req, typed, { name: nameWords(words, req.lang, error.issues[0]?.issue) });
-      }
-    },
-  );
+  welcomePages(router, doors);
 
   router.post('/sign-out', { who: 'fan' }, async (req, res) => {
     await signIn.leave(req);
@@ -154,7 +85,7 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
   router.post('/theme', { who: 'anyone', formToken: false }, async (req, res) => {
     const { theme, returnTo } = parse(Taste, req.body);
     res.cookie('village-theme', theme ?? 'auto', {
-      maxAge: 31_536_000_000,
+      maxAge: YEAR_MS,
       sameSite: 'lax',
       httpOnly: true,
       secure,
@@ -165,11 +96,83 @@ export function signInPages(router: PageDoors, { fans, signIn, words, secure }: 
   });
 }
 
+/** The first page, which a newcomer answers once. */
+function welcomePages(router: PageDoors, { fans, signIn, words }: FanDoors): void {
+  const show = async (req: Request, state: FirstPageState): Promise<void> => {
+    const isWrong = Object.keys(state.wrong).length > 0;
+    await req.page(
+      'fans/welcome',
+      {
+        title: words.t(req.lang, 'fans.welcome.title'),
+        robots: false,
+        ...(isWrong ? { status: 400 } : {}),
+      },
+      presentFirstPage(words, req.lang, state),
+    );
+  };
+
+  /** What is wrong with the fields of the form, in words. */
+  const wrongFields = (
+    req: Request,
+    typed: Record<string, unknown>,
+    fields: string[],
+  ): Record<string, string> => {
+    const text = (field: string): string =>
+      field === 'name'
+        ? nameFaultText(words, req.lang, typed['name'] ? 'name_long' : 'name_empty')
+        : words.t(req.lang, `fans.welcome.wrong.${field}`);
+    return Object.fromEntries(fields.map((field) => [field, text(field)]));
+  };
+
+  const accept = async (req: Request, res: Response, answers: FirstPage): Promise<void> => {
+    const { name, birthYear, country, language } = answers;
+    try {
+      const returnTo = await signIn.welcome(req, { name, birthYear, country, language });
+      seeOther(res, returnTo.replace(/^\/(fr|en)(?=\/|$)/, `/${language}`));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const wrong = { name: nameFaultText(words, req.lang, error.issues[0]?.issue) };
+      await show(req, { typed: req.body as Record<string, unknown>, wrong });
+    }
+  };
+
+  router.get('/welcome', { who: 'anyone', personal: true }, async (req, res) => {
+    const newcomer = signIn.newcomer(req);
+    if (!newcomer) {
+      seeOther(res, `/${req.lang}/sign-in`);
+      return;
+    }
+    const name = await fans.names.suggest(req.lang, newcomer.linked.account);
+    await show(req, { typed: { name }, wrong: {} });
+  });
+
+  router.post(
+    '/welcome',
+    { who: 'anyone', personal: true, limit: 'welcome', by: 'address' },
+    async (req, res) => {
+      // Names are proposed and judged for whoever has proved an account, and for nobody else.
+      if (!signIn.newcomer(req)) throw new VillageError('login_expired', { network: '' });
+      const typed = req.body as Record<string, unknown>;
+      if ('another' in typed) {
+        const name = await fans.names.invent(req.lang);
+        await show(req, { typed: { ...typed, name }, wrong: {}, focus: 'name' });
+        return;
+      }
+      const given = FirstPage.safeParse(typed);
+      if (given.success) {
+        await accept(req, res, given.data);
+        return;
+      }
+      const fields = given.error.issues.map((issue) => String(issue.path[0]));
+      await show(req, { typed, wrong: wrongFields(req, typed, fields) });
+    },
+  );
+}
+
 /** The address that networks send the browser back to, one each (ASVS 10.2.2). */
 export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
   router.get('/auth/:network/callback', { who: 'anyone', personal: true }, async (req, res) => {
-    const network = param(req, 'network');
-    if (!isNetwork(network)) throw new VillageError('not_found');
+    const network = networkOf(req);
     const query = Object.fromEntries(
       Object.entries(req.query).filter(
         (pair): pair is [string, string] => typeof pair[1] === 'string',
@@ -182,90 +185,62 @@ export function callbacks(router: PageDoors, { signIn }: FanDoors): void {
   });
 }
 
+/** Why a new name was refused; an error of another kind is thrown on. */
+function renameFault(error: unknown): string | undefined {
+  if (error instanceof InputError) return error.issues[0]?.issue;
+  if (error instanceof VillageError && error.id === 'rate_limited') return 'name_often';
+  throw error;
+}
+
 /** Settings: what I am called, which accounts I linked, my tokens. */
 export function settingsPages(router: PageDoors, { fans, tokens, words, limits }: FanDoors): void {
   const show = async (
     req: Request,
-    more: { fresh?: string; typed?: string; wrong?: string },
+    news: Pick<SettingsState, 'fresh' | 'typed' | 'wrong'>,
   ): Promise<void> => {
-    const reader = requireReader(req);
+    const { id } = requireReader(req);
     const [fan, identities, list] = await Promise.all([
-      fans.require(reader.id),
-      fans.identities.linkedBy(reader.id),
-      tokens.list(reader.id),
+      fans.require(id),
+      fans.identities.linkedBy(id),
+      tokens.list(id),
     ]);
-    const linked = NETWORKS.map((network) => ({
-      network,
-      identity: identities.find((one) => one.network === network) ?? null,
-    }));
+    const renamed = req.query['named'] !== undefined;
     await req.page(
       'fans/settings',
       {
         title: words.t(req.lang, 'fans.settings.title'),
         section: 'me',
         robots: false,
-        ...(more.wrong === undefined ? {} : { status: 400 }),
+        ...(news.wrong === undefined ? {} : { status: 400 }),
       },
-      {
-        fan: {
-          handle: fan.handle,
-          given: fan.named === 'given',
-          country: fan.country,
-          roles: fan.roles,
-          createdAt: fan.createdAt,
-          id: fan._id,
-        },
-        linked: linked.map(({ network, identity }) => ({
-          network,
-          linked: identity !== null,
-          handle: identity?.handle ?? '',
-          since: identity?.linkedAt ?? null,
-          lost: identity !== null && isLost(identity),
-        })),
-        tokens: list.map((one) => ({
-          id: one.hash,
-          name: one.name,
-          scopes: one.scopes.map((scope) => words.t(req.lang, `fans.scope.${scope}`)),
-          createdAt: one.createdAt,
-        })),
-        fresh: more.fresh ?? null,
-        name: {
-          typed: more.typed ?? fan.handle,
-          wrong: more.wrong ?? null,
-          done: req.query['named'] !== undefined,
-        },
-        scopes: SCOPES,
-      },
+      presentSettings(words, req.lang, { ...news, fan, identities, tokens: list, renamed }),
     );
   };
+
   router.get('/me/settings', { who: 'fan' }, async (req) => {
     await show(req, {});
   });
+
   router.post('/me/name', { who: 'fan', limit: 'submit' }, async (req, res) => {
     const reader = requireReader(req);
     const { name: typed } = parse(NewName, req.body);
     try {
-      // Trying names out is one thing, being called otherwise another: only that counts against the
-      // few changes of a day.
+      // Trying names out is free, and so is one's own: only changes count against the few of a day.
       if ((await fans.mayBeCalled(reader.id, typed)) !== reader.name)
         await limits.count('rename', reader.id);
       await fans.rename(reader.id, typed);
       seeOther(res, `/${req.lang}/me/settings?named#who`);
     } catch (error) {
-      if (!(
-        error instanceof InputError ||
-        (error instanceof VillageError && error.id === 'rate_limited')
-      ))
-        throw error;
-      const issue = error instanceof InputError ? error.issues[0]?.issue : 'name_often';
-      await show(req, { typed, wrong: nameWords(words, req.lang, issue) });
+      const wrong = nameFaultText(words, req.lang, renameFault(error));
+      await show(req, { typed, wrong });
     }
   });
+
   router.post('/me/tokens', { who: 'fan', limit: 'submit' }, async (req) => {
-    const reader = requireReader(req);
     const { name, scopes } = parse(NewToken, req.body);
-    await show(req, { fresh: await tokens.create(reader.id, name, scopes) });
+    await show(req, { fresh: await tokens.create(requireReader(req).id, name, scopes) });
   });
+
   router.post('/me/tokens/:id/end', { who: 'fan' }, async (req, res) => {
     await tokens.end(requireReader(req).id, param(req, 'id'));
     seeOther(res, `/${req.lang}/me/settings`);

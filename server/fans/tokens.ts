@@ -12,39 +12,44 @@ import type { Fans } from './service.js';
 import { type Scope, SCOPES } from '../platform/rights.js';
 
 const CACHE_MS = 5000;
-const MOST = 10_000;
-/** See `Batcher`: fans whom nobody has read yet come in hundreds a second when a chat begins. */
+const MOST_CACHED = 10_000;
+/** See `BatchLoader`: hundreds of unknown tokens come in a second when a chat begins. */
 const REST_MS = 5;
-/** Tokens of one fan. */
-const EACH = 100;
+/** Tokens of a fan. */
+const MOST_TOKENS = 100;
 
 /**
- * Personal API tokens (DESIGN 7): shown once, stored hashed, in the document of their fan, so that
- * one read answers who is asking.
+ * Makes, finds and ends personal API tokens (DESIGN 7): shown once, stored hashed in the document
+ * of their fan, so that a single read answers who is asking.
  */
 export class ApiTokens {
   private readonly records: Model<FanRecord>;
-  private readonly reader: BatchLoader<{ fan: FanRecord; asOf: number }>;
-  private readonly known = new SwrCache<{ fan: string; scopes: string[] } | null>(CACHE_MS, MOST);
+  private readonly fans: Fans;
+  private readonly audit: Audit;
+  private readonly clock: Clock;
+  private readonly bus: Bus;
+  private readonly loader: BatchLoader<{ fan: FanRecord; asOf: number }>;
+  private readonly known = new SwrCache<{ fan: string; scopes: string[] } | null>(
+    CACHE_MS,
+    MOST_CACHED,
+  );
 
-  constructor(
-    connection: Connection,
-    private readonly fans: Fans,
-    private readonly audit: Audit,
-    private readonly clock: Clock,
-    private readonly bus: Bus,
-  ) {
-    bus.on('fans:token_ended', ({ token }) => {
+  constructor(parts: { connection: Connection; fans: Fans; audit: Audit; clock: Clock; bus: Bus }) {
+    this.records = fanModel(parts.connection);
+    this.fans = parts.fans;
+    this.audit = parts.audit;
+    this.clock = parts.clock;
+    this.bus = parts.bus;
+    this.bus.on('fans:token_ended', ({ token }) => {
       this.known.invalidate(token);
     });
-    this.records = fanModel(connection);
-    this.reader = new BatchLoader(
+    this.loader = new BatchLoader(
       async (hashes) => {
-        const { asOf } = fans;
+        const { asOf } = this.fans;
         const found = await this.records.collection
           .find<FanRecord>({ 'tokens.hash': { $in: hashes } })
           .toArray();
-        return new Map(found.flatMap((fan) => fan.tokens.map((one) => [one.hash, { fan, asOf }])));
+        return new Map(found.flatMap((fan) => fan.tokens.map(({ hash }) => [hash, { fan, asOf }])));
       },
       500,
       REST_MS,
@@ -64,13 +69,13 @@ export class ApiTokens {
       createdAt: this.clock.now(),
     };
     const done = await this.records.updateOne(
-      { _id: fan, [`tokens.${EACH - 1}`]: { $exists: false } },
+      { _id: fan, [`tokens.${MOST_TOKENS - 1}`]: { $exists: false } },
       { $push: { tokens: token } },
     );
     if (done.matchedCount === 0)
       throw new VillageError(
         (await this.records.exists({ _id: fan })) ? 'too_many_tokens' : 'fan_not_found',
-        { most: EACH },
+        { most: MOST_TOKENS },
       );
     try {
       await this.audit.add({
@@ -93,8 +98,8 @@ export class ApiTokens {
   find(text: string): Promise<{ fan: string; scopes: string[] } | null> {
     const hash = sha256(text);
     return this.known.get(hash, async () => {
-      const { fan, asOf } = (await this.reader.load(hash)) ?? { fan: null, asOf: 0 };
-      const token = fan?.tokens.find((one) => one.hash === hash);
+      const { fan, asOf } = (await this.loader.load(hash)) ?? { fan: null, asOf: 0 };
+      const token = fan?.tokens.find((each) => each.hash === hash);
       if (!fan || !token) return null;
       this.fans.know(fan, asOf);
       return { fan: fan._id, scopes: token.scopes };
@@ -108,8 +113,8 @@ export class ApiTokens {
   }
 
   /**
-   * Ends a token of this fan by its hash, and what was opened with it; answers whether there was
-   * one.
+   * Ends a token of this fan by its hash, and whatever was opened with it. Answers whether there
+   * was such a token.
    */
   async end(fan: string, hash: string): Promise<boolean> {
     if (!(await this.records.exists({ _id: fan, 'tokens.hash': hash }))) return false;

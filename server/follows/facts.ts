@@ -6,7 +6,7 @@ import { turnOf } from './deed-states.js';
 import { namedDeeds, type NamedDeed } from './deeds.js';
 
 /** Names of accounts, as `athlete:network`, that were followed before an award and after it. */
-export interface FollowedAround {
+export interface FollowedAcross {
   before: Set<string>;
   after: Set<string>;
 }
@@ -21,7 +21,7 @@ function followedAround(
   award: Award,
   named: readonly NamedDeed[],
   isHeld: (deed: string) => boolean,
-): FollowedAround {
+): FollowedAcross {
   // A deed that was moved by +1 is held after the award, one moved by -1 was before it.
   const namesMovedBy = (delta: number): Set<string> => {
     const isFollowed = (deed: string): boolean =>
@@ -34,7 +34,7 @@ function followedAround(
 }
 
 /**
- * What locks ask about a fan: read from the ledger, never asked of a network. Satisfies
+ * What locks ask about a fan: read from the ledger, never questions of a network. Satisfies
  * `FactSource` of locks.
  */
 export class FollowFacts {
@@ -55,7 +55,7 @@ export class FollowFacts {
    * Which accounts of these athletes a fan followed before an award and after it; null when the
    * award itself does not tell it all.
    */
-  async carried(award: Award, athletes: string[]): Promise<FollowedAround | null> {
+  async followedByAward(award: Award, athletes: string[]): Promise<FollowedAcross | null> {
     const { items, points, related = {} } = award;
     const named = await namedDeeds(this.parts, athletes);
     // Whoever has no points but these holds nothing else.
@@ -67,9 +67,9 @@ export class FollowFacts {
   /**
    * The same for awards of many fans, in one read; what an award moved itself is not read.
    */
-  async around(asked: { award: Award; athletes: string[] }[]): Promise<FollowedAround[]> {
+  async readFollowed(questions: { award: Award; athletes: string[] }[]): Promise<FollowedAcross[]> {
     const items = await Promise.all(
-      asked.map(async ({ award, athletes }) => ({
+      questions.map(async ({ award, athletes }) => ({
         award,
         named: await namedDeeds(this.parts, athletes),
       })),

@@ -1,92 +1,61 @@
 import { z } from 'zod';
+import { followKind, FollowRule, type FollowState } from './follow-rule.js';
+import { medalKind, MedalRule, type MedalState } from './medal-rule.js';
+import type { AwardTotals, Facts, RuleKind } from './rule-kind.js';
 
-/**
- * Follow so many of these athletes (on one named network, or on any), or hold a medal of this rank
- * or a higher one.
- */
-export const Rule = z.discriminatedUnion('kind', [
-  z
-    .object({
-      kind: z.literal('follow'),
-      athletes: z.array(z.string().min(1)).min(1).max(20),
-      need: z.number().int().min(1),
-      network: z.enum(['x', 'facebook']).nullable(),
-    })
-    .refine((rule) => rule.need <= rule.athletes.length, 'needs_too_many'),
-  z.object({
-    kind: z.literal('medal'),
-    scope: z.string().min(1),
-    medal: z.enum(['bronze', 'silver', 'gold']),
-  }),
-]);
+/** One rule of a lock. How to add a kind is told at `RuleKind`. */
+export const Rule = z.discriminatedUnion('kind', [FollowRule, MedalRule]);
 export type Rule = z.output<typeof Rule>;
-/** Every rule must hold; none at all is always open. */
+/** A lock is open when every rule holds; one without rules always is. */
 export const Lock = z.array(Rule).max(5);
 export type Lock = z.output<typeof Lock>;
 
-export interface Facts {
-  followed: ReadonlySet<string>;
-  medals: ReadonlyMap<string, string>;
+/** What a rule asks for, and how much of it a fan has. */
+export type Missing = FollowState | MedalState;
+
+const KINDS: {
+  [Kind in Rule['kind']]: RuleKind<Extract<Rule, { kind: Kind }>, Extract<Missing, { kind: Kind }>>;
+} = { follow: followKind, medal: medalKind };
+
+/** The kind of a rule. The table above makes sure that it is handed rules of its own kind only. */
+const kindOf = (rule: Rule): RuleKind<Rule, Missing> => KINDS[rule.kind];
+
+/** What judging a lock says: all its rules, and those among them that do not hold yet. */
+export interface Judgement {
+  open: boolean;
+  missing: Missing[];
+  rules: Missing[];
 }
-/** What one rule still asks for. `followed` tells each athlete's state, in the rule's order. */
-export type Missing =
-  | {
-      kind: 'follow';
-      network: 'x' | 'facebook' | null;
-      need: number;
-      have: number;
-      athletes: { id: string; followed: boolean }[];
-    }
-  | { kind: 'medal'; scope: string; medal: string; held: string | null };
 
-const ORDER = ['bronze', 'silver', 'gold'];
-
-function judgeRule(rule: Rule, facts: Facts): { open: boolean; state: Missing } {
-  if (rule.kind === 'medal') {
-    const held = facts.medals.get(rule.scope) ?? null;
-    return {
-      open: held !== null && ORDER.indexOf(held) >= ORDER.indexOf(rule.medal),
-      state: { kind: 'medal', scope: rule.scope, medal: rule.medal, held },
-    };
-  }
-  const networks = rule.network ? [rule.network] : ['x', 'facebook'];
-  const athletes = rule.athletes.map((id) => ({
-    id,
-    followed: networks.some((network) => facts.followed.has(`${id}:${network}`)),
-  }));
-  const have = athletes.filter((one) => one.followed).length;
+/** Judges a lock on what is known of a fan. */
+export function judge(lock: Lock, facts: Facts): Judgement {
+  const judged = lock.map((rule) => kindOf(rule).judge(rule, facts));
   return {
-    open: have >= rule.need,
-    state: { kind: 'follow', network: rule.network, need: rule.need, have, athletes },
+    open: judged.every(({ open }) => open),
+    missing: judged.filter(({ open }) => !open).map(({ state }) => state),
+    rules: judged.map(({ state }) => state),
   };
 }
-
-/** Whether a lock is open on these facts, and what it still asks for. */
-export function judge(
-  lock: Lock,
-  facts: Facts,
-): { open: boolean; missing: Missing[]; rules: Missing[] } {
-  const judged = lock.map((rule) => judgeRule(rule, facts));
-  return {
-    open: judged.every((one) => one.open),
-    missing: judged.filter((one) => !one.open).map((one) => one.state),
-    rules: judged.map((one) => one.state),
-  };
-}
-
-/** The athletes a lock speaks of. */
-export const athletesOf = (lock: Lock): string[] => [
-  ...new Set(lock.flatMap((rule) => (rule.kind === 'follow' ? rule.athletes : []))),
-];
 
 /**
- * A lock as it stands without these athletes: each of them lowers what its rule needs by one, so
- * that nobody loses what they had opened; a rule that needs nothing any more is gone.
+ * Whether a lock may be open after an award, by what the award itself tells. A yes needs the facts;
+ * a no is final.
  */
-export const lockWithout = (lock: Lock, gone: ReadonlySet<string>): Lock =>
-  lock.flatMap((rule): Rule[] => {
-    if (rule.kind !== 'follow') return [rule];
-    const athletes = rule.athletes.filter((id) => !gone.has(id));
-    const need = rule.need - (rule.athletes.length - athletes.length);
-    return need > 0 ? [{ ...rule, athletes, need }] : [];
-  });
+export const mayBeOpen = (lock: Lock, totals: AwardTotals): boolean =>
+  lock.every((rule) => kindOf(rule).mayHold(rule, totals));
+
+/** The athletes whose follows a lock looks at, each once. */
+export const athletesOf = (lock: Lock): string[] => [
+  ...new Set(lock.flatMap((rule) => kindOf(rule).athletes(rule))),
+];
+
+/** The scopes whose medals a lock looks at. */
+export const scopesOf = (lock: Lock): string[] => lock.flatMap((rule) => kindOf(rule).scopes(rule));
+
+/** The fewest points of a fan for whom a lock can open. */
+export const leastPoints = (lock: Lock): number =>
+  Math.max(0, ...lock.map((rule) => kindOf(rule).leastPoints(rule)));
+
+/** A lock once these athletes are hidden: what was open stays open. */
+export const lockWithout = (lock: Lock, hidden: ReadonlySet<string>): Lock =>
+  lock.map((rule) => kindOf(rule).without(rule, hidden)).filter((rule) => rule !== null);

@@ -1,24 +1,31 @@
 import type { Award } from '../events.js';
 
-/** Which accounts a fan followed before an award and after it, as `athlete:network`. */
-export interface Around {
+/** The accounts a fan followed before an award and after it, as `athlete:network`. */
+export interface FollowedAcross {
   before: Set<string>;
   after: Set<string>;
 }
 
-/** What locks need to know of a fan; stated here, satisfied from above. */
+/** An award, and the athletes about whom locks ask. */
+export interface FollowQuestion {
+  award: Award;
+  athletes: string[];
+}
+
+/** What locks need to know of a fan; a room above satisfies it. */
 export interface FactSource {
-  /** Followed accounts of these athletes, as `athlete:network`. */
+  /** Reads which accounts of these athletes a fan follows now, as `athlete:network`. */
   followed(fan: string, athletes: string[]): Promise<Set<string>>;
   /**
-   * The same around an award as far as the award itself tells it, or null: then it is to be read.
+   * Which accounts of these athletes the fan followed before an award and after it, by what the
+   * award itself tells. Null when that is not all: then it must be read.
    */
-  carried(award: Award, athletes: string[]): Promise<Around | null>;
+  followedByAward(award: Award, athletes: string[]): Promise<FollowedAcross | null>;
   /**
-   * The same around awards, read, of many fans in one read; the answers in the order of the
+   * Reads the same for many awards and fans in one read. The answers are in the order of the
    * questions.
    */
-  around(asked: { award: Award; athletes: string[] }[]): Promise<Around[]>;
-  /** The medal a fan holds in a scope (`hub` or a discipline), or null. */
+  readFollowed(questions: FollowQuestion[]): Promise<FollowedAcross[]>;
+  /** Reads the medal a fan holds in each scope (`hub` or a discipline). */
   medals(fan: string): Promise<Map<string, 'bronze' | 'silver' | 'gold'>>;
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { SlugPath, type Operations } from '../platform/openapi.js';
-import { AthletePageAnswer } from './athlete/schema.js';
+import { AthleteAnswer } from './athlete/schema.js';
 import { EndedJobs, EndedJobsAnswer, StartedJobAnswer } from './console/schema.js';
 import { MeAnswer } from './me/schema.js';
 
 /** What the API says of an athlete's page, of the reader, and of the console. */
 export const pagesOperations: Operations = {
   '/athletes/{slug}': {
-    get: { summary: 'An athlete', path: SlugPath, answer: AthletePageAnswer },
+    get: { summary: 'An athlete', path: SlugPath, answer: AthleteAnswer },
   },
   '/me': { get: { summary: 'Who I am here', answer: MeAnswer } },
   '/jobs': {

@@ -4,23 +4,23 @@ import type { Posts } from './service.js';
 
 const EVERY_MS = 5 * 60_000;
 /**
- * Accounts of one run: done long before its time is up, so that the last ones have their turn
- * however many there are.
+ * Accounts of a run: few enough to be done long before its time is up, so that the last accounts
+ * have their turn however many there are.
  */
-const TOGETHER = 100;
-/** The payload of the job `posts.fetch`: behind which account it goes on. */
+const ACCOUNTS_A_RUN = 100;
+/** The payload of the job `posts.fetch`: the account that it goes on behind. */
 interface FetchJob {
   after?: string;
 }
 
-/** Who fetches posts, and how often. */
+/** Handles the job that fetches posts: some accounts a run, all of them every five minutes. */
 export function postsJobs(jobs: Jobs, posts: Posts, clock: Clock): void {
-  // A worker that starts asks for what there is already: that goes on where it is.
+  // A worker that starts adds the job again: one that is under way goes on where it is.
   jobs.handle(
     'posts.fetch',
     { attempts: Infinity, merge: (before: FetchJob) => before },
     async ({ after = '' }: FetchJob, signal) => {
-      const next = await posts.fetch(after, TOGETHER, signal);
+      const next = await posts.fetch(after, ACCOUNTS_A_RUN, signal);
       const now = clock.now().getTime();
       return next === null
         ? { at: new Date(now + EVERY_MS), payload: {} }
@@ -29,5 +29,5 @@ export function postsJobs(jobs: Jobs, posts: Posts, clock: Clock): void {
   );
 }
 
-/** What must be there for the fetching to begin; asked for at every start of a worker. */
+/** Adds the job that fetches posts; called at every start of a worker. */
 export const beginPosts = (jobs: Jobs): Promise<string> => jobs.add('posts.fetch', 'all', {});

@@ -4,12 +4,12 @@ import type { Registry } from '../registry/service.js';
 import { postsJobs } from './jobs.js';
 import { Posts } from './service.js';
 
-/** What verified accounts published. */
+/** Builds the posts of verified accounts, and the job that fetches them. */
 export function createPosts(
-  { connection, clock, jobs }: Pick<Platform, 'connection' | 'clock' | 'jobs'>,
-  { networks, registry }: { networks: Networks; registry: Registry },
+  platform: Pick<Platform, 'connection' | 'clock' | 'jobs'>,
+  needs: { networks: Networks; registry: Registry },
 ): Posts {
-  const posts = new Posts(connection, networks, registry, clock);
-  postsJobs(jobs, posts, clock);
+  const posts = new Posts({ ...platform, ...needs });
+  postsJobs(platform.jobs, posts, platform.clock);
   return posts;
 }

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { fold, slugBase, wordsOf } from '../../server/athletes/fold.js';
 import { initials } from '../../server/athletes/present.js';
-import { SearchIndex, type SearchDocument } from '../../server/athletes/search-index.js';
+import type { SearchDocument } from '../../server/athletes/search-document.js';
+import { SearchIndex } from '../../server/athletes/search-index.js';
 import { startWorld, type World } from '../support/world.js';
 
 const HEAD = 'source,source_id,name,sex,noc,country,sports,games,gold,silver,bronze,last_year\n';

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Search } from '../../server/athletes/search.js';
-import { documentOf, SearchIndex } from '../../server/athletes/search-index.js';
+import { documentOf } from '../../server/athletes/search-document.js';
+import { SearchIndex } from '../../server/athletes/search-index.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 

@@ -216,15 +216,4 @@ describe('a sweep', function () {
     ]);
     await world.context.connection.collection('jobs').deleteMany({ name: 'follows.sweep' });
   });
-
-  it('finds identities that were linked before there was a time to ask', async () => {
-    const [fan = ''] = await due(1);
-    await identities().updateOne({ fan }, { $unset: { askAt: 1 } });
-    await world.context.release();
-    world.clock.advance(1000);
-    await world.sweep();
-    expect((await identities().findOne({ fan }))?.askAt.getTime()).to.be.greaterThan(
-      world.clock.now().getTime(),
-    );
-  });
 });

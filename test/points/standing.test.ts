@@ -141,12 +141,12 @@ describe('with a bus that loses every message', () => {
     expect((await registry.verified('x')).map((one) => one.handle)).to.deep.equal(['athlete3']);
     const answers = await Promise.allSettled(
       ['athlete1', 'athlete2', 'athlete3'].map(async (slug) =>
-        follows.follow(
-          { id: fan._id, roles: [] },
-          (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug,
-          { network: 'x' },
-          { language: 'en' },
-        ),
+        follows.confirm({
+          fan: fan._id,
+          athlete: (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug,
+          network: 'x',
+          language: 'en',
+        }),
       ),
     );
     expect(answers.map((one) => one.status)).to.deep.equal(['rejected', 'rejected', 'fulfilled']);

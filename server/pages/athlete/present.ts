@@ -1,10 +1,10 @@
-import { cardOf } from '../../athletes/present.js';
+import { cardOf, presentFacts } from '../../athletes/present.js';
 import type { AthleteRecord } from '../../athletes/service.js';
 import type { Language, Words } from '../../platform/i18n.js';
 import type { PostRecord } from '../../posts/service.js';
 import { presentVideo, presentVideoItem } from '../../videos/present.js';
 import type { AthleteView } from './read.js';
-import type { AthletePageAnswer } from './schema.js';
+import type { AthleteAnswer } from './schema.js';
 
 /** An athlete in JSON. What a visitor cannot have (turn, followed) is absent. */
 export function presentAthlete(
@@ -12,17 +12,9 @@ export function presentAthlete(
   language: Language,
   { athlete, accounts, videos, chat, people }: AthleteView,
   isFan: boolean,
-): AthletePageAnswer {
+): AthleteAnswer {
   return {
-    slug: athlete.slugs[0] ?? athlete._id,
-    name: athlete.name,
-    noc: athlete.noc || null,
-    country: athlete.country,
-    disciplines: athlete.disciplines,
-    status: athlete.status,
-    games: athlete.games,
-    medals: athlete.medals,
-    demo: athlete.demo,
+    ...presentFacts(athlete),
     accounts: accounts
       .filter((account) => account.verified)
       .map(({ account, network, handle, url, since, turn, held, mode }) => ({

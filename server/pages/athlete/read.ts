@@ -1,5 +1,6 @@
 import type { AthleteRecord, Athletes } from '../../athletes/service.js';
 import type { Follows } from '../../follows/service.js';
+import type { NetworkId } from '../../networks/network.js';
 import type { Posts } from '../../posts/service.js';
 import type { AccountRecord, Registry } from '../../registry/service.js';
 import { athletesNamedIn, type Videos, type VideoState } from '../../videos/service.js';
@@ -20,7 +21,7 @@ export interface AccountView {
   id: string;
   /** The network's own id. */
   account: string;
-  network: string;
+  network: NetworkId;
   handle: string;
   url: string;
   state: string;

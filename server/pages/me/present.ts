@@ -1,4 +1,5 @@
 import type { AthleteRecord } from '../../athletes/service.js';
+import { presentFan, presentIdentity } from '../../fans/present.js';
 import { isLost, type FanRecord, type IdentityRecord } from '../../fans/service.js';
 import type { Follows } from '../../follows/service.js';
 import { isNetwork } from '../../networks/network.js';
@@ -15,19 +16,10 @@ export const NEWEST_LINES = 6;
 
 /** The reader, in JSON. */
 export const presentMe = (fan: FanRecord, head: Head, identities: IdentityRecord[]): MeAnswer => ({
-  id: fan._id,
-  handle: fan.handle,
-  country: fan.country,
-  language: fan.language,
-  roles: fan.roles,
+  ...presentFan(fan),
   points: head.after.points,
   medal: head.after.medals['hub']?.[0] ?? null,
-  identities: identities.map((identity) => ({
-    network: identity.network,
-    handle: identity.handle || null,
-    linkedAt: identity.linkedAt.toISOString(),
-    lost: isLost(identity),
-  })),
+  identities: identities.map(presentIdentity),
   seq: head.seq,
 });
 
