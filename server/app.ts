@@ -167,7 +167,7 @@ export function createApp(context: Context): Express {
   brakesPages(pages, follows.brakes, fans, words);
   signInPages(pages, people);
   settingsPages(pages, people);
-  registryPages(pages, registry, athletes, fans, words);
+  registryPages(pages, { registry, athletes, fans, words });
   consolePages(pages, context.jobs, words);
   aboutPages(pages, points, context.cards, words);
   app.use(

@@ -29,6 +29,8 @@ export interface ImportState {
   at: string;
 }
 
+/** The count of changes of the directory: each record bears the number of its last one. */
+const REVISION = 'athletes.revision';
 const IMPORT_LEASE_MS = 60_000;
 /** How many people the store is asked for while the index is being prepared. */
 const PARTIAL = 400;
@@ -86,7 +88,7 @@ export class Athletes {
   }
 
   private next(): Promise<number> {
-    return this.settings.next('athletes.revision');
+    return this.settings.next(REVISION);
   }
 
   /**
@@ -184,6 +186,25 @@ export class Athletes {
         .filter((one) => !one.hidden)
         .map((one) => [one._id, one]),
     );
+  }
+
+  /**
+   * People who changed behind a number of the count of the directory's changes, hidden ones too, as
+   * the store has them, and how far that count is. `athletes` is null when there are more than
+   * `most`. A change is numbered first and written then: see `CountBefore`.
+   */
+  async changedSince(
+    from: number,
+    most: number,
+  ): Promise<{ athletes: AthleteRecord[] | null; to: number }> {
+    // The count first: what is numbered after it is found by the next look.
+    const to = (await this.settings.get<number>(REVISION)) ?? 0;
+    if (to <= from) return { athletes: [], to };
+    const found = await this.records
+      .find({ revision: { $gt: from } })
+      .limit(most + 1)
+      .lean<AthleteRecord[]>();
+    return { athletes: found.length > most ? null : found, to };
   }
 
   /**

@@ -68,7 +68,7 @@ async function accountViews(
       state: one.state,
       since: one.since,
       // What moderators wrote of a grant is theirs alone.
-      reason: one.state === 'revoked' ? one.reason : null,
+      reason: one.state === 'revoked' ? (one.warning?.reason ?? null) : null,
       turn: state?.turn ?? 0,
       held: state?.held ?? false,
       mode: state?.mode ?? 'off',

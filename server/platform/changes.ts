@@ -1,3 +1,4 @@
+import type { ClientSession } from 'mongoose';
 import type { Settings } from './settings.js';
 
 const LOOK_MS = 5000;
@@ -23,11 +24,18 @@ export class Changes {
   }
 
   /**
-   * Something of this kind was changed and is stored: to be called after the write, so that whoever
-   * hears reads what is new.
+   * Counts a change of this kind and answers its number. To be called after the write, so that
+   * whoever sees the count reads what is new; or with the session of the transaction that writes:
+   * then the count and what it counts become visible at once, in the order of their numbers, and a
+   * record that bears its number is found by whoever asks for higher ones than they know.
    */
-  async mark(kind: string): Promise<void> {
-    await this.settings.next(Changes.name(kind));
+  mark(kind: string, session?: ClientSession): Promise<number> {
+    return this.settings.next(Changes.name(kind), session);
+  }
+
+  /** How many changes of this kind the store has counted. */
+  async count(kind: string): Promise<number> {
+    return (await this.settings.get<number>(Changes.name(kind))) ?? 0;
   }
 
   /** Calls `forget` when things of this kind have changed, wherever. */
