@@ -1,4 +1,3 @@
-import type { ClientSession } from 'mongoose';
 import type { Settings } from './settings.js';
 
 const LOOK_MS = 5000;
@@ -25,12 +24,11 @@ export class Changes {
 
   /**
    * Counts a change of this kind and answers its number. To be called after the write, so that
-   * whoever sees the count reads what is new; or with the session of the transaction that writes:
-   * then the count and what it counts become visible at once, in the order of their numbers, and a
-   * record that bears its number is found by whoever asks for higher ones than they know.
+   * whoever sees the count move reads what is new. A record may bear a number that was taken
+   * before it is written, and is then found among those of higher numbers: see `CountBefore`.
    */
-  mark(kind: string, session?: ClientSession): Promise<number> {
-    return this.settings.next(Changes.name(kind), session);
+  mark(kind: string): Promise<number> {
+    return this.settings.next(Changes.name(kind));
   }
 
   /** How many changes of this kind the store has counted. */

@@ -1,6 +1,5 @@
-import mongoose, { Schema, type ClientSession, type Connection, type Model } from 'mongoose';
+import mongoose, { Schema, type Connection, type Model } from 'mongoose';
 import { isDuplicate, model } from './mongo.js';
-import { transientError } from './transaction.js';
 
 interface SettingRecord {
   _id: string;
@@ -47,18 +46,15 @@ export class Settings {
   /**
    * Adds one to a counter and answers its new value, which nobody else was answered. Throws as the
    * store does, also where it answers nothing.
-   *
-   * With a session the number is taken in its transaction: nobody else is answered the next one
-   * before that has ended.
    */
-  async next(name: string, session?: ClientSession): Promise<number> {
+  async next(name: string): Promise<number> {
     for (let left = FIRST_TRIES; left > 0; left -= 1) {
       try {
         const found = await this.records
           .findOneAndUpdate(
             { _id: name },
             { $inc: { value: 1 }, $set: { at: new Date() } },
-            { upsert: true, returnDocument: 'after', ...(session ? { session } : {}) },
+            { upsert: true, returnDocument: 'after' },
           )
           .lean<SettingRecord | null>();
         // Of several first calls at once a store may answer some nothing at all.
@@ -67,7 +63,6 @@ export class Settings {
         // Two first calls at once: the second finds the document now.
         if (!isDuplicate(error)) throw error;
       }
-      if (session) throw transientError(`another transaction made the counter ${name}`);
     }
     throw new mongoose.mongo.MongoNetworkError(`the store does not count ${name}`);
   }

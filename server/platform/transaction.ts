@@ -15,25 +15,20 @@ type Label = 'TransientTransactionError' | 'UnknownTransactionCommitResult';
 const bears = (error: unknown, label: Label): boolean =>
   error instanceof MongoError && error.hasErrorLabel(label);
 
-/** An error that makes `inTransaction` begin again; thrown by work that met somebody else's write. */
-export function transientError(message: string): Error {
-  const error = new MongoNetworkError(message);
-  error.addErrorLabel('TransientTransactionError');
-  return error;
-}
-
 /**
  * Writes all that `work` writes with the given session, or nothing of it. Work that meets somebody
  * else's write is begun again, so it must do nothing but read and write with the session: news and
- * counters follow when this has resolved. Throws what `work` throws, and as the store does when the
- * transaction was in others' way for two seconds; whether it was stored is then unknown if the
- * store did not answer the commit.
+ * news follow when this has resolved. Throws what `work` throws, and as a store that is away when others
+ * wrote the same for too long; if the store did not answer the commit, it is unknown whether it was
+ * done.
+ * @param patience how long it is tried again, in ms
  */
 export async function inTransaction<T>(
   connection: Connection,
   work: (session: ClientSession) => Promise<T>,
+  patience = PATIENCE_MS,
 ): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + patience;
   const session = await connection.startSession();
   try {
     for (let attempt = 1; ; attempt += 1) {

@@ -38,11 +38,12 @@ export async function decide(
   if (decision === 'grant')
     await parts.owners.find(account._id, account.network, account.accountId);
   const signature = { by: actor.id, at: parts.clock.now(), decision, reason };
+  const changed = await parts.changes.mark('registry');
   const outcome = await inTransaction(parts.connection, (session) =>
-    sign(parts, id, signature, session),
+    sign(parts, id, { signature, changed }, session),
   );
   if (outcome === 'granted') await showNetworks(parts, account.athlete);
-  if (outcome) parts.tell(account);
+  if (outcome) await parts.tell(account);
   return parts.cases.require(id);
 }
 
@@ -50,7 +51,7 @@ export async function decide(
 async function sign(
   parts: RegistryParts,
   id: string,
-  signature: Signature,
+  { signature, changed }: { signature: Signature; changed: number },
   session: ClientSession,
 ): Promise<Outcome | null> {
   const before = await parts.cases.require(id, session);
@@ -58,7 +59,7 @@ async function sign(
     throw new VillageError('already_decided', { state: accountStateBy(before) });
   const outcome = outcomeOf([...before.signatures, signature], before.quorum);
   await addSignature(parts, before, { signature, outcome }, session);
-  if (outcome) await settleAccount(parts, before, { signature, outcome }, session);
+  if (outcome) await settleAccount(parts, before, { signature, outcome, changed }, session);
   const { by, decision, reason } = signature;
   await parts.audit.add(
     {
@@ -100,15 +101,14 @@ async function addSignature(
 }
 
 async function settleAccount(
-  { accounts, changes }: RegistryParts,
+  { accounts }: RegistryParts,
   before: CaseFile,
-  { signature, outcome }: { signature: Signature; outcome: Outcome },
+  { signature, outcome, changed }: { signature: Signature; outcome: Outcome; changed: number },
   session: ClientSession,
 ): Promise<void> {
   const { at, reason } = signature;
   const warning: Warning | null =
     outcome === 'fake' ? { as: 'fake', athlete: before.athlete, reason, at } : null;
-  const changed = await changes.mark('registry', session);
   const isGranted = outcome === 'granted';
   const signers = before.signatures.filter(({ decision }) => decision === 'grant').length + 1;
   await accounts.updateOne(

@@ -24,7 +24,7 @@ interface HandlesParts {
   changes: Changes;
   clock: Clock;
   /** Hears that handles have changed and that this is stored. */
-  moved: () => void;
+  moved: () => Promise<void>;
 }
 /** What a network said of an account, null when it does not know it any more. */
 interface Heard {
@@ -120,7 +120,7 @@ export class Handles {
       let moved = false;
       for (const [accountId, profile] of profiles)
         moved = (await this.apply({ network, accountId, profile, askedAt })) || moved;
-      if (moved) this.parts.moved();
+      if (moved) await this.parts.moved();
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       this.pausedUntil.set(
@@ -135,7 +135,7 @@ export class Handles {
    * handle moved.
    */
   private async apply(heard: Heard): Promise<boolean> {
-    const { accounts, connection } = this.parts;
+    const { accounts } = this.parts;
     const { network, accountId, askedAt } = heard;
     for (let tries = 0; tries < TRIES; tries += 1) {
       const account = await accounts.findOne({ network, accountId }).lean<AccountRecord>();
@@ -143,7 +143,7 @@ export class Handles {
       const news = this.newsOf(account, heard);
       try {
         const stored = news.moved
-          ? await inTransaction(connection, (session) => this.move(account, heard, news, session))
+          ? await this.move(account, heard, news)
           : await this.store(account, news.set);
         if (stored !== null) return stored && news.moved;
       } catch (error) {
@@ -191,12 +191,14 @@ export class Handles {
     account: AccountRecord,
     { network, accountId, askedAt: at }: Heard,
     { key, set }: HandleNews,
-    session: ClientSession,
   ): Promise<boolean | null> {
-    const changed = await this.parts.changes.mark('registry', session);
-    if (key !== null && !(await this.take({ network, key, accountId, at, changed }, session)))
-      return false;
-    return this.store(account, { ...set, changed }, session);
+    const { connection, changes } = this.parts;
+    const changed = await changes.mark('registry');
+    return inTransaction(connection, async (session) => {
+      if (key !== null && !(await this.take({ network, key, accountId, at, changed }, session)))
+        return false;
+      return this.store(account, { ...set, changed }, session);
+    });
   }
 
   /** Writes to an account as it was read; answers null when it has changed since. */

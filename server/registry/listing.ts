@@ -27,10 +27,8 @@ type Row = Pick<
   '_id' | 'network' | 'accountId' | 'handle' | 'epoch' | 'athlete' | 'state'
 > & { since: Date };
 
-/** What a process knows, and up to which change. */
+/** What a process knows. */
 interface Known {
-  /** The change of the registry up to which accounts are known. */
-  to: number;
   /** Verified accounts by id, also those of hidden athletes. */
   accounts: ReadonlyMap<string, Row>;
   /** Their athletes by id; null for whoever is hidden. */
@@ -39,10 +37,13 @@ interface Known {
 
 /** How long, in ms, nothing is asked while nothing is said to have changed. */
 const KEPT_MS = 60_000;
-/** How long a change of the directory may be under way between its number and its writing, in ms. */
-const WRITING_MS = 10_000;
+/**
+ * How long a change may be under way between its number and its writing, in ms: a command is given
+ * up after thirty seconds.
+ */
+const WRITING_MS = 60_000;
 /** So many changes before its first look a process looks at too: one of them may be under way. */
-const FIRST = 100;
+const FIRST = 20;
 /** More changed people than this are not sorted out: all who are listed are read. */
 const MOST_CHANGED = 1000;
 
@@ -61,11 +62,13 @@ const personOf = ({ _id, slugs, name, disciplines, hidden }: AthleteRecord): Per
 
 /**
  * Every verified account of an athlete who is shown, in memory, as fresh as `Changes`. All are read
- * once; then only what bears a higher number than what is known, of accounts and of athletes.
+ * once, then only the accounts and athletes that changed since, by the numbers they bear. Those of
+ * the last minute are read again each time: one of them may have been numbered and not yet written.
  */
 export class Listing {
   private readonly lists = new SwrCache<Listed>(KEPT_MS);
-  private readonly before = new CountBefore(WRITING_MS);
+  /** How far the counts of changes, of accounts and of the directory, were some time ago. */
+  private before: Record<'accounts' | 'people', CountBefore>;
   private known: Known | null = null;
   private reading: Promise<unknown> = Promise.resolve();
 
@@ -74,7 +77,15 @@ export class Listing {
     private readonly networks: Networks,
     private readonly athletes: Athletes,
     private readonly changes: Changes,
-  ) {}
+    private readonly now?: () => number,
+  ) {
+    this.before = this.unknown();
+  }
+
+  private unknown(): Record<'accounts' | 'people', CountBefore> {
+    const { now } = this;
+    return { accounts: new CountBefore(WRITING_MS, now), people: new CountBefore(WRITING_MS, now) };
+  }
 
   /** News have come: whoever reads next reads what has changed first. */
   forget(): void {
@@ -95,15 +106,27 @@ export class Listing {
   }
 
   private async readChanged(): Promise<Listed> {
-    // The count first: what is numbered after it is found by the next look. Numbers become visible
-    // with what bears them and in their order, so nothing lower is still to come.
-    const to = await this.changes.count('registry');
+    // The counts first: what is numbered after them is found by the next look.
+    const [accountsTo, { athletes, to: peopleTo }] = await Promise.all([
+      this.changes.count('registry'),
+      this.athletes.changedSince(this.before.people.get()?.to ?? Infinity, MOST_CHANGED),
+    ]);
+    const from = this.before.accounts.get()?.to;
     // A count that went back is that of another store, or of a backup: nothing known holds.
-    const known = this.known && to >= this.known.to ? this.known : null;
-    const accounts = known ? await this.changedAccounts(known, to) : await this.allAccounts();
-    const { people, counted } = await this.peopleOf(accounts, known?.people ?? null);
-    this.known = { to, accounts, people };
-    this.before.note(counted);
+    if (from !== undefined && from > accountsTo) {
+      this.known = null;
+      this.before = this.unknown();
+    }
+    const { known } = this;
+    const accounts =
+      known && from !== undefined
+        ? await this.changedAccounts(known.accounts, from, accountsTo)
+        : await this.allAccounts();
+    const people = await this.peopleOf(accounts, known && athletes ? known.people : null, athletes);
+    const first = known ? 0 : FIRST;
+    this.before.accounts.note(Math.max(0, accountsTo - first));
+    this.before.people.note(Math.max(0, peopleTo - first));
+    this.known = { accounts, people };
     return this.build(accounts, people);
   }
 
@@ -114,12 +137,16 @@ export class Listing {
     return new Map(found.map((row) => [row._id, row]));
   }
 
-  private async changedAccounts(known: Known, to: number): Promise<ReadonlyMap<string, Row>> {
-    if (to === known.to) return known.accounts;
+  private async changedAccounts(
+    known: Known['accounts'],
+    from: number,
+    to: number,
+  ): Promise<Known['accounts']> {
+    if (to === from) return known;
     const found = await this.accounts.collection
-      .find<Row>({ changed: { $gt: known.to } }, { projection: FIELDS })
+      .find<Row>({ changed: { $gt: from } }, { projection: FIELDS })
       .toArray();
-    const accounts = new Map(known.accounts);
+    const accounts = new Map(known);
     for (const row of found) {
       if (EARNS.includes(row.state)) accounts.set(row._id, row);
       else accounts.delete(row._id);
@@ -127,35 +154,23 @@ export class Listing {
     return accounts;
   }
 
-  /**
-   * The athletes of these accounts: those that are known and not changed since as they are, the
-   * others read. `counted` is how far the count of the directory's changes is known by it.
-   */
+  /** The athletes of these accounts: those known as they are or as they changed, others read. */
   private async peopleOf(
-    accounts: ReadonlyMap<string, Row>,
+    accounts: Known['accounts'],
     known: Known['people'] | null,
-  ): Promise<{ people: Known['people']; counted: number }> {
+    changed: AthleteRecord[] | null,
+  ): Promise<Known['people']> {
     const ids = new Set([...accounts.values()].map(({ athlete }) => athlete));
-    const from = this.before.get()?.to;
-    // As with accounts the count comes first; it is not written together with what it counts, so
-    // each look begins where the count was some time ago.
-    const { athletes, to } = await this.athletes.changedSince(from ?? Infinity, MOST_CHANGED);
-    const people = new Map<string, Person | null>();
-    if (known && from !== undefined && athletes) {
-      for (const id of ids) {
-        const person = known.get(id);
-        if (person !== undefined) people.set(id, person);
-      }
-      for (const athlete of athletes)
-        if (ids.has(athlete._id)) people.set(athlete._id, personOf(athlete));
-    }
+    const people = new Map([...(known ?? [])].filter(([id]) => ids.has(id)));
+    for (const athlete of changed ?? [])
+      if (ids.has(athlete._id)) people.set(athlete._id, personOf(athlete));
     const unknown = [...ids].filter((id) => !people.has(id));
     const read = await this.athletes.byIds(unknown);
     for (const id of unknown) {
       const athlete = read.get(id);
       people.set(id, athlete ? personOf(athlete) : null);
     }
-    return { people, counted: from === undefined ? Math.max(0, to - FIRST) : to };
+    return people;
   }
 
   /** The accounts as they are asked for, those verified first in front. */

@@ -34,5 +34,5 @@ export interface RegistryParts extends RegistryNeeds {
   handles: Handles;
   owners: Owners;
   /** Tells everybody that an account has changed, and that this is stored. */
-  tell(account: Pick<AccountRecord, 'network' | 'accountId'>): void;
+  tell(account: Pick<AccountRecord, 'network' | 'accountId'>): Promise<void>;
 }

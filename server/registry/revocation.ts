@@ -27,16 +27,19 @@ export async function revoke(
   requireModerator(actor);
   const { account } = await parts.cases.require(id);
   const revocation = { by: actor.id, at: parts.clock.now(), reason };
-  await inTransaction(parts.connection, (session) => takeBack(parts, id, revocation, session));
+  const changed = await parts.changes.mark('registry');
+  await inTransaction(parts.connection, (session) =>
+    takeBack(parts, id, { revocation, changed }, session),
+  );
   await showNetworks(parts, account.athlete);
-  parts.tell(account);
+  await parts.tell(account);
   return parts.cases.require(id);
 }
 
 async function takeBack(
   parts: RegistryParts,
   id: string,
-  revocation: Revocation,
+  { revocation, changed }: { revocation: Revocation; changed: number },
   session: ClientSession,
 ): Promise<void> {
   const before = await parts.cases.require(id, session);
@@ -49,7 +52,6 @@ async function takeBack(
   );
   if (matchedCount === 0 || !REVOCABLE.includes(account.state))
     throw new VillageError('already_decided', { state: accountStateBy(before) });
-  const changed = await parts.changes.mark('registry', session);
   const warning = { as: 'revoked' as const, athlete: account.athlete, reason, at };
   await parts.accounts.updateOne(
     { _id: account._id },

@@ -51,13 +51,12 @@ export class Registry {
     const { connection, networks, athletes, fans, audit, bus, changes, clock } = needs;
     const accounts = accountModel(connection);
     const records = caseModel(connection);
-    const tell = (network: string, account: string): void => {
+    const tell = async (network: string, account: string): Promise<void> => {
       this.forget();
+      await changes.mark('registry');
       bus.tell('registry:changed', { network, account });
     };
-    const moved = (): void => {
-      tell('', '');
-    };
+    const moved = (): Promise<void> => tell('', '');
     this.accounts = accounts;
     this.networks = networks;
     this.changes = changes;
@@ -69,9 +68,7 @@ export class Registry {
     this.parts = {
       ...needs,
       ...{ accounts, records, cases, handles, owners },
-      tell: ({ network, accountId }) => {
-        tell(network, accountId);
-      },
+      tell: ({ network, accountId }) => tell(network, accountId),
     };
     const forget = (): void => {
       this.forget();

@@ -21,6 +21,8 @@ interface Claim {
   by: string;
   at: Date;
   quorum: number;
+  /** The number of this change in the count of the registry's changes. */
+  changed: number;
 }
 
 /**
@@ -44,9 +46,10 @@ export async function submit(
     by: actor.id,
     at: parts.clock.now(),
     quorum: await readQuorum(parts.settings),
+    changed: await parts.changes.mark('registry'),
   });
   await parts.owners.find(opened.account, profile.network, profile.id);
-  parts.tell({ network: profile.network, accountId: profile.id });
+  await parts.tell({ network: profile.network, accountId: profile.id });
   return parts.cases.require(opened._id);
 }
 
@@ -92,8 +95,7 @@ async function openCase(
   session: ClientSession,
 ): Promise<CaseRecord> {
   const { network, id: accountId } = claim.profile;
-  const changed = await parts.changes.mark('registry', session);
-  const { handleKey: key, at } = claim;
+  const { handleKey: key, at, changed } = claim;
   await parts.handles.take({ network, key, accountId, at, changed }, session);
   const opened = newCase(claim);
   const claimed = { ...claimedFacts(claim), case: opened._id, changed };
