@@ -74,14 +74,19 @@ export class Audit {
   }
 
   /**
-   * Adds a line. With a session it is written in its transaction, so that what was done and the line
-   * that tells of it are stored together or not at all.
+   * Adds a line. With a session it is written in its transaction: what was done and the line that
+   * tells of it are stored together or not at all.
    */
   async add(line: AuditLine, session?: ClientSession): Promise<void> {
-    await this.records.create(
-      [{ reason: null, before: null, after: null, request: null, ...line, at: this.clock.now() }],
-      session ? { session } : {},
-    );
+    const record: Omit<AuditRecord, '_id'> = {
+      reason: null,
+      before: null,
+      after: null,
+      request: null,
+      ...line,
+      at: this.clock.now(),
+    };
+    await this.records.create([record], session ? { session } : {});
   }
 
   /** The lines about one thing, newest first. */

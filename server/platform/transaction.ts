@@ -17,10 +17,13 @@ const bears = (error: unknown, label: Label): boolean =>
 
 /**
  * Writes all that `work` writes with the given session, or nothing of it. Work that meets somebody
- * else's write is begun again, so it must do nothing but read and write with the session: news and
- * news follow when this has resolved. Throws what `work` throws, and as a store that is away when others
- * wrote the same for too long; if the store did not answer the commit, it is unknown whether it was
- * done.
+ * else's write is begun again, so it must do nothing but read and write with the session: news
+ * follow when this has resolved. Throws what `work` throws, and as a store that is away when others
+ * wrote the same for too long, or when it did not answer the commit: then it is not known whether
+ * it was done.
+ *
+ * What a process has written that is killed in the middle is seen by nobody, and kept from other
+ * writers for about a minute, until the store gives the transaction up: touch little in one.
  * @param patience how long it is tried again, in ms
  */
 export async function inTransaction<T>(

@@ -1,8 +1,7 @@
 import type { AthleteRecord } from '../athletes/service.js';
-import type { AccountRecord } from './account.model.js';
+import { REVOCABLE, type AccountRecord } from './account.model.js';
 import { accountStateBy, type CaseFile } from './case.model.js';
 import type { Dossier } from './cases.js';
-import { REVOCABLE } from './account.model.js';
 import type { Lookup } from './lookup.js';
 import type { CaseAnswer, CasesAnswer, LookupAnswer } from './schema.js';
 
@@ -122,7 +121,7 @@ function weigh({ file, athlete, others, alike }: Dossier) {
 const hasName = (athlete: AthleteRecord | null, name: string): boolean =>
   athlete !== null && athlete.name.toLowerCase() === name.toLowerCase();
 
-/** What a case's page says of an earlier warning that still stands; a revoked account says so itself. */
+/** The earlier warning that a case's page tells of; a revoked account says so itself. */
 const warnedOf = ({ warning, state }: AccountRecord) =>
   warning && state !== 'revoked'
     ? {
