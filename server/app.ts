@@ -169,7 +169,7 @@ export function createApp(context: Context): Express {
   takeBacksPages(pages, follows.takeBacks, fans, words);
   signInPages(pages, people);
   settingsPages(pages, people);
-  registryPages(pages, registry, athletes, fans, words);
+  registryPages(pages, rooms);
   consolePages(pages, context);
   aboutPages(pages, context);
   app.use(

@@ -99,7 +99,6 @@ export async function createContext(
     ...{ points, registry, follows, posts, videos, chats },
     missingIndexes: () => missingIndexes(platform.connection),
     release: async () => {
-      await registry.prepare();
       await ensureIndexes(platform.connection);
       await cards.seed();
       await points.release();

@@ -99,11 +99,8 @@ export async function prepare(
       athlete: one.handle,
       state: 'verified',
       epoch: 1,
-      signatures: [],
-      quorum: 1,
       since: now,
-      decidedAt: now,
-      reason: 'bench',
+      signers: 1,
       warning: null,
       owners: [],
       profile: {
@@ -114,8 +111,8 @@ export async function prepare(
         badge: null,
         fetchedAt: now,
       },
-      submittedBy: 'bench',
-      submittedAt: now,
+      case: `case${n}`,
+      changed: 0,
     })),
   );
   const organiser = (

@@ -89,9 +89,9 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
     for (const handle of handles) {
       if ((await registry.lookup(`${network}:${handle}`)).result === 'listed') continue;
       const opened = await registry.submit(actor('moderator1'), `${network}:${handle}`, handle);
-      if (opened.state === 'candidate')
+      if (opened.state === 'open')
         await registry.decide(actor('moderator2'), opened._id, {
-          grant: true,
+          decision: 'grant',
           reason: 'Démonstration : vu en personne / Demo: met in person',
         });
     }

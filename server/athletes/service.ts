@@ -32,6 +32,8 @@ export interface ImportState {
 /** What was found; `partial` when only exact words and beginnings could be. */
 export type Found = SearchAnswer & { partial: boolean };
 
+/** The count of changes of the directory: each record bears the number of its last one. */
+const REVISION = 'athletes.revision';
 const IMPORT_LEASE_MS = 60_000;
 /** The progress of an import is noted every so many rows. */
 const NOTE_ROWS = 5000;
@@ -99,7 +101,7 @@ export class Athletes {
   }
 
   private nextRevision(): Promise<number> {
-    return this.settings.next('athletes.revision');
+    return this.settings.next(REVISION);
   }
 
   /**
@@ -191,6 +193,25 @@ export class Athletes {
         .filter((athlete) => !athlete.hidden)
         .map((athlete) => [athlete._id, athlete]),
     );
+  }
+
+  /**
+   * People who changed behind a number of the count of the directory's changes, hidden ones too, as
+   * the store has them, and how far that count is. `athletes` is null when there are more than
+   * `most`. A change is numbered first and written then: see `CountBefore`.
+   */
+  async changedSince(
+    from: number,
+    most: number,
+  ): Promise<{ athletes: AthleteRecord[] | null; to: number }> {
+    // The count first: what is numbered after it is found by the next look.
+    const to = (await this.settings.get<number>(REVISION)) ?? 0;
+    if (to <= from) return { athletes: [], to };
+    const found = await this.records
+      .find({ revision: { $gt: from } })
+      .limit(most + 1)
+      .lean<AthleteRecord[]>();
+    return { athletes: found.length > most ? null : found, to };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Schema, type Connection, type Model, Types } from 'mongoose';
+import { Schema, type ClientSession, type Connection, type Model, Types } from 'mongoose';
 import type { Clock } from './clock.js';
 import { model } from './mongo.js';
 
@@ -15,6 +15,16 @@ export interface AuditRecord {
   before: unknown;
   after: unknown;
   request: string | null;
+}
+/** What is told of an act; the log adds the instant. */
+export interface AuditLine {
+  by: string;
+  act: string;
+  on: string;
+  reason?: string | null;
+  before?: unknown;
+  after?: unknown;
+  request?: string | null;
 }
 const schema = new Schema<AuditRecord>({
   at: Date,
@@ -63,26 +73,23 @@ export class Audit {
     this.records = model(connection, 'Audit', schema, 'audit');
   }
 
-  async add(line: {
-    by: string;
-    act: string;
-    on: string;
-    reason?: string | null;
-    before?: unknown;
-    after?: unknown;
-    request?: string | null;
-  }): Promise<void> {
-    await this.records.create({
+  /**
+   * Adds a line. With a session it is written in its transaction: what was done and the line that
+   * tells of it are stored together or not at all.
+   */
+  async add(line: AuditLine, session?: ClientSession): Promise<void> {
+    const record: Omit<AuditRecord, '_id'> = {
       reason: null,
       before: null,
       after: null,
       request: null,
       ...line,
       at: this.clock.now(),
-    });
+    };
+    await this.records.create([record], session ? { session } : {});
   }
 
-  /** Newest first. */
+  /** The lines about one thing, newest first. */
   async about(on: string, limit = 50): Promise<AuditRecord[]> {
     return this.records.find({ on }).sort({ at: -1, _id: -1 }).limit(limit).lean();
   }

@@ -23,11 +23,17 @@ export class Changes {
   }
 
   /**
-   * Something of this kind was changed and is stored: to be called after the write, so that whoever
-   * hears reads what is new.
+   * Counts a change of this kind and answers its number. To be called after the write, so that
+   * whoever sees the count move reads what is new. A record may bear a number that was taken
+   * before it is written, and is then found among those of higher numbers: see `CountBefore`.
    */
-  async mark(kind: string): Promise<void> {
-    await this.settings.next(Changes.name(kind));
+  mark(kind: string): Promise<number> {
+    return this.settings.next(Changes.name(kind));
+  }
+
+  /** How many changes of this kind the store has counted. */
+  async count(kind: string): Promise<number> {
+    return (await this.settings.get<number>(Changes.name(kind))) ?? 0;
   }
 
   /** Calls `forget` when things of this kind have changed, wherever. */

@@ -1,15 +1,19 @@
 import { Schema, type Connection, type Model } from 'mongoose';
-import type { NetworkId } from '../networks/network.js';
+import type { NetworkId, Profile } from '../networks/network.js';
 import { model } from '../platform/mongo.js';
 
+/**
+ * What the registry holds of an account: claimed for an athlete and not decided, theirs, theirs
+ * until it was to be shown again, theirs no more, or not theirs.
+ */
 export type AccountState = 'candidate' | 'verified' | 'lapsed' | 'revoked' | 'refused';
 /** States in which an account is listed and earns. */
 export const EARNS: readonly AccountState[] = ['verified'];
-export interface Signature {
-  by: string;
-  at: Date;
-  reason: string;
-}
+/** States in which an account may be claimed again, by a new case. */
+export const CLAIMABLE: readonly AccountState[] = ['refused', 'revoked'];
+/** States from which an account may be revoked. */
+export const REVOCABLE: readonly AccountState[] = ['verified', 'lapsed'];
+
 /**
  * A fan whose own account this is; `by` is `network` when they signed in with it (or with one that
  * speaks for it), else the moderator who recorded it.
@@ -29,7 +33,10 @@ export interface Warning {
   at: Date;
 }
 
-/** Whose account it is: one document an account, by the network's stable id. Kept whole. */
+/**
+ * What is known and verified of an account: one document an account, by the network's stable id.
+ * How it came to that is told by its cases. Kept whole, never sharded.
+ */
 export interface AccountRecord {
   _id: string;
   network: NetworkId;
@@ -46,6 +53,7 @@ export interface AccountRecord {
   /** The network does not know it any more. */
   gone: boolean;
   skeleton: string;
+  /** Whose it is, or for whom it was last claimed. */
   athlete: string;
   state: AccountState;
   /**
@@ -53,12 +61,9 @@ export interface AccountRecord {
    * one must ask again.
    */
   epoch: number;
-  /** Who agreed so far, and how many must. */
-  signatures: Signature[];
-  quorum: number;
+  /** When it was last verified, and how many moderators signed for that. */
   since: Date | null;
-  decidedAt: Date | null;
-  reason: string | null;
+  signers: number;
   warning: Warning | null;
   owners: Owner[];
   profile: {
@@ -69,9 +74,14 @@ export interface AccountRecord {
     badge: string | null;
     fetchedAt: Date;
   };
-  submittedBy: string;
-  submittedAt: Date;
+  /** The case that was opened last. */
+  case: string;
+  /**
+   * The number of the last change that others must hear of, in the count of the registry's changes.
+   */
+  changed: number;
 }
+
 const warning = new Schema<Warning>(
   { as: String, athlete: String, reason: String, at: Date },
   { _id: false },
@@ -88,11 +98,8 @@ const schema = new Schema<AccountRecord>({
   athlete: String,
   state: String,
   epoch: Number,
-  signatures: [{ _id: false, by: String, at: Date, reason: String }],
-  quorum: Number,
   since: Date,
-  decidedAt: Date,
-  reason: String,
+  signers: Number,
   warning,
   owners: [{ _id: false, fan: String, by: String }],
   profile: {
@@ -103,8 +110,8 @@ const schema = new Schema<AccountRecord>({
     badge: String,
     fetchedAt: Date,
   },
-  submittedBy: String,
-  submittedAt: Date,
+  case: String,
+  changed: Number,
 });
 schema.index({ network: 1, accountId: 1 }, { unique: true });
 schema.index(
@@ -116,7 +123,19 @@ schema.index({ network: 1, 'profile.fetchedAt': 1 });
 schema.index({ 'owners.fan': 1 });
 schema.index({ skeleton: 1, state: 1 });
 schema.index({ athlete: 1, state: 1 });
-schema.index({ state: 1, submittedAt: 1 });
+schema.index({ state: 1 });
+schema.index({ changed: 1 });
 
+/** The accounts of a connection's database. */
 export const accountModel = (connection: Connection): Model<AccountRecord> =>
   model(connection, 'Account', schema, 'accounts');
+
+/** What a record keeps of a profile that the network told at this instant. */
+export const keptProfile = (profile: Profile, at: Date): AccountRecord['profile'] => ({
+  name: profile.name,
+  about: profile.about,
+  createdAt: profile.createdAt,
+  followers: profile.followers,
+  badge: profile.badge,
+  fetchedAt: at,
+});

@@ -1,11 +1,13 @@
-import type { Model } from 'mongoose';
+import type { ClientSession, Connection, Model } from 'mongoose';
 import { NETWORKS, NetworkError, type NetworkId, type Profile } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
 import { BatchLoader } from '../platform/batch-loader.js';
+import type { Changes } from '../platform/changes.js';
 import type { Clock } from '../platform/clock.js';
 import { isDuplicate } from '../platform/mongo.js';
-import type { AccountRecord } from './account.model.js';
 import { skeleton } from '../platform/skeleton.js';
+import { inTransaction } from '../platform/transaction.js';
+import { keptProfile, type AccountRecord } from './account.model.js';
 
 /** How old what is known of an account may be before the sweep asks. */
 const SWEEP_AFTER_MS = 24 * 3_600_000;
@@ -15,15 +17,36 @@ const TRIES = 4;
 
 const keyed = (network: NetworkId, accountId: string): string => `${network}:${accountId}`;
 
-/** What of a record a profile says. */
-export const seen = (profile: Profile, at: Date): AccountRecord['profile'] => ({
-  name: profile.name,
-  about: profile.about,
-  createdAt: profile.createdAt,
-  followers: profile.followers,
-  badge: profile.badge,
-  fetchedAt: at,
-});
+interface HandlesParts {
+  connection: Connection;
+  accounts: Model<AccountRecord>;
+  networks: Networks;
+  changes: Changes;
+  clock: Clock;
+  /** Hears that handles have changed and that this is stored. */
+  moved: () => Promise<void>;
+}
+/** What a network said of an account, null when it does not know it any more. */
+interface Heard {
+  network: NetworkId;
+  accountId: string;
+  profile: Profile | null;
+  askedAt: Date;
+}
+interface HandleNews {
+  /** What the spellings of its handle share now; null when it is gone. */
+  key: string | null;
+  set: object;
+  moved: boolean;
+}
+/** Which account bears a handle as of an instant, and the number of the change by which it does. */
+interface Bearing {
+  network: NetworkId;
+  key: string;
+  accountId: string;
+  at: Date;
+  changed: number;
+}
 
 /**
  * Accounts as their network knows them now. They are asked for by their stable id: a handle may
@@ -38,13 +61,7 @@ export class Handles {
   private readonly asks: BatchLoader<true>;
   private readonly pausedUntil = new Map<NetworkId, number>();
 
-  /** @param changed hears that handles have changed and that this is stored */
-  constructor(
-    private readonly records: Model<AccountRecord>,
-    private readonly networks: Networks,
-    private readonly clock: Clock,
-    private readonly changed: () => Promise<void>,
-  ) {
+  constructor(private readonly parts: HandlesParts) {
     this.asks = new BatchLoader(async (keys) => {
       await Promise.all(NETWORKS.map((network) => this.askNetwork(network, keys)));
       return new Map(keys.map((key) => [key, true]));
@@ -57,14 +74,16 @@ export class Handles {
    * error.
    */
   async refresh(accounts: AccountRecord[], olderThan: number): Promise<void> {
-    const now = this.clock.now().getTime();
-    const due = accounts.filter((one) => {
-      const unheard =
-        Math.abs(now - one.profile.fetchedAt.getTime()) >= olderThan ||
-        (one.handleKey === null && !one.gone);
-      return unheard && (this.pausedUntil.get(one.network) ?? -Infinity) <= now;
+    const now = this.parts.clock.now().getTime();
+    const due = accounts.filter((account) => {
+      const isUnheard =
+        Math.abs(now - account.profile.fetchedAt.getTime()) >= olderThan ||
+        (account.handleKey === null && !account.gone);
+      return isUnheard && (this.pausedUntil.get(account.network) ?? -Infinity) <= now;
     });
-    await Promise.all(due.map((one) => this.asks.load(keyed(one.network, one.accountId))));
+    await Promise.all(
+      due.map(({ network, accountId }) => this.asks.load(keyed(network, accountId))),
+    );
   }
 
   /**
@@ -73,13 +92,13 @@ export class Handles {
    */
   async sweep(limit: number): Promise<AccountRecord[]> {
     const swept: AccountRecord[] = [];
-    const before = new Date(this.clock.now().getTime() - SWEEP_AFTER_MS);
+    const before = new Date(this.parts.clock.now().getTime() - SWEEP_AFTER_MS);
     for (const network of NETWORKS) {
-      const lost = await this.records
+      const lost = await this.parts.accounts
         .find({ network, handleKey: null, gone: { $ne: true } })
         .limit(limit)
         .lean<AccountRecord[]>();
-      const old = await this.records
+      const old = await this.parts.accounts
         .find({ network, 'profile.fetchedAt': { $lt: before } })
         .sort({ 'profile.fetchedAt': 1 })
         .limit(limit)
@@ -95,14 +114,13 @@ export class Handles {
       .filter((key) => key.startsWith(`${network}:`))
       .map((key) => key.slice(network.length + 1));
     if (ids.length === 0) return;
-    const askedAt = this.clock.now();
+    const askedAt = this.parts.clock.now();
     try {
-      const moved = await this.hear(
-        network,
-        await this.networks.adapter(network).profiles(ids),
-        askedAt,
-      );
-      if (moved) await this.changed();
+      const profiles = await this.parts.networks.adapter(network).profiles(ids);
+      let moved = false;
+      for (const [accountId, profile] of profiles)
+        moved = (await this.apply({ network, accountId, profile, askedAt })) || moved;
+      if (moved) await this.parts.moved();
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       this.pausedUntil.set(
@@ -112,62 +130,22 @@ export class Handles {
     }
   }
 
-  private async hear(
-    network: NetworkId,
-    profiles: Map<string, Profile | null>,
-    askedAt: Date,
-  ): Promise<boolean> {
-    let moved = false;
-    for (const [accountId, profile] of profiles)
-      moved = (await this.apply(network, accountId, profile, askedAt)) || moved;
-    return moved;
-  }
-
   /**
    * Stores what a network said; whoever was heard of later is left as they are. Answers whether a
    * handle moved.
    */
-  private async apply(
-    network: NetworkId,
-    accountId: string,
-    profile: Profile | null,
-    askedAt: Date,
-  ): Promise<boolean> {
-    const key = profile && this.networks.adapter(network).handleKey(profile.handle);
+  private async apply(heard: Heard): Promise<boolean> {
+    const { accounts } = this.parts;
+    const { network, accountId, askedAt } = heard;
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const record = await this.records.findOne({ network, accountId }).lean<AccountRecord>();
-      if (!record || record.profile.fetchedAt > askedAt) return false;
-      if (key !== null && !(await this.take(network, key, accountId, askedAt))) return false;
-      const lost =
-        record.handleKey !== null && record.handleKey !== key
-          ? [{ handle: record.handle, key: record.handleKey, until: askedAt }]
-          : [];
-      const former = [...record.former.filter((one) => one.key !== key), ...lost];
-      const set = profile
-        ? {
-            handle: profile.handle,
-            handleKey: key,
-            skeleton: skeleton(profile.handle),
-            former,
-            gone: false,
-            profile: seen(profile, askedAt),
-          }
-        : { handleKey: null, former, gone: true, 'profile.fetchedAt': askedAt };
+      const account = await accounts.findOne({ network, accountId }).lean<AccountRecord>();
+      if (!account || account.profile.fetchedAt > askedAt) return false;
+      const news = this.newsOf(account, heard);
       try {
-        const { matchedCount } = await this.records.updateOne(
-          {
-            _id: record._id,
-            handleKey: record.handleKey,
-            'profile.fetchedAt': record.profile.fetchedAt,
-          },
-          { $set: set },
-        );
-        if (matchedCount === 1)
-          return (
-            record.handleKey !== key ||
-            record.handle !== (profile?.handle ?? record.handle) ||
-            record.gone !== (profile === null)
-          );
+        const stored = news.moved
+          ? await this.move(account, heard, news)
+          : await this.store(account, news.set);
+        if (stored !== null) return stored && news.moved;
       } catch (error) {
         // Another account was given this handle in between: whose it is now is looked at again.
         if (!isDuplicate(error)) throw error;
@@ -176,25 +154,95 @@ export class Handles {
     return false;
   }
 
+  /** What a network's answer sets of an account, and whether its handle moves by it. */
+  private newsOf(account: AccountRecord, { network, profile, askedAt }: Heard): HandleNews {
+    const key = profile && this.parts.networks.adapter(network).handleKey(profile.handle);
+    const { handle, handleKey } = account;
+    const isLost = handleKey !== null && handleKey !== key;
+    const former = [
+      ...account.former.filter((earlier) => earlier.key !== key),
+      ...(isLost ? [{ handle, key: handleKey, until: askedAt }] : []),
+    ];
+    if (!profile)
+      return {
+        key,
+        set: { handleKey: null, former, gone: true, 'profile.fetchedAt': askedAt },
+        moved: handleKey !== null || !account.gone,
+      };
+    return {
+      key,
+      set: {
+        handle: profile.handle,
+        handleKey: key,
+        skeleton: skeleton(profile.handle),
+        former,
+        gone: false,
+        profile: keptProfile(profile, askedAt),
+      },
+      moved: handleKey !== key || handle !== profile.handle || account.gone,
+    };
+  }
+
   /**
-   * A handle is this account's as of `at`: whoever is on record with it has lost it. Answers false
-   * when another was seen with it later than that. The account it was taken from is asked about at
-   * the next sweep.
+   * Stores that a handle moved, and takes it from whoever bore it. Answers false when another was
+   * seen with it later, null when the account has changed since it was read.
    */
-  async take(network: NetworkId, key: string, accountId: string, at: Date): Promise<boolean> {
-    const bearer = await this.records
+  private async move(
+    account: AccountRecord,
+    { network, accountId, askedAt: at }: Heard,
+    { key, set }: HandleNews,
+  ): Promise<boolean | null> {
+    const { connection, changes } = this.parts;
+    const changed = await changes.mark('registry');
+    return inTransaction(connection, async (session) => {
+      if (key !== null && !(await this.take({ network, key, accountId, at, changed }, session)))
+        return false;
+      return this.store(account, { ...set, changed }, session);
+    });
+  }
+
+  /** Writes to an account as it was read; answers null when it has changed since. */
+  private async store(
+    account: AccountRecord,
+    set: object,
+    session?: ClientSession,
+  ): Promise<true | null> {
+    const { matchedCount } = await this.parts.accounts.updateOne(
+      {
+        _id: account._id,
+        handleKey: account.handleKey,
+        'profile.fetchedAt': account.profile.fetchedAt,
+      },
+      { $set: set },
+      session ? { session } : {},
+    );
+    return matchedCount === 1 ? true : null;
+  }
+
+  /**
+   * A handle is this account's now: whoever is on record with it has lost it. Answers false when
+   * another was seen with it later than that. The account it was taken from is asked about at the
+   * next sweep.
+   */
+  async take(
+    { network, key, accountId, at, changed }: Bearing,
+    session: ClientSession,
+  ): Promise<boolean> {
+    const { accounts } = this.parts;
+    const bearer = await accounts
       .findOne({ network, handleKey: key, accountId: { $ne: accountId } })
+      .session(session)
       .lean<AccountRecord>();
     if (!bearer) return true;
     if (bearer.profile.fetchedAt > at) return false;
-    await this.records.updateOne(
+    await accounts.updateOne(
       { _id: bearer._id, handleKey: key },
       {
-        $set: { handleKey: null, 'profile.fetchedAt': at },
+        $set: { handleKey: null, 'profile.fetchedAt': at, changed },
         $push: { former: { handle: bearer.handle, key, until: at } },
       },
+      { session },
     );
-    await this.changed();
     return true;
   }
 }

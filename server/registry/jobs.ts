@@ -4,7 +4,7 @@ import type { Registry } from './service.js';
 
 const EVERY_MS = 10 * 60_000;
 
-/** Who asks networks what their accounts are called now, and how often. */
+/** Does the job that asks networks what accounts are called now, every ten minutes. */
 export function registryJobs(jobs: Jobs, registry: Registry, clock: Clock): void {
   jobs.handle('registry.sweep', { attempts: Infinity }, async () => {
     await registry.sweep();
@@ -12,5 +12,5 @@ export function registryJobs(jobs: Jobs, registry: Registry, clock: Clock): void
   });
 }
 
-/** What must be there for the asking to begin; asked for at every start of a worker. */
+/** Adds that job where it is not there yet; called at every start of a worker. */
 export const beginAccounts = (jobs: Jobs): Promise<string> => jobs.add('registry.sweep', 'all', {});

@@ -7,8 +7,10 @@ import { skeleton } from '../platform/skeleton.js';
 import type { AccountRecord } from './account.model.js';
 import type { Handles } from './handles.js';
 
+/** What an address or a handle is known as. */
 export type LookupResult =
   'listed' | 'lapsed' | 'revoked' | 'known_fake' | 'lookalike' | 'unknown' | 'not_an_account';
+/** What the registry answers about an address or a handle. */
 export interface Lookup {
   result: LookupResult;
   account?: { network: NetworkId; handle: string; url: string };
@@ -21,20 +23,18 @@ export interface Lookup {
   evidence?: { decidedOn: Date | null; by: number };
 }
 interface LookupParts {
-  records: Model<AccountRecord>;
+  accounts: Model<AccountRecord>;
   networks: Networks;
   athletes: Athletes;
   handles: Handles;
 }
 
-/**
- * What is known of a handle may be so old before it is called listed; how long the network may take
- * to say whose it is now.
- */
+/** What is known of a handle may be so old, in ms, when it is called listed. */
 const SURE_MS = 60_000;
+/** How long, in ms, the network may take to say whose a handle is now. */
 const PATIENCE_MS = 1500;
 /** Look-alikes that are read to find one who is shown. */
-const ALIKE = 20;
+const MOST_ALIKE = 20;
 
 /**
  * What the registry knows of an address or handle of any form (DESIGN 7). A handle that would
@@ -42,24 +42,24 @@ const ALIKE = 20;
  * somebody else's since.
  */
 export async function lookUp(parts: LookupParts, text: string): Promise<Lookup> {
-  const { records, networks, handles } = parts;
+  const { accounts, networks, handles } = parts;
   const found = networks.parse(text);
   if (!found || found.parsed === 'none') return { result: 'not_an_account' };
   const { network, parsed } = found;
   if ('id' in parsed) {
-    const one = await records.findOne({ network, accountId: parsed.id }).lean<AccountRecord>();
-    return (one && (await known(parts, one))) ?? { result: 'unknown' };
+    const account = await accounts.findOne({ network, accountId: parsed.id }).lean<AccountRecord>();
+    return (account && (await known(parts, account))) ?? { result: 'unknown' };
   }
   const key = networks.adapter(network).handleKey(parsed.handle);
-  const bearer = (): Promise<AccountRecord | null> =>
-    records.findOne({ network, handleKey: key }).lean<AccountRecord>();
-  let one = await bearer();
-  if (one?.state === 'verified') {
-    await within(handles.refresh([one], SURE_MS), PATIENCE_MS);
-    one = await bearer();
+  const findBearer = (): Promise<AccountRecord | null> =>
+    accounts.findOne({ network, handleKey: key }).lean<AccountRecord>();
+  let bearer = await findBearer();
+  if (bearer?.state === 'verified') {
+    await within(handles.refresh([bearer], SURE_MS), PATIENCE_MS);
+    bearer = await findBearer();
   }
   return (
-    (one && (await known(parts, one))) ??
+    (bearer && (await known(parts, bearer))) ??
     (await alike(parts, network, parsed.handle, key)) ?? { result: 'unknown' }
   );
 }
@@ -68,66 +68,69 @@ export async function lookUp(parts: LookupParts, text: string): Promise<Lookup> 
  * Somebody verified for whom a handle may be taken: who bore it before, or whose own looks like it.
  */
 async function alike(
-  { records, networks, athletes }: LookupParts,
+  { accounts, networks, athletes }: LookupParts,
   network: NetworkId,
   handle: string,
   key: string,
 ): Promise<Lookup | null> {
+  const borne = { state: 'verified' as const, handleKey: { $ne: null } };
   const [before, similar] = await Promise.all([
-    records
-      .find({ network, 'former.key': key, state: 'verified', handleKey: { $ne: null } })
-      .limit(ALIKE)
+    accounts
+      .find({ network, 'former.key': key, ...borne })
+      .limit(MOST_ALIKE)
       .lean<AccountRecord[]>(),
-    records
-      .find({ skeleton: skeleton(handle), state: 'verified', handleKey: { $ne: null } })
-      .limit(ALIKE)
+    accounts
+      .find({ skeleton: skeleton(handle), ...borne })
+      .limit(MOST_ALIKE)
       .lean<AccountRecord[]>(),
   ]);
   // The very same handle on another network is no look-alike: people take the name they have
   // elsewhere.
   const others = [...before, ...similar].filter(
-    (one) =>
-      one.network === network || one.handleKey !== networks.adapter(one.network).handleKey(handle),
+    (account) =>
+      account.network === network ||
+      account.handleKey !== networks.adapter(account.network).handleKey(handle),
   );
-  const people = await athletes.byIds(others.map((one) => one.athlete));
-  const of = others.find((one) => people.has(one.athlete));
-  return of
-    ? {
-        result: 'lookalike',
-        of: { name: people.get(of.athlete)?.name ?? '', network: of.network, handle: of.handle },
-      }
-    : null;
+  const people = await athletes.byIds(others.map(({ athlete }) => athlete));
+  const passedFor = others.find(({ athlete }) => people.has(athlete));
+  if (!passedFor) return null;
+  const name = people.get(passedFor.athlete)?.name ?? '';
+  return {
+    result: 'lookalike',
+    of: { name, network: passedFor.network, handle: passedFor.handle },
+  };
 }
 
 /** What an account on record is known as; null for one of which nothing was decided. */
 async function known(
-  { records, networks, athletes }: LookupParts,
-  one: AccountRecord,
+  { accounts, networks, athletes }: LookupParts,
+  record: AccountRecord,
 ): Promise<Lookup | null> {
-  const { warning } = one;
-  const id = one.state === 'verified' || one.state === 'lapsed' ? one.athlete : warning?.athlete;
+  const { warning, state } = record;
+  const isTheirs = state === 'verified' || state === 'lapsed';
+  const id = isTheirs ? record.athlete : warning?.athlete;
   if (id === undefined) return null;
   const athlete = (await athletes.byIds([id])).get(id);
   const account = {
-    network: one.network,
-    handle: one.handle,
-    url: networks.adapter(one.network).accountUrl(one.accountId),
+    network: record.network,
+    handle: record.handle,
+    url: networks.adapter(record.network).accountUrl(record.accountId),
   };
-  if (warning?.as === 'fake' && one.state !== 'verified')
+  if (warning?.as === 'fake' && state !== 'verified')
     return {
       result: 'known_fake',
       account,
-      ...(athlete ? { why: warning.reason, of: await original(records, one, athlete) } : {}),
+      ...(athlete ? { why: warning.reason, of: await original(accounts, record, athlete) } : {}),
     };
   // Whoever is hidden has no account here (RULES R13).
   if (!athlete) return null;
   const who = { account, athlete: { slug: athlete.slugs[0] ?? athlete._id, name: athlete.name } };
-  if (one.state === 'verified')
+  if (state === 'verified')
     return {
       result: 'listed',
       ...who,
-      ...(one.since ? { since: one.since } : {}),
-      evidence: { decidedOn: one.decidedAt, by: one.signatures.length },
+      ...(record.since ? { since: record.since } : {}),
+      evidence: { decidedOn: record.since, by: record.signers },
     };
   return warning
     ? { result: 'revoked', ...who, why: warning.reason }
@@ -136,14 +139,14 @@ async function known(
 
 /** Whom a fake pretends to be, with their verified account, of the same network if there is one. */
 async function original(
-  records: Model<AccountRecord>,
+  accounts: Model<AccountRecord>,
   fake: AccountRecord,
   athlete: AthleteRecord,
 ): Promise<NonNullable<Lookup['of']>> {
-  const theirs = await records
+  const theirs = await accounts
     .find({ athlete: athlete._id, state: 'verified' })
     .sort({ since: 1 })
     .lean<AccountRecord[]>();
-  const shown = theirs.find((one) => one.network === fake.network) ?? theirs[0];
+  const shown = theirs.find(({ network }) => network === fake.network) ?? theirs[0];
   return { name: athlete.name, ...(shown ? { network: shown.network, handle: shown.handle } : {}) };
 }

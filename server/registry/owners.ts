@@ -1,4 +1,4 @@
-import type { Model } from 'mongoose';
+import type { ClientSession, Model } from 'mongoose';
 import type { Identities } from '../fans/identities.js';
 import type { NetworkId } from '../networks/network.js';
 import { BatchLoader } from '../platform/batch-loader.js';
@@ -36,11 +36,11 @@ export class Owners {
         )
         .toArray();
       const byAthlete = new Map<string, Standing>();
-      for (const one of found) {
-        if (!EARNS.includes(one.state)) continue;
-        const list = byAthlete.get(one.athlete);
-        if (list) list.push(one);
-        else byAthlete.set(one.athlete, [one]);
+      for (const account of found) {
+        if (!EARNS.includes(account.state)) continue;
+        const theirs = byAthlete.get(account.athlete);
+        if (theirs) theirs.push(account);
+        else byAthlete.set(account.athlete, [account]);
       }
       return byAthlete;
     });
@@ -60,8 +60,8 @@ export class Owners {
       .find({ 'owners.fan': fan }, { network: 1, accountId: 1 })
       .lean<Pick<AccountRecord, '_id' | 'network' | 'accountId'>[]>();
     const others = owned
-      .filter((one) => one.network === network && !accounts.includes(one.accountId))
-      .map((one) => one._id);
+      .filter((account) => account.network === network && !accounts.includes(account.accountId))
+      .map(({ _id }) => _id);
     if (others.length > 0)
       await this.records.updateMany(
         { _id: { $in: others } },
@@ -71,8 +71,8 @@ export class Owners {
 
   /**
    * Records the fans who signed in with this account before it had a case. To be awaited before the
-   * account may earn: whoever signs in later is recorded by `proved`, so nobody is missed in
-   * between.
+   * account may earn: whoever signs in later is recorded by `proved`, so nobody is missed between
+   * the two.
    */
   async find(id: string, network: NetworkId, accountId: string): Promise<void> {
     for (const fan of await this.identities.owning(network, accountId))
@@ -86,23 +86,28 @@ export class Owners {
    * A moderator says that a fan owns an account, or does not; what the network itself said cannot
    * be taken away. Answers whether anything changed.
    */
-  async record(id: string, fan: string, owns: boolean, by: string): Promise<boolean> {
+  async record(
+    { account, fan, owns, by }: { account: string; fan: string; owns: boolean; by: string },
+    session: ClientSession,
+  ): Promise<boolean> {
     const { modifiedCount } = owns
       ? await this.records.updateOne(
-          { _id: id, 'owners.fan': { $ne: fan } },
+          { _id: account, 'owners.fan': { $ne: fan } },
           { $push: { owners: { fan, by } } },
+          { session },
         )
       : await this.records.updateOne(
-          { _id: id, 'owners.fan': fan },
+          { _id: account, 'owners.fan': fan },
           { $pull: { owners: { fan, by: { $ne: 'network' } } } },
+          { session },
         );
     return modifiedCount > 0;
   }
 
   /** Whether a fan owns a verified account of this athlete, as the store has it now. */
   async owns(fan: string, athlete: string): Promise<boolean> {
-    return ((await this.standing.load(athlete)) ?? []).some((one) =>
-      one.owners.some((owner) => owner.fan === fan),
+    return ((await this.standing.load(athlete)) ?? []).some(({ owners }) =>
+      owners.some((owner) => owner.fan === fan),
     );
   }
 
@@ -111,7 +116,7 @@ export class Owners {
     const found = await this.records
       .find({ 'owners.fan': fan, state: { $in: EARNS } }, { athlete: 1 })
       .lean<Pick<AccountRecord, 'athlete'>[]>();
-    return new Set(found.map((one) => one.athlete));
+    return new Set(found.map(({ athlete }) => athlete));
   }
 
   /**
@@ -124,8 +129,8 @@ export class Owners {
   ): Promise<boolean> {
     const standing = (await this.standing.load(account.athlete.id)) ?? [];
     return (
-      standing.some((one) => one._id === account.id && one.epoch === account.epoch) &&
-      !standing.some((one) => one.owners.some((owner) => owner.fan === fan))
+      standing.some(({ _id, epoch }) => _id === account.id && epoch === account.epoch) &&
+      !standing.some(({ owners }) => owners.some((owner) => owner.fan === fan))
     );
   }
 }

@@ -1,336 +1,245 @@
-import type { Request } from 'express';
-import type { Athletes } from '../athletes/service.js';
+import type { Request, Response } from 'express';
 import { cardOf } from '../athletes/present.js';
-import type { Fans } from '../fans/service.js';
+import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
-import type { ApiDoors, PageDoors, PageRule } from '../platform/doors.js';
+import type { Fans } from '../fans/service.js';
+import type { ApiDoors, ApiRule, PageDoors, PageRule } from '../platform/doors.js';
 import { param, parse, requireReader, seeOther } from '../platform/http.js';
 import type { Words } from '../platform/i18n.js';
-import { Decide, LookupQuery, Owner, Queue, Revoke, Submit } from './schema.js';
-import type { AccountRecord, Registry } from './service.js';
 import { RIGHTS } from '../platform/rights.js';
-
-const presentCase = (registry: Registry, one: AccountRecord) => ({
-  id: one._id,
-  network: one.network,
-  handle: one.handle,
-  url: registry.urlOf(one),
-  athlete: one.athlete,
-  state: one.state,
-  epoch: one.epoch,
-  quorum: one.quorum,
-  signatures: one.signatures.length,
-  reason: one.reason,
-  former: one.former.map(({ handle, until }) => ({ handle, until })),
-  gone: one.gone,
-  warning: one.warning && { as: one.warning.as, reason: one.warning.reason, at: one.warning.at },
-  owners: one.owners.map(({ fan, by }) => ({
-    fan,
-    by: by === 'network' ? 'network' : 'moderator',
-  })),
-  submittedAt: one.submittedAt,
-  decidedAt: one.decidedAt,
-});
+import type { CaseFile } from './case.model.js';
+import {
+  namedBy,
+  presentCase,
+  presentCases,
+  presentDossier,
+  presentLookup,
+  presentQueued,
+} from './present.js';
+import { Decide, LookupQuery, Owner, Queue, QUEUES, Revoke, Submit } from './schema.js';
+import type { AccountRecord, Registry } from './service.js';
 
 /** `/api/v1/registry`: looking up for everybody, deciding for moderators. */
 export function registryApi(router: ApiDoors, registry: Registry): void {
+  const staff: ApiRule = { who: RIGHTS.moderate, scope: 'moderate' };
+  const urlOf = (account: AccountRecord): string => registry.urlOf(account);
+  const present = (file: CaseFile) => presentCase(file, urlOf);
+
   router.get(
     '/registry/lookup',
     { who: 'anyone', scope: 'none', limit: 'lookup' },
     async (req, res) => {
-      res.json(await registry.lookup(parse(LookupQuery, req.query).account));
+      const { account } = parse(LookupQuery, req.query);
+      res.json(presentLookup(await registry.lookup(account)));
     },
   );
-  router.get('/registry/cases', { who: RIGHTS.moderate, scope: 'moderate' }, async (req, res) => {
-    const { items, open } = await registry.queue(requireReader(req), parse(Queue, req.query).state);
-    res.json({ items: items.map((one) => presentCase(registry, one)), open });
+  router.get('/registry/cases', staff, async (req, res) => {
+    const { state } = parse(Queue, req.query);
+    res.json(presentCases(await registry.queue(requireReader(req), state), urlOf));
   });
-  router.post(
-    '/registry/cases',
-    { who: RIGHTS.moderate, scope: 'moderate', limit: 'submit' },
-    async (req, res) => {
-      const { account, athlete } = parse(Submit, req.body);
-      res
-        .status(201)
-        .json(presentCase(registry, await registry.submit(requireReader(req), account, athlete)));
+  router.post('/registry/cases', { ...staff, limit: 'submit' }, async (req, res) => {
+    const { account, athlete } = parse(Submit, req.body);
+    res.status(201).json(present(await registry.submit(requireReader(req), account, athlete)));
+  });
+  router.post('/registry/cases/:id/decision', staff, async (req, res) => {
+    const { decision, reason } = parse(Decide, req.body);
+    const given = { decision, reason };
+    res.json(present(await registry.decide(requireReader(req), param(req, 'id'), given)));
+  });
+  router.post('/registry/cases/:id/revocation', staff, async (req, res) => {
+    const { reason } = parse(Revoke, req.body);
+    res.json(present(await registry.revoke(requireReader(req), param(req, 'id'), reason)));
+  });
+  router.post('/registry/cases/:id/owners', staff, async (req, res) => {
+    const { fan, owns } = parse(Owner, req.body);
+    const id = param(req, 'id');
+    res.json(present(await registry.setOwner(requireReader(req), id, fan, owns === 'yes')));
+  });
+}
+
+interface PageParts {
+  registry: Registry;
+  athletes: Athletes;
+  fans: Fans;
+  words: Words;
+}
+/** What was typed stays in the form it was refused in, and why it was. */
+interface RefusedClaim {
+  text: string;
+  account: string;
+  athlete: string;
+}
+/**
+ * The same of a case's forms, each for itself: words for a grant must not stand ready for a
+ * revocation.
+ */
+interface Typed {
+  decision?: string;
+  reason?: string;
+  revocation?: string;
+  owner?: string;
+}
+interface CasePage {
+  status: number;
+  wrong: string | null;
+  typed: Typed;
+}
+
+async function showQueue(
+  { registry, athletes, words }: PageParts,
+  req: Request,
+  status: number,
+  wrong: RefusedClaim | null,
+): Promise<void> {
+  const { state } = parse(Queue, { state: req.query['state'] });
+  const { items, open } = await registry.queue(requireReader(req), state);
+  const people = await athletes.byIds(items.map(({ athlete }) => athlete));
+  const hidden = words.t(req.lang, 'athletes.hidden');
+  await req.page(
+    'registry/queue',
+    {
+      title: words.t(req.lang, 'registry.queue.title'),
+      section: 'moderation',
+      status,
+      robots: false,
     },
-  );
-  router.post(
-    '/registry/cases/:id/decision',
-    { who: RIGHTS.moderate, scope: 'moderate' },
-    async (req, res) => {
-      const { decision, reason } = parse(Decide, req.body);
-      res.json(
-        presentCase(
-          registry,
-          await registry.decide(requireReader(req), param(req, 'id'), {
-            grant: decision === 'grant',
-            fake: decision === 'fake',
-            reason,
-          }),
-        ),
-      );
-    },
-  );
-  router.post(
-    '/registry/cases/:id/revocation',
-    { who: RIGHTS.moderate, scope: 'moderate' },
-    async (req, res) => {
-      res.json(
-        presentCase(
-          registry,
-          await registry.revoke(
-            requireReader(req),
-            param(req, 'id'),
-            parse(Revoke, req.body).reason,
-          ),
-        ),
-      );
-    },
-  );
-  router.post(
-    '/registry/cases/:id/owners',
-    { who: RIGHTS.moderate, scope: 'moderate' },
-    async (req, res) => {
-      const { fan, owns } = parse(Owner, req.body);
-      res.json(
-        presentCase(
-          registry,
-          await registry.setOwner(requireReader(req), param(req, 'id'), fan, owns === 'yes'),
-        ),
-      );
+    {
+      open,
+      state,
+      wrong,
+      states: QUEUES.map((listed) => ({ state: listed, current: listed === state })),
+      items: items.map((file) => presentQueued(file, people.get(file.athlete)?.name ?? hidden)),
     },
   );
 }
 
+async function showCase(
+  { registry, fans, words }: PageParts,
+  req: Request,
+  { status, wrong, typed }: CasePage,
+): Promise<void> {
+  const dossier = await registry.dossier(requireReader(req), param(req, 'id'));
+  const { file, athlete } = dossier;
+  const named = await Promise.all(
+    namedBy(dossier).map(async (id) => [id, (await fans.get(id))?.handle ?? id] as const),
+  );
+  const { handle } = file.account;
+  await req.page(
+    'registry/case',
+    {
+      title: words.t(req.lang, 'registry.case.title', { handle, athlete: athlete?.name ?? '' }),
+      section: 'moderation',
+      status,
+      robots: false,
+    },
+    {
+      ...presentDossier(dossier, new Map(named), (account) => registry.urlOf(account)),
+      athlete: athlete ? cardOf(words, req.lang, athlete) : null,
+      wrong,
+      typed,
+      ownerWrong: typed.owner === undefined ? null : words.t(req.lang, 'registry.wrong.owner'),
+    },
+  );
+}
+
+/** Answers a claim that was refused: with the case there is, or with the form and why. */
+async function refuseClaim(
+  parts: PageParts,
+  req: Request,
+  res: Response,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof VillageError)) throw error;
+  if (error.id === 'account_taken') {
+    seeOther(res, `/${req.lang}/moderation/cases/${String(error.extra['case'])}`);
+    return;
+  }
+  const { words } = parts;
+  if (error.id === 'network_down') {
+    const network = words.t(req.lang, `networks.${String(error.params['network'])}`);
+    await showQueue(parts, req, 502, refusedClaim(parts, req, error.id, { network }));
+  } else if (error.status < 500)
+    await showQueue(parts, req, 400, refusedClaim(parts, req, error.id));
+  else throw error;
+}
+
+function refusedClaim(
+  { words }: PageParts,
+  req: Request,
+  why: string,
+  params: Record<string, string> = {},
+): RefusedClaim {
+  const { account = '', athlete = '' } = req.body as { account?: string; athlete?: string };
+  return { text: words.t(req.lang, `registry.wrong.${why}`, params), account, athlete };
+}
+
 /** The moderators' pages: the queue, a case, a new case. Nobody else is told that they exist. */
-export function registryPages(
-  router: PageDoors,
-  registry: Registry,
-  athletes: Athletes,
-  fans: Fans,
-  words: Words,
-): void {
+export function registryPages(router: PageDoors, parts: PageParts): void {
+  const { registry, words } = parts;
   const staff: PageRule = { who: RIGHTS.moderate, hidden: true };
+  const pathOf = (req: Request, id: string): string => `/${req.lang}/moderation/cases/${id}`;
+  const wrong = (req: Request, why: string): string => words.t(req.lang, `registry.wrong.${why}`);
 
-  const queue = async (
-    req: Request,
-    status: number,
-    wrong: { text: string; account: string; athlete: string } | null,
-  ): Promise<void> => {
-    const { state } = parse(Queue, { state: req.query['state'] });
-    const { items, open } = await registry.queue(requireReader(req), state);
-    const people = await athletes.byIds(items.map((one) => one.athlete));
-    await req.page(
-      'registry/queue',
-      {
-        title: words.t(req.lang, 'registry.queue.title'),
-        section: 'moderation',
-        status,
-        robots: false,
-      },
-      {
-        open,
-        state,
-        wrong,
-        states: (['candidate', 'verified', 'refused', 'revoked'] as const).map((one) => ({
-          state: one,
-          current: one === state,
-        })),
-        items: items.map((one) => ({
-          id: one._id,
-          network: one.network,
-          handle: one.handle,
-          state: one.state,
-          submittedAt: one.submittedAt,
-          athlete: people.get(one.athlete)?.name ?? words.t(req.lang, 'athletes.hidden'),
-        })),
-      },
-    );
-  };
   router.get('/moderation', staff, async (req) => {
-    await queue(req, 200, null);
+    await showQueue(parts, req, 200, null);
   });
-
   router.post('/moderation/cases', { ...staff, limit: 'submit' }, async (req, res) => {
-    const reader = requireReader(req);
     const given = Submit.safeParse(req.body);
-    const typed = req.body as { account?: string; athlete?: string };
-    const again = async (
-      id: string,
-      status = 400,
-      params: Record<string, string> = {},
-    ): Promise<void> =>
-      queue(req, status, {
-        text: words.t(req.lang, `registry.wrong.${id}`, params),
-        account: typed.account ?? '',
-        athlete: typed.athlete ?? '',
-      });
     if (!given.success) {
-      await again('fields');
+      await showQueue(parts, req, 400, refusedClaim(parts, req, 'fields'));
       return;
     }
+    const slug = given.data.athlete.replace(/^.*\/athletes\//, '');
     try {
-      const made = await registry.submit(
-        reader,
-        given.data.account,
-        given.data.athlete.replace(/^.*\/athletes\//, ''),
-      );
-      seeOther(res, `/${req.lang}/moderation/cases/${made._id}`);
+      const opened = await registry.submit(requireReader(req), given.data.account, slug);
+      seeOther(res, pathOf(req, opened._id));
     } catch (error) {
-      if (error instanceof VillageError && error.id === 'account_taken') {
-        seeOther(res, `/${req.lang}/moderation/cases/${String(error.extra['case'])}`);
-        return;
-      }
-      if (!(error instanceof VillageError)) throw error;
-      if (error.id === 'network_down')
-        await again(error.id, 502, {
-          network: words.t(req.lang, `networks.${String(error.params['network'])}`),
-        });
-      else if (error.status < 500) await again(error.id);
-      else throw error;
+      await refuseClaim(parts, req, res, error);
     }
   });
-
-  /**
-   * A case; `typed` stays in the form it was refused in, and in no other: words for a grant must
-   * not stand ready for a revocation.
-   */
-  const showCase = async (
-    req: Request,
-    status: number,
-    wrong: string | null,
-    typed: { decision?: string; reason?: string; revocation?: string; owner?: string } = {},
-  ): Promise<void> => {
-    const { account, athlete, others, alike, log } = await registry.caseOf(
-      requireReader(req),
-      param(req, 'id'),
-    );
-    const names = await Promise.all(
-      [...new Set([...log.map((line) => line.by), ...account.owners.map((one) => one.fan)])].map(
-        async (id): Promise<[string, string]> => [id, (await fans.get(id))?.handle ?? id],
-      ),
-    );
-    const nameOf = new Map(names);
-    await req.page(
-      'registry/case',
-      {
-        title: words.t(req.lang, 'registry.case.title', {
-          handle: account.handle,
-          athlete: athlete?.name ?? '',
-        }),
-        section: 'moderation',
-        status,
-        robots: false,
-      },
-      {
-        account: {
-          ...presentCase(registry, account),
-          profile: account.profile,
-          owners: account.owners.map(({ by, fan }) => ({
-            handle: nameOf.get(fan) ?? fan,
-            fan,
-            byNetwork: by === 'network',
-          })),
-          sender: (await fans.get(account.submittedBy))?.handle ?? account.submittedBy,
-        },
-        athlete: athlete ? cardOf(words, req.lang, athlete) : null,
-        sameName:
-          athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase(),
-        others: others.map((one) => presentCase(registry, one)),
-        alike: alike.map((one) => presentCase(registry, one)),
-        sameHandle: others.find((one) => one.state === 'verified')?.handle ?? null,
-        log: log.map((line) => ({
-          at: line.at,
-          act: line.act.replace('.', '_'),
-          reason: line.reason,
-          by: nameOf.get(line.by) ?? line.by,
-        })),
-        wrong,
-        typed,
-        warned:
-          account.warning && account.state !== 'revoked'
-            ? {
-                key: account.warning.as === 'fake' ? 'warnedFake' : 'warnedRevoked',
-                reason: account.warning.reason,
-                at: account.warning.at,
-              }
-            : null,
-        ownerWrong: typed.owner === undefined ? null : words.t(req.lang, 'registry.wrong.owner'),
-        open: account.state === 'candidate',
-        revocable: account.state === 'verified' || account.state === 'lapsed',
-        evidence: {
-          against:
-            Number(account.warning !== null && account.state !== 'revoked') +
-            Number(account.gone) +
-            Number(alike.some((one) => one.state === 'verified')) +
-            Number(
-              others.some((one) => one.state === 'verified' && one.network === account.network),
-            ),
-          unclear: Number(account.profile.badge === null),
-          supports:
-            Number(
-              athlete !== null && athlete.name.toLowerCase() === account.profile.name.toLowerCase(),
-            ) + Number(account.profile.badge !== null),
-        },
-        secondOnNetwork: others.some(
-          (one) => one.state === 'verified' && one.network === account.network,
-        ),
-        lookalike: alike.find((one) => one.state === 'verified')?.handle ?? null,
-      },
-    );
-  };
   router.get('/moderation/cases/:id', staff, async (req) => {
-    await showCase(req, 200, null);
+    await showCase(parts, req, { status: 200, wrong: null, typed: {} });
   });
-
   router.post('/moderation/cases/:id/decision', staff, async (req, res) => {
     const given = Decide.safeParse(req.body);
     if (!given.success) {
       const { decision = '', reason = '' } = req.body as { decision?: string; reason?: string };
-      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'), { decision, reason });
+      const typed = { decision, reason };
+      await showCase(parts, req, { status: 400, wrong: wrong(req, 'reason'), typed });
       return;
     }
+    const { decision, reason } = given.data;
     try {
-      await registry.decide(requireReader(req), param(req, 'id'), {
-        grant: given.data.decision === 'grant',
-        fake: given.data.decision === 'fake',
-        reason: given.data.reason,
-      });
+      await registry.decide(requireReader(req), param(req, 'id'), { decision, reason });
     } catch (error) {
       if (!(error instanceof VillageError) || error.id !== 'already_decided') throw error;
-      await showCase(req, 409, words.t(req.lang, 'registry.wrong.already_decided'));
+      await showCase(parts, req, { status: 409, wrong: wrong(req, 'already_decided'), typed: {} });
       return;
     }
-    seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
+    seeOther(res, pathOf(req, param(req, 'id')));
   });
   router.post('/moderation/cases/:id/revocation', staff, async (req, res) => {
     const given = Revoke.safeParse(req.body);
     if (!given.success) {
-      await showCase(req, 400, words.t(req.lang, 'registry.wrong.reason'), {
-        revocation: (req.body as { reason?: string }).reason ?? '',
-      });
+      const typed = { revocation: (req.body as { reason?: string }).reason ?? '' };
+      await showCase(parts, req, { status: 400, wrong: wrong(req, 'reason'), typed });
       return;
     }
     await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);
-    seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}`);
+    seeOther(res, pathOf(req, param(req, 'id')));
   });
   router.post('/moderation/cases/:id/owners', staff, async (req, res) => {
     const given = Owner.safeParse(req.body);
-    const { fan = '' } = req.body as { fan?: string };
     try {
       if (!given.success) throw new VillageError('fan_not_found');
-      await registry.setOwner(
-        requireReader(req),
-        param(req, 'id'),
-        given.data.fan,
-        given.data.owns === 'yes',
-      );
+      const { fan, owns } = given.data;
+      await registry.setOwner(requireReader(req), param(req, 'id'), fan, owns === 'yes');
     } catch (error) {
       if (!(error instanceof VillageError) || error.id !== 'fan_not_found') throw error;
-      await showCase(req, 400, null, { owner: fan });
+      const { fan: owner = '' } = req.body as { fan?: string };
+      await showCase(parts, req, { status: 400, wrong: null, typed: { owner } });
       return;
     }
-    seeOther(res, `/${req.lang}/moderation/cases/${param(req, 'id')}#owners`);
+    seeOther(res, `${pathOf(req, param(req, 'id'))}#owners`);
   });
 }

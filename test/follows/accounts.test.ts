@@ -15,7 +15,7 @@ describe('an athlete with two accounts on one network', () => {
     await world.verify('athlete1', 'facebook');
     const by = await world.moderator();
     const { _id } = await world.context.registry.submit(by, 'x:athlete_1', 'athlete1');
-    await world.context.registry.decide(by, _id, { grant: true, reason: 'her second one' });
+    await world.context.registry.decide(by, _id, { decision: 'grant', reason: 'her second one' });
     ids = ['athlete1', 'athlete_1'].map(
       (handle) => world.sandbox.world.person(handle)?.ids.x ?? '',
     );

@@ -151,12 +151,12 @@ describe('an account that changed while this process was not told', () => {
   it('gives nothing: the epoch is read from the store when the give is decided', async () => {
     const world = await startWorld({ card: 'hub' });
     await world.athletes();
-    const id = await world.verify('athlete1', 'x');
+    await world.verify('athlete1', 'x');
     const { token } = await world.fan('late');
     await world.api('/athletes/athlete1');
     await world.context.connection
       .collection('accounts')
-      .updateOne({ _id: id as never }, { $inc: { epoch: 1 } });
+      .updateOne({ athlete: 'athlete1' }, { $inc: { epoch: 1 } });
     const answer = await world.api('/athletes/athlete1/follow', {
       method: 'POST',
       token,

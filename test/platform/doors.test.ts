@@ -301,7 +301,7 @@ describe('every door', function () {
       body: new URLSearchParams({ decision: 'grant', reason: 'because I hold a token' }),
     });
     expect(answer.status).to.equal(401);
-    expect((await world.context.registry.caseOf(by, opened._id)).account.state).to.equal(
+    expect((await world.context.registry.requireCase(opened._id)).account.state).to.equal(
       'candidate',
     );
   });

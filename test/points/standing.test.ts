@@ -132,10 +132,9 @@ describe('with a bus that loses every message', () => {
     const { fan } = await world.fan('fay');
     await world.context.athletes.hide('athlete1', true);
     const by = await world.moderator();
-    const [revoked] = await world.context.registry.verifiedOf(
-      (await world.context.athletes.require('athlete2'))._id,
-    );
-    await world.context.registry.revoke(by, revoked?.id ?? '', 'test');
+    const { items } = await world.context.registry.queue(by, 'verified');
+    const revoked = items.find((file) => file.athlete === 'athlete2');
+    await world.context.registry.revoke(by, revoked?._id ?? '', 'test');
     look();
     expect(await athletes.bySlug('athlete1')).to.equal(null);
     expect((await registry.verified('x')).map((one) => one.handle)).to.deep.equal(['athlete3']);

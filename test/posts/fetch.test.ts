@@ -61,7 +61,10 @@ describe('posts of verified accounts', () => {
       .findOne({ accountId: after?.split(':')[1] });
     await world.context.connection
       .collection('accounts')
-      .updateOne({ _id: gone?._id as never }, { $set: { state: 'revoked' } });
+      .updateOne(
+        { _id: gone?._id as never },
+        { $set: { state: 'revoked', changed: await world.context.changes.mark('registry') } },
+      );
     world.context.bus.tell('registry:changed', {
       network: 'x',
       account: String(gone?.['accountId']),
@@ -73,7 +76,10 @@ describe('posts of verified accounts', () => {
     expect(new Set(asked).size).to.equal(6);
     await world.context.connection
       .collection('accounts')
-      .updateOne({ _id: gone?._id as never }, { $set: { state: 'verified' } });
+      .updateOne(
+        { _id: gone?._id as never },
+        { $set: { state: 'verified', changed: await world.context.changes.mark('registry') } },
+      );
     world.context.bus.tell('registry:changed', {
       network: 'x',
       account: String(gone?.['accountId']),

@@ -31,7 +31,8 @@ for (const network of ['x', 'facebook'] as const) {
         string,
         unknown
       >;
-    const record = (which: string) => world.context.registry.requireCase(which);
+    const record = async (which: string) =>
+      (await world.context.registry.requireCase(which)).account;
     const asked = (): number =>
       world.sandbox.world.log.filter(
         (one) => one.network === network && one.path !== '/oauth2/token',
@@ -149,55 +150,3 @@ for (const network of ['x', 'facebook'] as const) {
     });
   });
 }
-
-describe('accounts of an earlier version', () => {
-  let world: World;
-  before(async () => {
-    world = await startWorld();
-    await world.athletes();
-  });
-  after(() => world.close());
-
-  it('are made whole at the release: one bearer a handle, owners, and what was warned of', async () => {
-    const first = await world.verify('athlete1', 'x');
-    const second = await world.verify('athlete2', 'x');
-    const { fan } = await world.fan('athlete1');
-    const accounts = world.context.connection.collection('accounts');
-    const [index] = (await accounts.indexes()).filter(
-      (one) => Object.keys(one['key'] as object).join() === 'network,handleKey',
-    );
-    await accounts.dropIndex(index?.name ?? '');
-    await accounts.createIndexes([{ key: { network: 1, handleKey: 1 } }]);
-    const earlier = { $unset: { former: '', owners: '', warning: '', gone: '' } };
-    await accounts.updateOne(
-      { _id: first as never },
-      { ...earlier, $set: { decidedAt: new Date(1e12), handleKey: 'same', handle: 'same' } },
-    );
-    await accounts.updateOne(
-      { _id: second as never },
-      { ...earlier, $set: { handleKey: 'same', handle: 'same', state: 'revoked', reason: 'sold' } },
-    );
-    expect(await world.context.missingIndexes()).to.deep.equal(['accounts(network,handleKey)']);
-    await world.context.release();
-    expect(await world.context.missingIndexes()).to.deep.equal([]);
-    expect(await world.context.registry.requireCase(second)).to.deep.include({
-      handleKey: 'same',
-      warning: {
-        as: 'revoked',
-        athlete: 'athlete2',
-        reason: 'sold',
-        at: (await world.context.registry.requireCase(second)).decidedAt,
-      },
-    });
-    expect(await world.context.registry.requireCase(first)).to.deep.include({
-      handleKey: null,
-      owners: [{ fan: fan._id, by: 'network' }],
-      former: [],
-    });
-    await world.context.registry.sweep();
-    expect(await world.context.registry.requireCase(first)).to.include({
-      handle: 'athlete1',
-      handleKey: 'athlete1',
-    });
-  });
-});

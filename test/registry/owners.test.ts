@@ -76,7 +76,9 @@ for (const mode of ['confirmed', 'hub'] as Card['mode'][]) {
       expect(await follow(token, 'athlete4', 'x')).to.include({ awarded: 1 });
       const by = await world.moderator();
       const { items } = await world.context.registry.queue(by, 'verified');
-      const account = items.find((one) => one.athlete === 'athlete4' && one.network === 'x');
+      const account = items.find(
+        (one) => one.athlete === 'athlete4' && one.account.network === 'x',
+      );
       await world.context.registry.setOwner(by, account?._id ?? '', 'x:manager', true);
       expect(await follow(token, 'athlete4', 'facebook')).to.include({ id: 'own_account' });
       await world.context.follows.checkNetwork(fan._id, 'facebook');
@@ -93,7 +95,7 @@ for (const mode of ['confirmed', 'hub'] as Card['mode'][]) {
       does('in-flight', 'athlete3');
       const by = await world.moderator();
       const account = (await world.context.registry.queue(by, 'verified')).items.find(
-        (one) => one.athlete === 'athlete3' && one.network === 'x',
+        (one) => one.athlete === 'athlete3' && one.account.network === 'x',
       );
       // Everything before has looked, and then a moderator records it: the guard of the give itself
       // refuses.
@@ -120,7 +122,7 @@ describe('who owns an account', () => {
     id = await world.verify('athlete1', 'facebook');
   });
   after(() => world.close());
-  const owners = async () => (await world.context.registry.requireCase(id)).owners;
+  const owners = async () => (await world.context.registry.requireCase(id)).account.owners;
 
   it('is learnt at each sign-in: whoever manages a Page no more owns it no more', async () => {
     const { fan, token } = await world.fan('athlete1', { networks: ['facebook'] });
@@ -147,13 +149,13 @@ describe('who owns an account', () => {
     const { fan } = await world.fan('athlete1', { networks: ['facebook'] });
     await world.context.connection
       .collection('accounts')
-      .updateOne({ _id: id as never }, { $set: { owners: [] } });
+      .updateOne({ athlete: 'athlete1' }, { $set: { owners: [] } });
     world.clock.advance(25 * HOUR);
     await world.context.registry.sweep();
     expect(await owners()).to.deep.equal([{ fan: fan._id, by: 'network' }]);
     await world.context.connection
       .collection('accounts')
-      .updateOne({ _id: id as never }, { $set: { owners: [] } });
+      .updateOne({ athlete: 'athlete1' }, { $set: { owners: [] } });
   });
 
   it('is not told to the hub when the network cannot tell it: nobody is signed in half known', async () => {

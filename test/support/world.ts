@@ -60,6 +60,7 @@ export interface World {
     options?: { networks?: ('x' | 'facebook')[]; role?: Role },
   ): Promise<{ fan: FanRecord; token: string }>;
   moderator(): Promise<{ id: string; roles: Role[]; name: string }>;
+  /** Has an account verified; answers the id of its case. */
   verify(athlete: string, network: 'x' | 'facebook'): Promise<string>;
   athletes(): Promise<void>;
   /** Opens a live chat with athlete1. */
@@ -189,7 +190,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     verify: async (athlete, network) => {
       const by = await world.moderator();
       const opened = await context.registry.submit(by, `${network}:${athlete}`, athlete);
-      return (await context.registry.decide(by, opened._id, { grant: true, reason: 'test' }))._id;
+      await context.registry.decide(by, opened._id, { decision: 'grant', reason: 'test' });
+      return opened._id;
     },
     api: async (path, { method = 'GET', body, token, headers = {} } = {}) => {
       const response = await fetch(`${url}/api/v1${path}`, {

@@ -73,7 +73,7 @@ async function readAccounts(
       state: account.state,
       since: account.since,
       // What moderators wrote of a grant is theirs alone.
-      reason: account.state === 'revoked' ? account.reason : null,
+      reason: account.state === 'revoked' ? (account.warning?.reason ?? null) : null,
       turn: follow?.turn ?? 0,
       held: follow?.held ?? false,
       mode: follow?.mode ?? 'off',
