@@ -4,17 +4,17 @@ import { typed } from './addresses.js';
 import { FacebookAdapter } from './facebook/adapter.js';
 import { beyond } from './facebook/addresses.js';
 import type { Adapter, NetworkId, Parsed } from './network.js';
-import type { Heard } from './outward.js';
+import type { OutcomeListener } from './outward.js';
 import { XAdapter } from './x/adapter.js';
 
 /** The networks the hub speaks with: one adapter each. */
 export class Networks {
   private readonly adapters: Record<NetworkId, Adapter>;
 
-  constructor(settings: Config['networks'], clock: Clock, heard: Heard) {
+  constructor(settings: Config['networks'], clock: Clock, onOutcome: OutcomeListener) {
     this.adapters = {
-      x: new XAdapter(settings.x, clock, heard),
-      facebook: new FacebookAdapter(settings.facebook, clock, heard),
+      x: new XAdapter(settings.x, clock, onOutcome),
+      facebook: new FacebookAdapter(settings.facebook, clock, onOutcome),
     };
   }
 

@@ -15,7 +15,7 @@ import {
   type TokenSet,
 } from '../network.js';
 import { askInBatches, reasonOf, type Said } from '../batches.js';
-import { requestJson, CircuitBreaker, type Heard } from '../outward.js';
+import { requestJson, CircuitBreaker, type OutcomeListener } from '../outward.js';
 import { parseFacebook } from './addresses.js';
 import { begin, complete } from './login.js';
 
@@ -82,9 +82,14 @@ export class FacebookAdapter implements Adapter {
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
-    heard: Heard,
+    onOutcome: OutcomeListener,
   ) {
-    this.road = new CircuitBreaker('facebook', () => clock.now().getTime(), asNetworkError, heard);
+    this.road = new CircuitBreaker(
+      'facebook',
+      () => clock.now().getTime(),
+      asNetworkError,
+      onOutcome,
+    );
   }
 
   async beginAuth({

@@ -21,7 +21,7 @@ import {
   type TokenSet,
 } from '../network.js';
 import { askInBatches, type Said } from '../batches.js';
-import { agentFor, CircuitBreaker, type Heard } from '../outward.js';
+import { agentFor, CircuitBreaker, type OutcomeListener } from '../outward.js';
 import { parseX } from './addresses.js';
 
 const BATCH = 100;
@@ -50,9 +50,9 @@ export class XAdapter implements Adapter {
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
-    heard: Heard,
+    onOutcome: OutcomeListener,
   ) {
-    this.road = new CircuitBreaker('x', () => clock.now().getTime(), asNetworkError, heard);
+    this.road = new CircuitBreaker('x', () => clock.now().getTime(), asNetworkError, onOutcome);
   }
 
   private options(): {
