@@ -390,7 +390,7 @@ export class Asking {
         tokens,
         person: identity.networkId,
         accounts: ids,
-        hear: (answers) => {
+        onAnswers: (answers) => {
           // A store that is away ends the asking: calls whose answers nobody can keep are not
           // spent.
           if (failure) throw failure;
