@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.js';
  * memory that others would build on, and an end would make one client's fault everybody's. It is
  * set once a process has started: what goes wrong before that must end it.
  */
-export function standOn(log: Log, metrics: Metrics): void {
+export function logUncaughtErrors(log: Log, metrics: Metrics): void {
   process.on('uncaughtException', (error, origin) => {
     metrics.faults.inc({ kind: origin });
     log.error({ err: error, origin }, 'an error that nobody caught');

@@ -176,7 +176,7 @@ describe('videos', () => {
   });
 
   it('take no place where somebody was told meanwhile that it cannot be done now', async () => {
-    const { videos, pulse, downloads } = world.context;
+    const { videos, storeHealth, downloads } = world.context;
     const look = videos.posterOf.bind(videos);
     let goOn = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -189,13 +189,13 @@ describe('videos', () => {
       found.push(looked);
       return looked;
     };
-    Object.defineProperty(pulse, 'silent', { configurable: true, value: true });
+    Object.defineProperty(storeHealth, 'isSilent', { configurable: true, value: true });
     try {
       expect((await fetch(`${world.url}/api/v1/videos/tenir-la-distance/poster`)).status).to.equal(
         503,
       );
     } finally {
-      Reflect.deleteProperty(pulse, 'silent');
+      Reflect.deleteProperty(storeHealth, 'isSilent');
       Reflect.deleteProperty(videos, 'posterOf');
     }
     goOn();
