@@ -5,9 +5,10 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 const LEAST_WAIT_MS = 0.5;
 
 /**
- * A `DataLoader` that keeps a pace: it turns many single reads (or writes) into few, of which one is
- * in flight; what is asked for meanwhile is in the next. A key asked for twice in one batch is read
- * once; objects are keys by identity. Nothing is cached: every answer is as fresh as its question.
+ * A `DataLoader` that keeps a pace: it turns many single reads (or writes) into few, of which one
+ * is in flight; what is asked for meanwhile is in the next. A key asked for twice in one batch is
+ * read once; objects are keys by identity. Nothing is cached: every answer is as fresh as its
+ * question.
  */
 export class BatchLoader<V, K = string> {
   private readonly loader: DataLoader<K, V | null>;

@@ -7,8 +7,8 @@ type Listener<T extends Topic> = (news: News[T]) => void | Promise<void>;
 
 /**
  * Carries news between processes over Redis pub/sub. News may be lost: nothing true lives here, and
- * every listener also catches up by itself. Listeners in this process are told at once, before Redis
- * is asked, so that a Redis that hangs holds nobody up.
+ * every listener also catches up by itself. Listeners in this process are told at once, before
+ * Redis is asked, so that a Redis that hangs holds nobody up.
  */
 export class Bus {
   /** This process's own name on the bus. */

@@ -7,8 +7,8 @@ export interface Clock {
 export const systemClock: Clock = { now: () => new Date() };
 
 /**
- * What `work` answers, or null when it has not answered within `ms` of real time; it goes on all the
- * same. Throws what `work` throws within that time.
+ * What `work` answers, or null when it has not answered within `ms` of real time; it goes on all
+ * the same. Throws what `work` throws within that time.
  */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;

@@ -122,8 +122,8 @@ export class Connections {
   }
 
   /**
-   * Asks to be let in: answers the cookies of the handshake, or null for a connection that has asked
-   * before, which is cut.
+   * Asks to be let in: answers the cookies of the handshake, or null for a connection that has
+   * asked before, which is cut.
    */
   ask(connection: Connection): { cookie: string | undefined } | null {
     const state = this.open.get(connection);

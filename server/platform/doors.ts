@@ -23,8 +23,8 @@ interface Rule {
 /** The rule of a door for programs and for the hub's own scripts, who have a token or a session. */
 export interface ApiRule extends Rule {
   /**
-   * What a token must allow (at least one of these); `none` where the answer is the same for all. Any
-   * other token is refused, or treated as no token where anyone may come in.
+   * What a token must allow (at least one of these); `none` where the answer is the same for all.
+   * Any other token is refused, or treated as no token where anyone may come in.
    */
   scope: 'none' | Scope | readonly Scope[];
 }
@@ -102,10 +102,10 @@ export interface DoorParts {
 }
 
 /**
- * A router whose every route has a rule: `doors.post('/x', { who: 'fan', … }, handler)`. The rule is
- * enforced here, in one place for all, before the handler runs: who may come in, with which scope
- * and form token, within which limit, and that no cache keeps what is personal. A door without a
- * rule throws where it is made, which is when the hub starts.
+ * A router whose every route has a rule: `doors.post('/x', { who: 'fan', … }, handler)`. The rule
+ * is enforced here, in one place for all, before the handler runs: who may come in, with which
+ * scope and form token, within which limit, and that no cache keeps what is personal. A door
+ * without a rule throws where it is made, which is when the hub starts.
  */
 abstract class Doors<R extends ApiRule | PageRule> {
   /**

@@ -16,10 +16,10 @@ export interface DownloadLimits {
 export type Recipient = { fan: string } | { address: string };
 
 /**
- * A player holds one or two requests open, a page that was reloaded a few times some more. Each holds
- * at most a chunk of 256 KB while its reader takes nothing, so that all of them cost a process at
- * most 100 MB. A reader who takes no chunk in 30 s is not playing, or has paused: browsers ask for
- * the rest by a range when they go on.
+ * A player holds one or two requests open, a page that was reloaded a few times some more. Each
+ * holds at most a chunk of 256 KB while its reader takes nothing, so that all of them cost a
+ * process at most 100 MB. A reader who takes no chunk in 30 s is not playing, or has paused:
+ * browsers ask for the rest by a range when they go on.
  */
 const LIMITS: DownloadLimits = { fan: 6, address: 60, all: 400, idleMs: 30_000 };
 

@@ -37,7 +37,9 @@ export class Files {
     });
   }
 
-  /** Stores what a stream delivers. Nothing is left of a stream that fails, whose error is thrown. */
+  /**
+   * Stores what a stream delivers. Nothing is left of a stream that fails, whose error is thrown.
+   */
   async put(name: string, source: Readable): Promise<StoredFile> {
     const upload = this.bucket.openUploadStream(name);
     try {

@@ -48,12 +48,12 @@ const SALT = 16;
 const MAC = 32;
 
 /**
- * Makes and checks the tokens that forms carry as `csrf`, the second layer behind `sameOrigin` (ASVS
- * 3.5.1). A token is a fresh salt and the HMAC of salt and owner: nothing is stored for it, and no
- * two pages hold the same, so that compression beside reflected input reveals nothing (BREACH). Its
- * owner is the session of whoever has proved who they are, else a random cookie that the browser
- * gets with its first form (a signed double submit; `__Host-` under https, so that no sibling site
- * can plant one).
+ * Makes and checks the tokens that forms carry as `csrf`, the second layer behind `sameOrigin`
+ * (ASVS 3.5.1). A token is a fresh salt and the HMAC of salt and owner: nothing is stored for it,
+ * and no two pages hold the same, so that compression beside reflected input reveals nothing
+ * (BREACH). Its owner is the session of whoever has proved who they are, else a random cookie that
+ * the browser gets with its first form (a signed double submit; `__Host-` under https, so that no
+ * sibling site can plant one).
  */
 export class FormTokens {
   private readonly key: Buffer;

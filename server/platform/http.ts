@@ -46,8 +46,8 @@ export function requireReader(req: Request): Reader {
 }
 
 /**
- * Turns zod's issues into ours: which field, and what kind of fault. Texts are chosen by kind in the
- * reader's language, never by zod's English.
+ * Turns zod's issues into ours: which field, and what kind of fault. Texts are chosen by kind in
+ * the reader's language, never by zod's English.
  */
 export function fieldIssues(error: z.ZodError): FieldIssue[] {
   return error.issues.map((issue) => {

@@ -46,8 +46,8 @@ const DEFAULTS = {
 /** How often Agenda looks for jobs that nobody told us of, in ms. */
 const LOOK_MS = 1000;
 /**
- * How long a process that leaves waits for the jobs in hand, and how long a job whose time is up may
- * still take to end, in ms.
+ * How long a process that leaves waits for the jobs in hand, and how long a job whose time is up
+ * may still take to end, in ms.
  */
 const LEAVE_MS = 5000;
 const HOUR_MS = 3_600_000;
@@ -55,8 +55,8 @@ const HOUR_MS = 3_600_000;
 /**
  * The hub's background jobs: documents in MongoDB, carried out by Agenda (DESIGN 5). Each kind has
  * places of its own, so that a slow kind holds no other up. Workers hear of a new job over the bus;
- * the bus may lose, and then Agenda's look every second finds it. A handler may be run twice, because
- * the job of a killed worker is taken over when its lease ends, and must bear that.
+ * the bus may lose, and then Agenda's look every second finds it. A handler may be run twice,
+ * because the job of a killed worker is taken over when its lease ends, and must bear that.
  */
 export class Jobs {
   private readonly store: JobStore;

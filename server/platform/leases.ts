@@ -30,8 +30,8 @@ const MOST_MARKS = 50_000;
 
 /**
  * Notices holders that give no sign of life for as long as they may hold something. It measures by
- * this process's monotonic clock, so that it is right also when a clock was set back or two processes
- * disagree about the hour (RELIABILITY F16).
+ * this process's monotonic clock, so that it is right also when a clock was set back or two
+ * processes disagree about the hour (RELIABILITY F16).
  */
 export class Silence {
   private readonly seen = new Map<string, { mark: string; since: number }>();

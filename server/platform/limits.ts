@@ -75,9 +75,9 @@ export class Limits {
 
   /**
    * Counts an act that has an id of its own (unique for `who`) once a minute, so that repeating it
-   * because no answer came costs nothing. An act that was refused is not remembered, and counts each
-   * time; repetitions beyond a limit of their own count too, and so does every try while Redis is
-   * away. Throws `rate_limited` with the seconds to wait.
+   * because no answer came costs nothing. An act that was refused is not remembered, and counts
+   * each time; repetitions beyond a limit of their own count too, and so does every try while Redis
+   * is away. Throws `rate_limited` with the seconds to wait.
    */
   async countNew(name: LimitName, who: string, id: string): Promise<void> {
     const key = `${this.redis.prefix}counted:${name}:${who}:${id}`;

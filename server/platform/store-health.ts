@@ -17,9 +17,9 @@ const PATIENCE_MS = 1800;
 const LOOK_MS = 200;
 
 /**
- * A health check of the store: whether it answers at all. The driver notices a store that hangs only
- * after seconds, and a request that needs several reads waits for each of them, so the driver's
- * time limits cannot bound what a request waits in all.
+ * A health check of the store: whether it answers at all. The driver notices a store that hangs
+ * only after seconds, and a request that needs several reads waits for each of them, so the
+ * driver's time limits cannot bound what a request waits in all.
  */
 export class StoreHealth {
   private timer: NodeJS.Timeout | null = null;
@@ -72,9 +72,9 @@ export class StoreHealth {
 }
 
 /**
- * Answers 503 for a request that has waited long while the store is silent. Its work goes on and may
- * still come true, as with any 503; asking again is safe. A request that waits for something else,
- * such as a network or a slow reader, is left alone.
+ * Answers 503 for a request that has waited long while the store is silent. Its work goes on and
+ * may still come true, as with any 503; asking again is safe. A request that waits for something
+ * else, such as a network or a slow reader, is left alone.
  * @param refuse answers with an error; express's `next` would not do, because an error that the
  * handler throws later would then reach nobody
  * @param patience ms that a request may wait @param look ms between two looks after that
