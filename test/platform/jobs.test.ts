@@ -473,7 +473,7 @@ describe('jobs', function () {
           0,
       );
       expect(by.flat().sort((a, b) => a - b)).to.deep.equal(names);
-      await Promise.all(workers.map((one) => one.close()));
+      await Promise.all(workers.map((worker) => worker.close()));
     });
   });
 });

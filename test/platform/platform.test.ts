@@ -384,7 +384,8 @@ describe('the doors of the hub', () => {
       await read({ authorization: `Bearer ${token}` }),
     ];
     expect(Math.max(...statuses.flat())).to.be.lessThan(500);
-    for (const of of statuses) expect(of.filter((one) => one === 200).length).to.be.greaterThan(30);
+    for (const of of statuses)
+      expect(of.filter((status) => status === 200).length).to.be.greaterThan(30);
     expect(await state()).to.deep.equal(before);
   });
 
