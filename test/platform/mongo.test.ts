@@ -97,7 +97,7 @@ describe('the connection to the store', () => {
     const made = Object.entries(mongoose.mongo).flatMap(([name, exported]) => {
       // Client-side encryption speaks with others than the store.
       if (
-        typeof one !== 'function' ||
+        typeof exported !== 'function' ||
         !(exported.prototype instanceof mongoose.mongo.MongoError) ||
         name.includes('Crypt')
       )
