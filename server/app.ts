@@ -25,7 +25,7 @@ import { ApiDoors, PageDoors, type DoorParts } from './platform/doors.js';
 import { languageOf, type PageFacts } from './platform/http.js';
 import type { Language } from './platform/i18n.js';
 import { randomId } from './platform/ids.js';
-import { answerInTime } from './platform/pulse.js';
+import { answerInTime } from './platform/store-health.js';
 import { sessions } from './platform/sessions.js';
 import { pointsApi } from './points/routes.js';
 import { registryApi, registryPages } from './registry/routes.js';
@@ -117,10 +117,10 @@ export function createApp(context: Context): Express {
     }
     res.redirect(308, `${config.publicUrl}${req.originalUrl.replace(/^\/+/, '/')}`);
   });
-  context.pulse.start();
+  context.storeHealth.start();
   const refuse = errors(context);
   app.use(
-    answerInTime(context.pulse, (error, req, res) => {
+    answerInTime(context.storeHealth, (error, req, res) => {
       refuse(error, req, res, () => undefined);
     }),
   );

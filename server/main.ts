@@ -2,7 +2,7 @@ import { createApp } from './app.js';
 import { ConfigError, readConfig, type Config } from './config.js';
 import { createContext } from './context.js';
 import { within } from './platform/clock.js';
-import { standOn } from './platform/faults.js';
+import { logUncaughtErrors } from './platform/faults.js';
 import { createAppServer } from './platform/server.js';
 import { createSockets } from './sockets.js';
 import { startWorker } from './worker.js';
@@ -26,7 +26,7 @@ async function web(config: Config): Promise<() => Promise<void>> {
       resolve();
     });
   });
-  standOn(context.log, context.metrics);
+  logUncaughtErrors(context.log, context.metrics);
   context.log.info({ url: config.publicUrl }, 'web: ready');
   process.send?.({ ready: true });
   return async () => {
@@ -48,7 +48,7 @@ async function web(config: Config): Promise<() => Promise<void>> {
 async function worker(config: Config): Promise<() => Promise<void>> {
   const context = await createContext(config, 'worker', { search: false });
   const { stop } = await startWorker(context);
-  standOn(context.log, context.metrics);
+  logUncaughtErrors(context.log, context.metrics);
   context.log.info('worker: ready');
   process.send?.({ ready: true });
   return stop;

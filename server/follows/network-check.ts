@@ -83,7 +83,7 @@ export class NetworkCheck {
       tokens,
       person: identity.networkId,
       accounts: [...this.accounts.keys()],
-      hear: (answers) => {
+      onAnswers: (answers) => {
         this.hear(answers);
       },
     });

@@ -1,19 +1,19 @@
-/**
- * What pasted text has around an address: marks that are not seen (X wraps handles in bidi
- * isolates), quotes, brackets, the end of a sentence.
- */
+/** What pasted text has around an address: quotes, brackets, the end of a sentence. */
 const AROUND = /^[\s<("'«“‘]+|[\s>)"'»”’.,;:!]+$/g;
 
-/** Pasted text as somebody would have typed it. */
+/**
+ * Pasted text as somebody would have typed it: without what is around an address, and without marks
+ * that cannot be seen (X wraps handles in bidi isolates).
+ */
 export const typed = (text: string): string => text.replace(/\p{Cf}/gu, '').replace(AROUND, '');
 
-/** An address, or null for what is none. */
+/** A text as an address, or null if it is none. */
 export const urlOf = (text: string, base?: string): URL | null =>
   URL.canParse(text, base) ? new URL(text, base) : null;
 
 /**
- * The address a text means, with or without its scheme; null for what is none. An old `#!` address
- * counts as the path it stood for (`twitter.com/#!/name`, `facebook.com/home.php#!/name`).
+ * The web address that a text means, with or without its scheme; null if it means none. An old
+ * address with `#!` counts as the path it stood for (`twitter.com/#!/name`).
  */
 export function addressOf(text: string): URL | null {
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
@@ -24,7 +24,7 @@ export function addressOf(text: string): URL | null {
   return (url.hash.startsWith('#!') && urlOf(url.hash.slice(2), url.origin)) || url;
 }
 
-/** The parts of a path, decoded where they can be. */
+/** The parts of an address's path, decoded where they can be. */
 export const partsOf = (url: URL): string[] =>
   url.pathname
     .split('/')

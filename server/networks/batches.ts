@@ -1,10 +1,11 @@
 import type { Clock } from '../platform/clock.js';
-import { NetworkError, type Answer, type Reason } from './network.js';
+import { inPieces } from '../platform/pieces.js';
+import { NetworkError, type Answer, type CheckRequest, type Reason } from './network.js';
 
-/** What a network said of one account. */
-export type Said = Pick<Answer, 'verdict' | 'reason'>;
+/** What a network says of one account: a verdict, and why it is not known. */
+export type Finding = Pick<Answer, 'verdict' | 'reason'>;
 
-/** Why an answer did not come. */
+/** The reason to give for an answer that did not come. */
 export function reasonOf(error: unknown): Reason {
   const code = error instanceof NetworkError ? error.code : 'invalid_response';
   if (code === 'rate_limited') return 'rate_limited';
@@ -13,40 +14,45 @@ export function reasonOf(error: unknown): Reason {
   return code === 'network_down' ? 'network_down' : 'error';
 }
 
+/** How a network is asked about many accounts. */
+interface BatchOptions {
+  /** Accounts in one request. */
+  size: number;
+  clock: Clock;
+  /** Sends one request, and answers for its accounts in their order. */
+  ask: (ids: string[]) => Promise<Finding[]>;
+}
+
 /**
- * Asks about accounts, so many a call, and lets `hear` have each batch as it comes. Never throws
- * for an answer that did not come: that is `unknown` with its reason. A limit, a dead token or an
- * outage will refuse the rest as well: no calls are spent on it.
+ * Asks about accounts batch by batch. Never throws because an answer did not come: that is
+ * `unknown` with its reason. After a limit, a dead token or an outage, which would refuse the rest
+ * as well, no further request is sent.
  */
 export async function askInBatches(
-  accounts: string[],
-  size: number,
-  clock: Clock,
-  ask: (ids: string[]) => Promise<Said[]>,
-  hear?: (answers: Answer[]) => void,
+  { accounts, onAnswers }: Pick<CheckRequest, 'accounts' | 'onAnswers'>,
+  { size, clock, ask }: BatchOptions,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
-  let stopped: Reason | null = null;
-  for (let from = 0; from < accounts.length; from += size) {
-    const ids = accounts.slice(from, from + size);
+  let stoppedBy: Reason | null = null;
+  for (const ids of inPieces(accounts, size)) {
     const askedAt = clock.now();
-    let said: Said[] | null = null;
-    let reason: Reason | null = stopped;
-    if (!stopped) {
+    let findings: Finding[] = [];
+    let reason: Reason | null = stoppedBy;
+    if (!stoppedBy) {
       try {
-        said = await ask(ids);
+        findings = await ask(ids);
       } catch (error) {
         reason = reasonOf(error);
-        if (reason !== 'error') stopped = reason;
+        if (reason !== 'error') stoppedBy = reason;
       }
     }
-    const batch = ids.map((account, at): Answer => ({
+    const batch = ids.map((account, index): Answer => ({
       account,
       askedAt,
-      ...(said?.[at] ?? { verdict: 'unknown', reason }),
+      ...(findings[index] ?? { verdict: 'unknown', reason }),
     }));
     answers.push(...batch);
-    hear?.(batch);
+    onAnswers?.(batch);
   }
   return answers;
 }

@@ -10,11 +10,12 @@ import type { Signer } from '../platform/secrets.js';
 import { NETWORKS, type NetworkId } from './network.js';
 
 /**
- * How deeds on a network must be confirmed to earn: not at all (`off`), by the act on the hub's own
- * page, or by the network.
+ * What it takes for a deed on a network to earn: nothing earns (`off`), the act on the hub's own
+ * page is enough (`hub`), or the network must confirm it (`confirmed`).
  */
 export type CardMode = 'off' | 'hub' | 'confirmed';
-/** The dated, signed policy document of a network (DESIGN 6.2). `id` = network and version. */
+
+/** The dated, signed policy document of a network (DESIGN 6.2); its id is network and version. */
 export interface Card {
   id: string;
   network: NetworkId;
@@ -41,34 +42,33 @@ const schema = new Schema<CardRecord>({
 });
 schema.index({ network: 1, version: -1 });
 
+/** How old a cached card may be, in ms. */
 const FRESH_MS = 5000;
 /**
- * What holds until somebody signs otherwise: X and Facebook forbid rewarding without an agreement,
- * so the hub's own page counts.
+ * The first card of each network: X and Facebook forbid rewarding follows without an agreement, so
+ * the act on the hub's own page counts.
  */
 const DEFAULTS: Record<NetworkId, Pick<Card, 'mode' | 'deeds'>> = {
   x: { mode: 'hub', deeds: ['follow'] },
   facebook: { mode: 'hub', deeds: ['like'] },
 };
-const text = (card: Card): string => canonicalize(card) ?? '';
+/** The text that is signed. */
+const textOf = (card: Card): string => canonicalize(card) ?? '';
 
 /**
- * Which deeds earn on which network. No code path awards past a card; one whose signature is wrong
- * counts as absent.
+ * Says which deeds earn on which network. No code path awards past a card, and a card with a wrong
+ * signature counts as absent.
  */
 export class Cards {
   private readonly records: Model<CardRecord>;
   private readonly known: SwrCache<Map<string, Card>>;
   /**
-   * Uncached, because a give re-reads its card when it is decided (LEDGER 4); a flush of the ledger
-   * pays for one read.
+   * Not cached, because a point is given by the card in force at that instant (LEDGER 4); a flush
+   * of the ledger pays for a single read.
    */
   private readonly stored: BatchLoader<Card>;
-  /**
-   * Signatures that were found good, with the words they stand for: the same card is not proved at
-   * every read.
-   */
-  private readonly proved = new Map<string, string>();
+  /** Good signatures by the text they sign, so that the same card is not verified at every read. */
+  private readonly verified = new Map<string, string>();
 
   constructor(
     connection: Connection,
@@ -98,13 +98,13 @@ export class Cards {
       signedBy: by,
     };
     const { id, ...rest } = card;
-    await this.records.create({ _id: id, ...rest, signature: this.signer.sign(text(card)) });
+    await this.records.create({ _id: id, ...rest, signature: this.signer.sign(textOf(card)) });
     this.known.invalidate();
     this.bus.tell('cards:changed', { network });
     return card;
   }
 
-  /** Writes the default cards at the first start. */
+  /** Signs the default card of every network that has none; for the first start. */
   async seed(): Promise<void> {
     for (const network of NETWORKS) {
       if (!(await this.records.exists({ network })))
@@ -115,8 +115,8 @@ export class Cards {
   }
 
   /**
-   * The newest card of each network whose signature is good. Versions say which is newer: a clock
-   * that was set back revives no old card.
+   * Reads the newest card of each network whose signature is good. Newer is the higher version: a
+   * clock that was set back revives no old card.
    */
   private async read(networks: readonly string[]): Promise<Map<string, Card>> {
     const found = await Promise.all(
@@ -130,41 +130,42 @@ export class Cards {
             .toArray();
         const [last] = await newest(1);
         if (!last) return null;
-        const card = this.proven(last);
+        const card = this.verify(last);
         if (card) return card;
-        // Somebody wrote what nobody signed: the last that was signed still holds.
-        return (await newest(0)).map((one) => this.proven(one)).find((one) => one !== null) ?? null;
+        // Somebody wrote a card that nobody signed: the last signed one still holds.
+        const cards = (await newest(0)).map((record) => this.verify(record));
+        return cards.find((earlier) => earlier !== null) ?? null;
       }),
     );
-    return new Map(found.filter((one) => one !== null).map((card) => [card.network, card]));
+    return new Map(found.filter((card) => card !== null).map((card) => [card.network, card]));
   }
 
-  private proven({ _id, signature, ...rest }: CardRecord): Card | null {
+  private verify({ _id, signature, ...rest }: CardRecord): Card | null {
     const { network, version, mode, deeds, from, signedBy } = rest;
     const card: Card = { id: _id, network, version, mode, deeds: [...deeds], from, signedBy };
-    const words = text(card);
-    if (this.proved.get(signature) === words) return card;
-    if (!this.signer.verify(words, signature)) return null;
-    this.proved.set(signature, words);
+    const signedText = textOf(card);
+    if (this.verified.get(signedText) === signature) return card;
+    if (!this.signer.verify(signedText, signature)) return null;
+    this.verified.set(signedText, signature);
     return card;
   }
 
   /**
-   * The card in force, or null: the network is `off`. As the store had it five seconds ago at most;
-   * for asking, never for giving.
+   * The card in force, or null when the network is `off`, as it was at most five seconds ago:
+   * enough for asking a network, never for giving a point.
    */
   async cached(network: NetworkId): Promise<Card | null> {
     const card = (await this.known.get('all', () => this.read(NETWORKS))).get(network);
     return card && card.mode !== 'off' ? card : null;
   }
 
-  /** The card in force as the store has it now, or null: what a give is decided by. */
+  /** The card in force as the store has it now, or null: it decides whether a point is given. */
   async current(network: NetworkId): Promise<Card | null> {
     const card = await this.stored.load(network);
     return card && card.mode !== 'off' ? card : null;
   }
 
-  /** The card in force that lets this deed earn, or `card_off`. */
+  /** The card in force, if it lets this deed earn. Throws `card_off` otherwise. */
   async require(network: NetworkId, deed: 'follow' | 'like'): Promise<Card> {
     const card = await this.cached(network);
     if (!card?.deeds.includes(deed)) throw new VillageError('card_off', { network });

@@ -1,14 +1,28 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  halfJitterGenerator,
+  handleAll,
+  handleWhen,
+  retry,
+  wrap,
+  type IBackoffFactory,
+  type IPolicy,
+} from 'cockatiel';
 import { NetworkError, type NetworkErrorCode, type NetworkId } from './network.js';
 
+/** How long a request may take, in ms, and how large its answer may be, in bytes. */
 const DEADLINE_MS = 5000;
 const BODY_LIMIT = 1_048_576;
 
 /**
- * One socket a request, cut after five seconds or a megabyte: no network can hold us up or fill us
- * (RELIABILITY F10).
+ * Cuts a socket, which serves one request, after five seconds or a megabyte: no network can hold us
+ * up or fill us (RELIABILITY F10).
  */
 function limit(socket: Duplex | null | undefined): void {
   if (!socket) return;
@@ -45,23 +59,24 @@ class LimitedHttps extends https.Agent {
   }
 }
 
-/** The agent for libraries that speak to this origin. */
+/** The HTTP agent for libraries that speak to this origin: it holds them to the limits above. */
 export const agentFor = (origin: string): http.Agent =>
   origin.startsWith('https:')
     ? new LimitedHttps({ keepAlive: false })
     : new LimitedHttp({ keepAlive: false });
 
-export interface Reply {
+/** An HTTP answer whose body was JSON. */
+export interface JsonReply {
   status: number;
   headers: Headers;
   json: unknown;
 }
 
 /**
- * A request whose answer must be JSON under the same limits; throws when it does not come, is too
- * long or is no JSON.
+ * Sends a request whose answer must be JSON, under the same limits. Throws when the answer does not
+ * come, is too large or is no JSON.
  */
-export async function requestJson(url: URL, init: RequestInit = {}): Promise<Reply> {
+export async function requestJson(url: URL, init: RequestInit = {}): Promise<JsonReply> {
   const response = await fetch(url, {
     ...init,
     redirect: 'error',
@@ -81,62 +96,101 @@ export async function requestJson(url: URL, init: RequestInit = {}): Promise<Rep
   };
 }
 
-/** Hears what came of each request to a network. */
-export type Heard = (network: NetworkId, outcome: NetworkErrorCode | 'ok') => void;
+/** Is told what came of each request to a network; for counting. */
+export type OutcomeListener = (network: NetworkId, outcome: NetworkErrorCode | 'ok') => void;
 
+/** Failures in a row after which a network is left alone, and for how long, in ms. */
 const FAILURES = 5;
 const PAUSE_MS = 10_000;
-/** A wait before trying again: about 150 ms, doubled each time, with jitter. */
-const backoff = (tries: number): number => 150 * 2 ** tries * (0.5 + Math.random());
+/** The wait before the second try, in ms: half of it is left to chance. */
+const RETRY_MS = 200;
 
 /**
- * The one road to a network: a failure is tried once more, and after five failures in a row nobody
- * waits for the network until one try after ten seconds succeeds (RELIABILITY F10). What is refused
- * (a limit, a dead token) is an answer, not a failure.
+ * How long an open circuit stays open. cockatiel compares `duration` with the machine's clock at
+ * each call; here it is answered by the given one, which tests steer, and a clock that was set back
+ * behind the opening ends the pause instead of prolonging it by an hour (RELIABILITY F16).
+ */
+const pauseBy = (now: () => number): IBackoffFactory<unknown> => ({
+  next: () => {
+    const openedAt = now();
+    const isOver = (): boolean => now() < openedAt || now() - openedAt >= PAUSE_MS;
+    return {
+      ...pauseBy(now),
+      get duration() {
+        return isOver() ? -Infinity : Infinity;
+      },
+    };
+  },
+});
+
+/** What came of a request that the network answered: what was asked for, or why it refuses. */
+type Outcome<T> = { answer: T } | { refusal: NetworkError };
+
+/**
+ * Guards the requests to one network: a failure is tried once more, and after five failures in a
+ * row nothing is sent for ten seconds; then a single request finds out whether the network is back
+ * (RELIABILITY F10). A refusal (a limit, a dead token) is an answer, not a failure.
  */
 export class CircuitBreaker {
-  private failures = 0;
-  private closedUntil = 0;
+  private readonly policy: IPolicy;
 
   /**
-   * @param asError what a network's or library's error means @param heard counts what came of each
-   * request
+   * @param now the time in ms @param toNetworkError what an error of the network, or of its
+   * library, means @param onOutcome is told what came of each request
    */
   constructor(
     private readonly network: NetworkId,
-    private readonly now: () => number,
-    private readonly asError: (error: unknown) => NetworkError,
-    private readonly heard: Heard,
-  ) {}
+    now: () => number,
+    private readonly toNetworkError: (error: unknown) => NetworkError,
+    private readonly onOutcome: OutcomeListener,
+  ) {
+    this.policy = wrap(
+      retry(handleWhen(isOutage), {
+        maxAttempts: 1,
+        backoff: new ExponentialBackoff({
+          initialDelay: RETRY_MS,
+          generator: halfJitterGenerator,
+        }),
+      }),
+      circuitBreaker(handleAll, {
+        halfOpenAfter: pauseBy(now),
+        breaker: new ConsecutiveBreaker(FAILURES),
+      }),
+    );
+  }
 
-  /** Asks, and throws only NetworkErrors. */
-  async execute<T extends object>(question: () => Promise<T>): Promise<T> {
-    for (let tries = 0; ; tries += 1) {
-      // Never longer than the pause: a clock that was set back closes no road for an hour.
-      const left = this.closedUntil - this.now();
-      if (left > 0 && left <= PAUSE_MS)
-        throw new NetworkError(
-          this.network,
-          'network_down',
-          'it has failed several times in a row',
-        );
-      try {
-        const answer = await question();
-        // Libraries hand an empty answer on as it is.
-        if ((answer as unknown) === null || typeof answer !== 'object')
-          throw new NetworkError(this.network, 'invalid_response', 'it answered no JSON');
-        this.failures = 0;
-        this.heard(this.network, 'ok');
-        return answer;
-      } catch (raw) {
-        const error = raw instanceof NetworkError ? raw : this.asError(raw);
-        this.heard(this.network, error.code);
-        const failed = error.code === 'network_down' || error.code === 'invalid_response';
-        this.failures = failed ? this.failures + 1 : 0;
-        if (this.failures >= FAILURES) this.closedUntil = this.now() + PAUSE_MS;
-        if (error.code !== 'network_down' || tries >= 1) throw error;
-        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
-      }
+  /** Sends a request and answers what came back. Throws nothing but NetworkErrors. */
+  async execute<T extends object>(request: () => Promise<T>): Promise<T> {
+    let outcome: Outcome<T>;
+    try {
+      outcome = await this.policy.execute(() => this.send(request));
+    } catch (error) {
+      throw error instanceof BrokenCircuitError
+        ? new NetworkError(this.network, 'network_down', 'it has failed several times in a row')
+        : error;
+    }
+    if ('refusal' in outcome) throw outcome.refusal;
+    return outcome.answer;
+  }
+
+  /** Sends a request once. Throws a NetworkError for a failure, which a refusal is not. */
+  private async send<T extends object>(request: () => Promise<T>): Promise<Outcome<T>> {
+    try {
+      const answer = await request();
+      // Libraries hand an empty answer on as it is.
+      if ((answer as unknown) === null || typeof answer !== 'object')
+        throw new NetworkError(this.network, 'invalid_response', 'it answered no JSON');
+      this.onOutcome(this.network, 'ok');
+      return { answer };
+    } catch (raw) {
+      const error = raw instanceof NetworkError ? raw : this.toNetworkError(raw);
+      this.onOutcome(this.network, error.code);
+      if (isOutage(error) || error.code === 'invalid_response') throw error;
+      return { refusal: error };
     }
   }
 }
+
+/** Whether an error says that the network was not there: the one kind that another try may mend. */
+const isOutage = (error: Error): boolean =>
+  error instanceof NetworkError && error.code === 'network_down';

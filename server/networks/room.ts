@@ -3,7 +3,7 @@ import { Signer } from '../platform/secrets.js';
 import { Cards } from './cards.js';
 import { Networks } from './service.js';
 
-/** The adapters of every network, and the signed cards that say which deeds earn there. */
+/** Builds the adapters of all networks, and the signed cards that say which deeds earn there. */
 export function createNetworks({
   config,
   connection,

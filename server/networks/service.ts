@@ -2,37 +2,39 @@ import type { Config } from '../config.js';
 import type { Clock } from '../platform/clock.js';
 import { typed } from './addresses.js';
 import { FacebookAdapter } from './facebook/adapter.js';
-import { beyond } from './facebook/addresses.js';
+import { beyondFacebook } from './facebook/addresses.js';
 import type { Adapter, NetworkId, Parsed } from './network.js';
-import type { Heard } from './outward.js';
+import type { OutcomeListener } from './outward.js';
 import { XAdapter } from './x/adapter.js';
 
-/** The networks the hub speaks with: one adapter each. */
+/** The networks that the hub speaks with, an adapter each. */
 export class Networks {
   private readonly adapters: Record<NetworkId, Adapter>;
 
-  constructor(settings: Config['networks'], clock: Clock, heard: Heard) {
+  constructor(settings: Config['networks'], clock: Clock, onOutcome: OutcomeListener) {
     this.adapters = {
-      x: new XAdapter(settings.x, clock, heard),
-      facebook: new FacebookAdapter(settings.facebook, clock, heard),
+      x: new XAdapter(settings.x, clock, onOutcome),
+      facebook: new FacebookAdapter(settings.facebook, clock, onOutcome),
     };
   }
 
+  /** The adapter of a network. */
   adapter(network: NetworkId): Adapter {
     return this.adapters[network];
   }
 
+  /** All adapters. */
   all(): Adapter[] {
     return Object.values(this.adapters);
   }
 
   /**
-   * Which network and account a text means, of any form: an address names its network, `@name` and
-   * a plain name mean X. `none` = an address of a network that is no account; null = nothing of
-   * ours.
+   * The network and the account that a text means: an address names its network, `@name` and a
+   * plain name mean X. `none` stands for an address there that is no account; null is answered for
+   * a text that means nothing on any of our networks.
    */
   parse(text: string): { network: NetworkId; parsed: Exclude<Parsed, null> } | null {
-    const meant = beyond(text);
+    const meant = beyondFacebook(text);
     for (const adapter of this.all()) {
       const parsed = adapter.parse(meant);
       if (parsed) return { network: adapter.id, parsed };

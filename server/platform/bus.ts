@@ -6,11 +6,12 @@ import type { RedisClients } from './redis.js';
 type Listener<T extends Topic> = (news: News[T]) => void | Promise<void>;
 
 /**
- * News between processes over Redis pub/sub. It may lose: nothing true lives here, and every
- * listener catches up by itself. Listeners of the own process hear at once, before Redis is asked,
- * so a Redis that hangs holds nobody up.
+ * Carries news between processes over Redis pub/sub. News may be lost: nothing true lives here, and
+ * every listener also catches up by itself. Listeners in this process are told at once, before
+ * Redis is asked, so that a Redis that hangs holds nobody up.
  */
 export class Bus {
+  /** This process's own name on the bus. */
   readonly process = randomId();
   private readonly listeners = new Map<Topic, Set<Listener<Topic>>>();
 
@@ -23,7 +24,7 @@ export class Bus {
     return `${this.redis.prefix}bus`;
   }
 
-  /** Starts to listen to other processes. */
+  /** Starts listening to other processes. */
   async start(): Promise<void> {
     this.redis.listener.on('message', (channel: string, text: string) => {
       if (channel !== this.channel) return;
@@ -33,15 +34,15 @@ export class Bus {
           topic: Topic;
           news: News[Topic];
         };
-        if (from !== this.process) this.hear(topic, news);
+        if (from !== this.process) this.deliver(topic, news);
       } catch (error) {
-        this.log.warn({ err: error }, 'bus: what was heard is not understood');
+        this.log.warn({ err: error }, 'bus: a message is not understood');
       }
     });
     await this.redis.listener.subscribe(this.channel);
   }
 
-  /** Calls `listener` for each piece of news; returns what ends that. */
+  /** Calls `listener` with every piece of news on a topic; returns a function that ends that. */
   on<T extends Topic>(topic: T, listener: Listener<T>): () => void {
     const set = this.listeners.get(topic) ?? new Set();
     this.listeners.set(topic, set);
@@ -49,15 +50,15 @@ export class Bus {
     return () => set.delete(listener as Listener<Topic>);
   }
 
-  /** Tells everybody. Never throws and never waits for Redis. */
+  /** Tells the listeners of all processes. Never throws and never waits for Redis. */
   tell<T extends Topic>(topic: T, news: News[T]): void {
-    this.hear(topic, news);
+    this.deliver(topic, news);
     this.redis.commands
       .publish(this.channel, JSON.stringify({ from: this.process, topic, news }))
       .catch(() => undefined);
   }
 
-  private hear<T extends Topic>(topic: T, news: News[T]): void {
+  private deliver<T extends Topic>(topic: T, news: News[T]): void {
     for (const listener of this.listeners.get(topic) ?? []) {
       Promise.resolve()
         .then(() => (listener as Listener<T>)(news))

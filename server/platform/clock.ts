@@ -1,13 +1,14 @@
-/** Time comes from outside, so that tests steer it. */
+/** Tells the time; passed in from outside, so that tests steer it. */
 export interface Clock {
   now(): Date;
 }
 
+/** The machine's clock. */
 export const systemClock: Clock = { now: () => new Date() };
 
 /**
- * What `work` answers, or null when it has not after so many ms of real time; it goes on by itself.
- * Throws what `work` throws in that time.
+ * What `work` answers, or null when it has not answered within `ms` of real time; it goes on all
+ * the same. Throws what `work` throws within that time.
  */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;

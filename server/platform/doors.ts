@@ -4,34 +4,31 @@ import { SAFE, type FormTokens } from './guard.js';
 import { addressKey, type LimitName, type Limits } from './limits.js';
 import type { Scope } from './rights.js';
 
-/** What a door says of itself where it is made; without it there is no door. */
+/** What every door must say of itself where it is made. */
 interface Rule {
-  /** Whom it lets in: anyone, a signed-in fan, or a fan who has one of these roles. */
+  /** Whom it lets in: anyone, signed-in fans, or fans who have at least one of these roles. */
   who: 'anyone' | 'fan' | readonly string[];
-  /** What its use counts against, before anything is looked at or written. */
+  /** The limit that every use counts against, before anything is read or written. */
   limit?: LimitName;
-  /**
-   * A limit counts by fan, and by address for whoever is none; `address` counts everybody by
-   * address.
-   */
+  /** Limits count by fan, and by address for visitors; with `address` they count all by address. */
   by?: 'address';
   /**
-   * Nothing keeps its answers, a visitor's neither. What a fan is answered is kept nowhere in any
-   * case (ASVS 14.3.2).
+   * No cache may keep its answers, not even those to visitors. Answers to fans are never kept (ASVS
+   * 14.3.2).
    */
   personal?: true;
-  /** Whoever lacks the role is not told that there is anything here. */
+  /** Whoever lacks the role is answered as if there were nothing here. */
   hidden?: true;
 }
-/** A door for programs and for the hub's own scripts: known by token or session. */
+/** The rule of a door for programs and for the hub's own scripts, who have a token or a session. */
 export interface ApiRule extends Rule {
   /**
-   * What a token must allow, one of these; `none` when the answer is the same for everybody. A
-   * token that allows something else is refused; where anyone may come in, it comes in as nobody.
+   * What a token must allow (at least one of these); `none` where the answer is the same for all.
+   * Any other token is refused, or treated as no token where anyone may come in.
    */
   scope: 'none' | Scope | readonly Scope[];
 }
-/** A page or a form: known by session only. */
+/** The rule of a page or a form, whose readers have a session. */
 export interface PageRule extends Rule {
   /** `false` for a form that changes nothing but the look of the browser that sends it. */
   formToken?: false;
@@ -39,42 +36,42 @@ export interface PageRule extends Rule {
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** A door that was made: where it is, and its rule. */
+/** A door as it was made: where it is, and its rule. */
 export type Door = { method: Method; path: string } & (
   { kind: 'api'; rule: ApiRule } | { kind: 'page'; rule: PageRule }
 );
 
 const made = new WeakMap<RequestHandler, Door>();
-/** The door whose rule this handler holds, or null for a handler that holds none. */
+/** The door that a handler guards, or null for a handler that guards none. */
 export const doorOf = (handler: RequestHandler): Door | null => made.get(handler) ?? null;
 
-/** What a token must allow here, one of these; empty for nothing. */
+/** The scopes of which a token must have at least one; none where any token will do. */
 export const scopesOf = ({ scope }: ApiRule): readonly Scope[] =>
   scope === 'none' ? [] : typeof scope === 'string' ? [scope] : scope;
 
 /**
- * Refuses who may not come in. Throws `not_signed_in`, `missing_scope`, `not_allowed` (or
+ * Refuses those who may not come in. Throws `not_signed_in`, `missing_scope`, `not_allowed` (or
  * `not_found` where the door is hidden).
  */
 function admit(req: Request, { who, hidden }: Rule, scopes: readonly Scope[]): void {
   const { reader } = req;
-  const mute =
-    reader?.scopes && scopes.length > 0 && !scopes.some((one) => reader.scopes?.includes(one));
+  const lacksScope =
+    reader?.scopes && scopes.length > 0 && !scopes.some((scope) => reader.scopes?.includes(scope));
   if (who === 'anyone') {
-    if (mute) req.reader = null;
+    if (lacksScope) req.reader = null;
     return;
   }
   if (!reader) throw new VillageError('not_signed_in');
-  if (mute) throw new VillageError('missing_scope', { scope: scopes.join(', ') });
+  if (lacksScope) throw new VillageError('missing_scope', { scope: scopes.join(', ') });
   if (who !== 'fan' && !who.some((role) => reader.roles.includes(role)))
     throw new VillageError(hidden ? 'not_found' : 'not_allowed');
 }
 
 /**
- * A body that no parser took is of a kind that is not understood here; none at all is an empty one.
- * Throws `unsupported_media`.
+ * Makes sure that there is a body: an empty one if the request has none. Throws `unsupported_media`
+ * for one that no parser took.
  */
-function needBody(req: Request): void {
+function ensureBody(req: Request): void {
   if (req.body !== undefined) return;
   if (
     req.headers['transfer-encoding'] !== undefined ||
@@ -84,8 +81,8 @@ function needBody(req: Request): void {
   req.body = {};
 }
 
-/** What is wrong with a declared door, or null. */
-function flaw(kind: Door['kind'], rule: unknown): string | null {
+/** What is wrong with the rule of a door, or null. */
+function flawOf(kind: Door['kind'], rule: unknown): string | null {
   if (typeof rule !== 'object' || rule === null || !('who' in rule)) return 'it has no rule';
   const { who, scope, limit, by, formToken } = rule as Partial<ApiRule & PageRule>;
   if (who !== 'anyone' && who !== 'fan' && !(Array.isArray(who) && who.length > 0))
@@ -98,22 +95,22 @@ function flaw(kind: Door['kind'], rule: unknown): string | null {
   return null;
 }
 
-/** What doors of both kinds stand on. */
+/** What doors of both kinds need. */
 export interface DoorParts {
   limits: Limits;
   forms: FormTokens;
 }
 
 /**
- * A router whose doors all have rules: `doors.post('/x', { who: 'fan', … }, handler)`. The rule is
- * held here, in one place for all of them, before the handler: who may come in, with which scope,
- * the form token, the limit, that nobody keeps what is personal. A door without a rule throws where
- * it is made, which is when the hub starts.
+ * A router whose every route has a rule: `doors.post('/x', { who: 'fan', … }, handler)`. The rule
+ * is enforced here, in one place for all, before the handler runs: who may come in, with which
+ * scope and form token, within which limit, and that no cache keeps what is personal. A door
+ * without a rule throws where it is made, which is when the hub starts.
  */
 abstract class Doors<R extends ApiRule | PageRule> {
   /**
-   * @param base what the router is mounted at @param router another one than its own, where a few
-   * doors are not worth one
+   * @param base the path at which the router is mounted @param router a router to add the doors to,
+   * where a few doors are not worth one of their own
    */
   constructor(
     readonly base: string,
@@ -122,40 +119,42 @@ abstract class Doors<R extends ApiRule | PageRule> {
   ) {}
 
   protected abstract describe(method: Method, path: string, rule: R): Door;
-  /**
-   * Whether an unsafe request to this door carries a browser's authority and must prove that a form
-   * of ours sent it.
-   */
+  /** Whether an unsafe request to this door must prove that a form of ours sent it. */
   protected abstract needsFormToken(req: Request, rule: R): boolean;
 
+  /** Makes a door for GET. */
   get(path: string, rule: R, ...handlers: RequestHandler[]): void {
     this.open('get', path, rule, handlers);
   }
+  /** Makes a door for POST. */
   post(path: string, rule: R, ...handlers: RequestHandler[]): void {
     this.open('post', path, rule, handlers);
   }
+  /** Makes a door for PUT. */
   put(path: string, rule: R, ...handlers: RequestHandler[]): void {
     this.open('put', path, rule, handlers);
   }
+  /** Makes a door for PATCH. */
   patch(path: string, rule: R, ...handlers: RequestHandler[]): void {
     this.open('patch', path, rule, handlers);
   }
+  /** Makes a door for DELETE. */
   delete(path: string, rule: R, ...handlers: RequestHandler[]): void {
     this.open('delete', path, rule, handlers);
   }
 
   private open(method: Method, path: string, rule: R, handlers: RequestHandler[]): void {
     const door = this.describe(method, `${this.base}${path}`, rule);
-    const wrong = flaw(door.kind, rule);
-    if (wrong !== null) throw new Error(`${method.toUpperCase()} ${door.path}: ${wrong}`);
+    const flaw = flawOf(door.kind, rule);
+    if (flaw !== null) throw new Error(`${method.toUpperCase()} ${door.path}: ${flaw}`);
     const { limits, forms } = this.parts;
     const scopes = 'scope' in rule ? scopesOf(rule) : [];
-    const unkept = rule.personal === true || rule.who !== 'anyone';
-    const hold: RequestHandler = (req, res, next) => {
+    const isPersonal = rule.personal === true || rule.who !== 'anyone';
+    const guard: RequestHandler = (req, res, next) => {
       admit(req, rule, scopes);
-      if (unkept || req.reader) res.set('Cache-Control', 'no-store');
+      if (isPersonal || req.reader) res.set('Cache-Control', 'no-store');
       if (!SAFE.has(req.method)) {
-        needBody(req);
+        ensureBody(req);
         if (this.needsFormToken(req, rule) && !forms.isValid(req))
           throw new VillageError('foreign_request');
       }
@@ -168,8 +167,8 @@ abstract class Doors<R extends ApiRule | PageRule> {
         next();
       }, next);
     };
-    made.set(hold, door);
-    this.router[method](path, hold, ...handlers);
+    made.set(guard, door);
+    this.router[method](path, guard, ...handlers);
   }
 }
 
@@ -177,7 +176,7 @@ abstract class Doors<R extends ApiRule | PageRule> {
 export class ApiDoors extends Doors<ApiRule> {
   private readonly all: Door[] = [];
 
-  /** Every door made so far. */
+  /** All doors made so far. */
   get list(): readonly Door[] {
     return this.all;
   }
@@ -186,7 +185,7 @@ export class ApiDoors extends Doors<ApiRule> {
     this.all.push(door);
     return door;
   }
-  /** A token is sent by programs only: no other site can make a browser send it. */
+  /** Only for sessions: no other site can make a browser send a token. */
   protected needsFormToken(req: Request): boolean {
     return !req.reader?.scopes;
   }

@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream';
 import { VillageError } from '../errors.js';
 
 /**
- * How much may be on its way at once to a fan, to an address (there may be many people behind it)
- * and to all, and how long somebody may take nothing, in ms.
+ * How many downloads a fan, an address (behind which there may be many people) and all together may
+ * have at once, and for how long a reader may take nothing, in ms.
  */
 export interface DownloadLimits {
   fan: number;
@@ -12,69 +12,69 @@ export interface DownloadLimits {
   all: number;
   idleMs: number;
 }
-/** Who something is sent to. */
+/** Whom a download is for. */
 export type Recipient = { fan: string } | { address: string };
 
 /**
- * A player holds one or two requests open, a page reloaded a few times some more. Each holds a
- * chunk of 256 KB at most while its reader takes nothing, so a process spends at most 100 MB on all
- * of them. Who takes no chunk in 30 s plays nothing, or has paused: browsers ask for the rest by a
- * range when they go on.
+ * A player holds one or two requests open, a page that was reloaded a few times some more. Each
+ * holds at most a chunk of 256 KB while its reader takes nothing, so that all of them cost a
+ * process at most 100 MB. A reader who takes no chunk in 30 s is not playing, or has paused:
+ * browsers ask for the rest by a range when they go on.
  */
 const LIMITS: DownloadLimits = { fan: 6, address: 60, all: 400, idleMs: 30_000 };
 
 /**
- * Large answers on their way to readers of every speed: bounded a reader and a process, and ended
- * where nobody reads.
+ * The large answers on their way to readers: limited in number for each reader and for the process,
+ * and ended where nobody reads.
  */
 export class Downloads {
-  /** Those of each reader, oldest first. */
-  private readonly under = new Map<string, Set<AbortController>>();
+  /** The downloads of each reader, the oldest first. */
+  private readonly byReader = new Map<string, Set<AbortController>>();
   private count = 0;
 
   constructor(private readonly limits: DownloadLimits = LIMITS) {}
 
-  /** How many are under way in this process. */
+  /** How many downloads are under way in this process. */
   get open(): number {
     return this.count;
   }
 
   /**
-   * Takes a place for an answer. A reader who has too many loses the oldest: it is the one that
-   * nobody watches any more. Throws `busy` when the process has no place left; to be called before
-   * anything of the answer is sent.
+   * Takes a place for an answer, of which nothing may have been sent yet. A reader who has too many
+   * loses the oldest, which nobody watches any more. Throws `busy` when the process has no place
+   * left.
    */
   begin(to: Recipient): Download {
     const [who, most] =
       'fan' in to
         ? [`fan ${to.fan}`, this.limits.fan]
         : [`address ${to.address}`, this.limits.address];
-    const own = this.under.get(who) ?? new Set();
+    const own = this.byReader.get(who) ?? new Set();
     const [oldest] = own;
     if (oldest && own.size >= most) this.end(who, oldest);
     else if (this.count >= this.limits.all) throw new VillageError('busy', { seconds: 5 });
     const ended = new AbortController();
-    this.under.set(who, own.add(ended));
+    this.byReader.set(who, own.add(ended));
     this.count += 1;
     return new Download(ended, this.limits.idleMs, () => {
       this.leave(who, ended);
     });
   }
 
-  private end(who: string, one: AbortController): void {
-    this.leave(who, one);
-    one.abort();
+  private end(who: string, download: AbortController): void {
+    this.leave(who, download);
+    download.abort();
   }
 
-  private leave(who: string, one: AbortController): void {
-    const own = this.under.get(who);
-    if (!own?.delete(one)) return;
+  private leave(who: string, download: AbortController): void {
+    const own = this.byReader.get(who);
+    if (!own?.delete(download)) return;
     this.count -= 1;
-    if (own.size === 0) this.under.delete(who);
+    if (own.size === 0) this.byReader.delete(who);
   }
 }
 
-/** One answer on its way. */
+/** A large answer on its way. */
 export class Download {
   constructor(
     private readonly ended: AbortController,
@@ -83,10 +83,10 @@ export class Download {
   ) {}
 
   /**
-   * Sends `source` as fast as it is taken, and no faster: the next chunk is read when the last one
-   * has left. Resolves when all is sent, or when it was ended because its reader left, took nothing
-   * for too long or asked for too much else. Throws what `source` throws; what it throws before its
-   * first chunk leaves `to` untouched, so that there can still be another answer.
+   * Sends `source` as fast as it is taken and no faster: a chunk is read when the one before it has
+   * left. Resolves when all is sent, or when the download was ended because its reader left, took
+   * nothing for too long or has too many others. Throws what `source` throws; if that is before the
+   * first chunk, `to` is untouched, and can still be given another answer.
    */
   async send(source: AsyncIterable<Uint8Array>, to: Writable): Promise<void> {
     const { signal } = this.ended;
@@ -97,7 +97,7 @@ export class Download {
     signal.addEventListener('abort', () => to.destroy(), { once: true });
     try {
       const first = await chunks.next();
-      // Its reader left, it was ended, or it was answered otherwise while the first chunk was read.
+      // While the first chunk was read the reader left, or another answer was given.
       if (to.destroyed || to.writableEnded) return;
       await pipeline(async function* taken() {
         if (first.done) return;
@@ -108,12 +108,12 @@ export class Download {
         }
       }, to);
     } catch (error) {
-      // The viewer seeks or leaves, or we ended it: that is no fault.
+      // A reader who seeks or leaves, or whom we ended, is no fault.
       if (!signal.aborted && (error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE')
         throw error;
     } finally {
       clearTimeout(idle);
-      // Ended before the first chunk left, nobody else tells the source.
+      // The source is told here if the download ended before its first chunk left.
       chunks.return?.().catch(() => undefined);
       this.leave();
     }

@@ -1,28 +1,28 @@
 import mongoose, { type Connection, type Types } from 'mongoose';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { VillageError } from '../errors.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** Where in a file: bytes `start` to `end`, both inclusive. */
+/** A part of a file: its bytes `start` to `end`, both inclusive. */
 export interface ByteRange {
   start: number;
   end: number;
 }
+/** A file in the store, and its length in bytes. */
 export interface StoredFile {
   id: Types.ObjectId;
   length: number;
 }
 
-/** A piece of a file as GridFS keeps it, found by the unique (files_id, n). */
+/** A piece of a file as GridFS keeps it, found by its unique key (files_id, n). */
 interface Chunk {
   files_id: Types.ObjectId;
   n: number;
   data: mongoose.mongo.Binary;
 }
 
-/** Large files in GridFS under made-up names, outside any web root (ASVS 5.3.1). */
+/** Stores large files in GridFS under made-up names, outside any web root (ASVS 5.3.1). */
 export class Files {
   private readonly bucket: InstanceType<typeof mongoose.mongo.GridFSBucket>;
   private readonly chunks: mongoose.mongo.Collection<Chunk>;
@@ -37,7 +37,9 @@ export class Files {
     });
   }
 
-  /** Stores a whole stream; nothing is visible of one that broke off. */
+  /**
+   * Stores what a stream delivers. Nothing is left of a stream that fails, whose error is thrown.
+   */
   async put(name: string, source: Readable): Promise<StoredFile> {
     const upload = this.bucket.openUploadStream(name);
     try {
@@ -50,9 +52,8 @@ export class Files {
   }
 
   /**
-   * The bytes of a range, a chunk at a time and each when it is asked for: the bucket's own stream
-   * reads 16 MB ahead for every reader, also for one who takes nothing. Throws when a chunk is
-   * missing.
+   * Reads a range, chunk by chunk, each when it is asked for: the bucket's own stream reads 16 MB
+   * ahead for every reader, also for one who takes nothing. Throws when a chunk is missing.
    */
   async *read(id: Types.ObjectId, range: ByteRange): AsyncGenerator<Uint8Array> {
     for (let n = Math.floor(range.start / CHUNK_BYTES); n * CHUNK_BYTES <= range.end; n += 1) {
@@ -63,26 +64,8 @@ export class Files {
     }
   }
 
+  /** Removes a file; does nothing when there is none. */
   async remove(id: Types.ObjectId): Promise<void> {
     await this.bucket.delete(id).catch(() => undefined);
   }
-}
-
-/**
- * The single range a header asks for (RFC 9110, 14.2): null for none or for several (the whole file
- * is then the right answer). Throws `bad_range` for one that lies outside.
- */
-export function byteRange(header: string | undefined, length: number): ByteRange | null {
-  if (header === undefined) return null;
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim());
-  if (!match || (match[1] === '' && match[2] === '')) {
-    if (/^bytes=[\d\s,-]+$/.test(header.trim()) && header.includes(',')) return null;
-    throw new VillageError('bad_range', { length });
-  }
-  const [, first = '', last = ''] = match;
-  const start = first === '' ? Math.max(0, length - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? length - 1 : Math.min(Number(last), length - 1);
-  if (start >= length || start > end || (first === '' && Number(last) === 0))
-    throw new VillageError('bad_range', { length });
-  return { start, end };
 }

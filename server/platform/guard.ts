@@ -7,7 +7,7 @@ import helmet, { type HelmetOptions } from 'helmet';
 import { VillageError } from '../errors.js';
 import { randomId } from './ids.js';
 
-/** Methods that change nothing (RFC 9110, 9.2.1). */
+/** The methods that change nothing (RFC 9110, 9.2.1). */
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -17,7 +17,7 @@ export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  * make a browser send.
  */
 export function sameOrigin(publicUrl: string): RequestHandler {
-  const ours = new URL(publicUrl).origin;
+  const ourOrigin = new URL(publicUrl).origin;
   return (req: Request, _res: Response, next: NextFunction) => {
     if (SAFE.has(req.method) || (req.path.startsWith('/api/') && bearer(req) !== null)) {
       next();
@@ -25,13 +25,14 @@ export function sameOrigin(publicUrl: string): RequestHandler {
     }
     const site = req.get('sec-fetch-site');
     const origin = req.get('origin');
-    const fine =
+    const isOurs =
       site !== undefined
-        ? (site === 'same-origin' || site === 'none') && (origin === undefined || origin === ours)
+        ? (site === 'same-origin' || site === 'none') &&
+          (origin === undefined || origin === ourOrigin)
         : origin !== undefined
-          ? origin === ours
+          ? origin === ourOrigin
           : req.get('cookie') === undefined;
-    if (fine) next();
+    if (isOurs) next();
     else next(new VillageError('foreign_request'));
   };
 }
@@ -42,16 +43,17 @@ export function bearer(req: Request): string | null {
   return match?.[1] ?? null;
 }
 
+/** Bytes of a token's two parts. */
 const SALT = 16;
 const MAC = 32;
 
 /**
- * The tokens that forms carry as `csrf`, the second layer behind `sameOrigin` (ASVS 3.5.1). A token
- * is a fresh salt and the HMAC of salt and owner, so nothing is stored for it, and no two pages
- * hold the same one: compressed beside reflected input it gives nothing away (BREACH). Its owner is
- * the session of whoever has proved who they are, else a random cookie that the browser gets with
- * its first form (double submit, signed; `__Host-` under https, so that no sibling site can plant
- * one).
+ * Makes and checks the tokens that forms carry as `csrf`, the second layer behind `sameOrigin`
+ * (ASVS 3.5.1). A token is a fresh salt and the HMAC of salt and owner: nothing is stored for it,
+ * and no two pages hold the same, so that compression beside reflected input reveals nothing
+ * (BREACH). Its owner is the session of whoever has proved who they are, else a random cookie that
+ * the browser gets with its first form (a signed double submit; `__Host-` under https, so that no
+ * sibling site can plant one).
  */
 export class FormTokens {
   private readonly key: Buffer;
@@ -78,8 +80,8 @@ export class FormTokens {
   }
 
   /**
-   * A token for a form of this answer, whose head must not have been sent: a visitor without the
-   * cookie gets it along.
+   * Makes a token for a form of this answer, whose head must not have been sent yet: a visitor who
+   * has no cookie is given one.
    */
   make(req: Request): string {
     let owner = this.ownerOf(req);
@@ -92,7 +94,7 @@ export class FormTokens {
         path: '/',
         secure: this.secure,
       });
-      // The page is now this visitor's: a cache between us must not hand it to the next one.
+      // The page is now this visitor's own: no cache may hand it to the next.
       if (req.res?.get('Cache-Control') === undefined)
         req.res?.set('Cache-Control', 'private, no-cache');
     }
@@ -100,10 +102,7 @@ export class FormTokens {
     return Buffer.concat([salt, this.mac(salt, owner)]).toString('base64url');
   }
 
-  /**
-   * Whether this request carries a token, in its body or as `x-csrf-token`, that was made for who
-   * sends it.
-   */
+  /** Whether a request carries a token made for its sender, in its body or as `x-csrf-token`. */
   isValid(req: Request): boolean {
     const sent = (req.body as { csrf?: unknown } | undefined)?.csrf ?? req.get('x-csrf-token');
     const owner = this.ownerOf(req);
@@ -118,10 +117,7 @@ export class FormTokens {
 
 const NONCE = 'NONCE';
 
-/**
- * The headers that helmet sets, asked for once: they are the same for every answer, but for the
- * nonce.
- */
+/** The headers that helmet sets. Asked for once: but for the nonce they are always the same. */
 function fixedHeaders(options: HelmetOptions): [name: string, value: string][] {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
@@ -132,8 +128,8 @@ function fixedHeaders(options: HelmetOptions): [name: string, value: string][] {
 }
 
 /**
- * The headers of ASVS 3.4 on every answer, with a fresh nonce each. A sign-in form is answered by a
- * redirect to its network, which `form-action` must allow.
+ * Sets the headers of ASVS 3.4 on every answer, each with a fresh nonce. A sign-in form is answered
+ * by a redirect to its network, which `form-action` must allow.
  */
 export function headers(publicUrl: string, signInOrigins: string[]): RequestHandler {
   const secure = publicUrl.startsWith('https:');
@@ -173,8 +169,8 @@ export function headers(publicUrl: string, signInOrigins: string[]): RequestHand
 }
 
 /**
- * Only a path of ours: one leading slash, no second, no backslash, no control character, also after
- * decoding (ASVS 3.7.2).
+ * The path to return to if it is one of ours, else `fallback`. Ours begins with a single slash and
+ * holds no backslash and no control character, also when it is decoded (ASVS 3.7.2).
  */
 export function safeReturn(path: unknown, fallback: string): string {
   if (typeof path !== 'string' || path === '' || path.length > 500) return fallback;
@@ -184,7 +180,6 @@ export function safeReturn(path: unknown, fallback: string): string {
   } catch {
     return fallback;
   }
-
   const bad = /^[^/]|^\/[/\\]|[\\\u0000-\u001f\u007f]/;
   return bad.test(path) || bad.test(plain) ? fallback : path;
 }

@@ -1,9 +1,10 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { InputError, VillageError, type FieldIssue } from '../errors.js';
+import type { ByteRange } from './files.js';
 import { isLanguage, type Language } from './i18n.js';
 
-/** Who sends this request: a signed-in fan, by cookie or token. */
+/** Whoever sends a request: a signed-in fan, known by cookie or token. */
 export interface Reader {
   id: string;
   name: string;
@@ -13,7 +14,7 @@ export interface Reader {
   scopes: string[] | null;
 }
 
-/** What a page says about itself. */
+/** What a page tells the frame around it. */
 export interface PageFacts {
   title: string;
   section?: string;
@@ -21,7 +22,7 @@ export interface PageFacts {
   status?: number;
   robots?: boolean;
   wide?: boolean;
-  /** The reader's own standing, where the page has read it anyway; else the frame reads it. */
+  /** The reader's points and medals where the page has read them anyway; else the frame does. */
   standing?: { points: number; medals: Record<string, readonly [string, number]> };
 }
 
@@ -30,14 +31,14 @@ declare module 'express-serve-static-core' {
     lang: Language;
     reader: Reader | null;
     requestId: string;
-    /** Answers with a page; set by the wiring. */
+    /** Answers with a page inside its frame; set by the wiring. */
     page(template: string, facts: PageFacts, model: object): Promise<void>;
   }
 }
 
 /**
- * The signed-in fan, or `not_signed_in`. Whether they may be here the door has decided already (see
- * `doors.ts`).
+ * The signed-in fan. Throws `not_signed_in`; whether they may be here the door has already decided
+ * (see `doors.ts`).
  */
 export function requireReader(req: Request): Reader {
   if (!req.reader) throw new VillageError('not_signed_in');
@@ -45,8 +46,8 @@ export function requireReader(req: Request): Reader {
 }
 
 /**
- * zod's issues as ours: where, and which kind. Texts are chosen by kind in the reader's language,
- * never by zod's English.
+ * Turns zod's issues into ours: which field, and what kind of fault. Texts are chosen by kind in
+ * the reader's language, never by zod's English.
  */
 export function fieldIssues(error: z.ZodError): FieldIssue[] {
   return error.issues.map((issue) => {
@@ -64,27 +65,46 @@ export function fieldIssues(error: z.ZodError): FieldIssue[] {
   });
 }
 
-/** Input that fits the schema, or an InputError. */
+/** The input as the schema reads it. Throws an InputError that names every fault. */
 export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input ?? {}, { reportInput: true });
   if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
   return parsed.data;
 }
 
-/** The language of the path, if it has one. */
+/** The language that a path begins with, or null. */
 export const languageOf = (path: string): Language | null => {
   const first = path.split('/')[1];
   return isLanguage(first) ? first : null;
 };
 
-/** One text of a path parameter; Express types it as possibly absent or repeated. */
+/**
+ * A parameter of the path. Throws `not_found` when it is absent or repeated, which express's types
+ * allow for.
+ */
 export function param(req: Request, name: string): string {
   const value = req.params[name];
   if (typeof value !== 'string') throw new VillageError('not_found');
   return value;
 }
 
-/** 303, the answer to every form that was taken (RFC 9110, 15.4.4). */
+/** Answers a form that was accepted: 303, and where to read on (RFC 9110, 15.4.4). */
 export const seeOther = (res: Response, path: string): void => {
   res.redirect(303, path);
 };
+
+/**
+ * The one range of bytes that a request asks for (RFC 9110, 14.2), or null when it asks for none or
+ * for several, to which the whole file is a right answer. Throws `bad_range` for a header that is
+ * malformed or lies outside the file.
+ */
+export function byteRange(req: Request, length: number): ByteRange | null {
+  const ranges = req.range(length);
+  if (ranges === undefined) return null;
+  if (Array.isArray(ranges) && ranges.type === 'bytes')
+    return ranges.length === 1 ? (ranges[0] ?? null) : null;
+  // The last 500 bytes of 100 are all of them (RFC 9110, 14.1.2); range-parser says unsatisfiable.
+  const suffix = /^bytes=-(\d+)$/.exec(req.get('range')?.trim() ?? '')?.[1];
+  if (length > 0 && Number(suffix) > length) return { start: 0, end: length - 1 };
+  throw new VillageError('bad_range', { length });
+}

@@ -2,19 +2,31 @@ import { createInstance, type i18n } from 'i18next';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The languages of the hub. */
 export const LANGUAGES = ['fr', 'en'] as const;
+/** A language of the hub. */
 export type Language = (typeof LANGUAGES)[number];
+/** Whether a text names a language of the hub. */
 export const isLanguage = (text: unknown): text is Language => text === 'fr' || text === 'en';
-/** The language somebody chose, or French where it is none of ours. */
+/** The language that a text names, or French if it names none of ours. */
 export const languageFor = (text: unknown): Language => (isLanguage(text) ? text : 'fr');
+
+/** How dates and times are shown. */
+const DATE_STYLES = {
+  date: { dateStyle: 'long' },
+  time: { timeStyle: 'short' },
+  short: { day: 'numeric', month: 'short' },
+  both: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
 type Tree = { [key: string]: Tree | string };
 type Params = Record<string, unknown>;
 
-/** U+202F before `; : ! ? %` and inside guillemets, as French is set. */
-const french = (text: string): string =>
+/** Sets U+202F before `; : ! ? %` and inside guillemets, as French typography has it. */
+const withFrenchSpaces = (text: string): string =>
   text.replace(/ ([;:!?%»])/g, '\u202f$1').replace(/« /g, '«\u202f');
 
+/** The words of one language. Throws where a key lacks a language. */
 function pick(tree: Tree, language: Language, path: string): Tree {
   const out: Tree = {};
   for (const [key, value] of Object.entries(tree)) {
@@ -24,15 +36,15 @@ function pick(tree: Tree, language: Language, path: string): Tree {
       const text = value[language];
       if (typeof text !== 'string' || text === '')
         throw new Error(`words: ${path}.${key} lacks ${language}`);
-      out[key] = language === 'fr' ? french(text) : text;
+      out[key] = language === 'fr' ? withFrenchSpaces(text) : text;
     } else out[key] = pick(value, language, `${path}.${key}`);
   }
   return out;
 }
 
 /**
- * The words of every page, `views/words/<room>.json`, each key with its French and English side by
- * side so that neither can be forgotten; a missing language stops the start, a missing key throws.
+ * The words of every page, from `views/words/<room>.json`, where each key has its French and its
+ * English side by side. A missing language stops the start; a missing key throws.
  */
 export class Words {
   private readonly engine: i18n;
@@ -70,8 +82,8 @@ export class Words {
   }
 
   /**
-   * The text of a key; numbers in `params` are written as the language writes them (`count` chooses
-   * the plural).
+   * The text of a key. Numbers in `params` are written as the language writes them; `count` chooses
+   * the plural.
    */
   t(language: Language, key: string, params?: Params): string {
     if (!params || Object.keys(params).length === 0) return this.plain(language, key);
@@ -85,7 +97,7 @@ export class Words {
     return this.engine.t(key, shown);
   }
 
-  /** A text without parameters, looked up once. */
+  /** A text without parameters, which is looked up only once. */
   private plain(language: Language, key: string): string {
     const known = this.memo[language].get(key);
     if (known !== undefined) return known;
@@ -99,37 +111,21 @@ export class Words {
     return this.engine.exists(key, { lng: language });
   }
 
-  /** 1 234,5 or 1,234.5. */
+  /** A number as the language writes it: 1 234,5 or 1,234.5. */
   number(language: Language, value: number): string {
     let format = this.numbers.get(language);
     if (!format) this.numbers.set(language, (format = new Intl.NumberFormat(language)));
     return format.format(value);
   }
 
-  /** An instant in the hub's time zone; `style` is a date, a time, or both. */
-  date(
-    language: Language,
-    value: Date | string,
-    style: 'date' | 'short' | 'time' | 'both' = 'date',
-  ): string {
+  /** An instant in the hub's time zone: its date (`short`: day and month), its time, or both. */
+  date(language: Language, value: Date | string, style: keyof typeof DATE_STYLES = 'date'): string {
     const key = `${language}:${style}`;
     let format = this.dates.get(key);
     if (!format) {
-      const options: Intl.DateTimeFormatOptions =
-        style === 'date'
-          ? { dateStyle: 'long' }
-          : style === 'time'
-            ? { timeStyle: 'short' }
-            : style === 'short'
-              ? { day: 'numeric', month: 'short' }
-              : { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
-      this.dates.set(
-        key,
-        (format = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'fr-FR', {
-          ...options,
-          timeZone: this.timezone,
-        })),
-      );
+      const locale = language === 'en' ? 'en-GB' : 'fr-FR';
+      const options = { ...DATE_STYLES[style], timeZone: this.timezone };
+      this.dates.set(key, (format = new Intl.DateTimeFormat(locale, options)));
     }
     return format.format(new Date(value));
   }

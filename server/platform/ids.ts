@@ -1,22 +1,24 @@
 import { createHash, randomFillSync } from 'node:crypto';
 
+/**
+ * Random bytes, drawn from the system for many calls at once, which costs as much as for one. Each
+ * byte is used once.
+ */
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
 /** Random bytes as base64url: unguessable and meaningless (ASVS 11.5.1). */
 export function randomText(bytes: number): string {
-  if (at + bytes > pool.length) {
+  if (used + bytes > pool.length) {
     randomFillSync(pool);
-    at = 0;
+    used = 0;
   }
-  at += bytes;
-  return pool.toString('base64url', at - bytes, at);
+  used += bytes;
+  return pool.toString('base64url', used - bytes, used);
 }
-
-// Asked from the system for hundreds at once, which costs as much as for one: each byte is used
-// once.
-const pool = Buffer.alloc(4096);
-let at = pool.length;
 
 /** A random id of 128 bits. */
 export const randomId = (): string => randomText(16);
 
-/** SHA-256, hex. */
+/** The SHA-256 of a text, in hex. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -3,7 +3,7 @@ import client from 'prom-client';
 import type { Clock } from './clock.js';
 import { jobModel, type JobRecord } from './job.model.js';
 
-/** A job that was given up. */
+/** A job that was given up: it failed too often and waits for the staff. */
 export interface EndedJob {
   id: string;
   kind: string;
@@ -12,10 +12,12 @@ export interface EndedJob {
   failedAt: Date;
   reason: string;
 }
+
+/** The states a job may be in: `waiting` is due, `later` is not yet, `ended` was given up. */
 const STATES = ['waiting', 'later', 'running', 'ended'] as const;
 type Counts = { kind: string; oldestSeconds: number } & Record<(typeof STATES)[number], number>;
 
-/** How jobs stand: for staff, who begin anew what was given up, and for whoever measures. */
+/** Shows how the jobs stand: to the staff, who start again what was given up, and to Prometheus. */
 export class JobOverview {
   private readonly records: Model<JobRecord>;
 
@@ -26,16 +28,16 @@ export class JobOverview {
     this.records = jobModel(connection);
   }
 
-  /** Jobs that were given up, the newest first, and how many there are. */
+  /** The jobs that were given up, the latest first, and how many there are in all. */
   async ended(limit: number): Promise<{ items: EndedJob[]; total: number }> {
-    const given = { nextRunAt: null, holder: null };
+    const givenUp = { nextRunAt: null, holder: null };
     const [found, total] = await Promise.all([
       this.records
-        .find(given, { data: 0, following: 0 })
+        .find(givenUp, { data: 0, following: 0 })
         .sort({ failedAt: -1 })
         .limit(limit)
         .lean<JobRecord[]>(),
-      this.records.countDocuments(given),
+      this.records.countDocuments(givenUp),
     ]);
     const items = found.map(({ _id, name, key, attempts, failedAt, failReason }) => ({
       id: _id.toHexString(),
@@ -49,8 +51,8 @@ export class JobOverview {
   }
 
   /**
-   * Makes a job that was given up due again, as if it were new. Answers it, or null when there is
-   * none of this id.
+   * Makes a job that was given up due again, as if it were new. Answers which one it was, or null
+   * when no job of this id is given up.
    */
   async revive(id: string): Promise<{ kind: string; name: string } | null> {
     if (!/^[0-9a-f]{24}$/.test(id)) return null;
@@ -62,12 +64,12 @@ export class JobOverview {
   }
 
   /**
-   * How many jobs of each kind are in each state, and for how many seconds the longest due one
-   * waits.
+   * How many jobs of each kind are in each state, and for how many seconds the oldest due job has
+   * waited.
    */
   async counts(): Promise<Counts[]> {
     const now = this.clock.now();
-    const one = (test: Expression.Eq | Expression.And): { $sum: Expression.Cond } => ({
+    const countIf = (test: Expression.Eq | Expression.And): { $sum: Expression.Cond } => ({
       $sum: { $cond: [test, 1, 0] },
     });
     const free: Expression.Eq = { $eq: ['$holder', null] };
@@ -85,9 +87,9 @@ export class JobOverview {
         $group: {
           _id: '$name',
           all: { $sum: 1 },
-          waiting: one(due),
-          free: one(free),
-          ended: one({ $and: [free, ended] }),
+          waiting: countIf(due),
+          free: countIf(free),
+          ended: countIf({ $and: [free, ended] }),
           oldest: { $min: { $cond: [due, '$nextRunAt', null] } },
         },
       },
@@ -103,12 +105,12 @@ export class JobOverview {
   }
 
   /**
-   * Counts jobs for Prometheus, at each look of its. While the store is away it says nothing: what
-   * was told before may be wrong now.
+   * Registers the figures for Prometheus, counted at each scrape. While the store is away there are
+   * none: what was counted before may be wrong by now.
    */
   watch(registry: client.Registry): void {
     let counting: Promise<Counts[]> | null = null;
-    const counts = (): Promise<Counts[]> =>
+    const countOnce = (): Promise<Counts[]> =>
       (counting ??= this.counts()
         .catch(() => [])
         .finally(() => {
@@ -120,10 +122,10 @@ export class JobOverview {
       labelNames: ['kind', 'state'],
       registers: [registry],
       async collect() {
-        const all = await counts();
+        const all = await countOnce();
         this.reset();
-        for (const { kind, ...one } of all)
-          for (const state of STATES) this.set({ kind, state }, one[state]);
+        for (const counts of all)
+          for (const state of STATES) this.set({ kind: counts.kind, state }, counts[state]);
       },
     });
     new client.Gauge({
@@ -132,7 +134,7 @@ export class JobOverview {
       labelNames: ['kind'],
       registers: [registry],
       async collect() {
-        const all = await counts();
+        const all = await countOnce();
         this.reset();
         for (const { kind, oldestSeconds } of all) this.set({ kind }, oldestSeconds);
       },

@@ -1,15 +1,17 @@
 import { Schema, type Connection, type Model, type Types } from 'mongoose';
 import { model } from './mongo.js';
 
-/** What was asked for while a job of that name ran: it is done next. */
-export interface Following {
+/** What is asked of a job: its payload, from when it may run, and how urgent it is. */
+export interface JobRequest {
   data: unknown;
   at: Date;
   priority: number;
 }
+
 /**
- * A piece of work that outlasts a crash, in the form Agenda stores its jobs (`name` is its kind),
- * with what makes it ours below. At most one of a kind and `key` exists. The shard key is `name`.
+ * A piece of work that outlasts a crash, in the form in which Agenda stores its jobs (`name` is the
+ * kind); the fields after `failReason` are ours. There is at most one of a kind and `key`. The
+ * shard key is `name`.
  */
 export interface JobRecord {
   _id: Types.ObjectId;
@@ -18,29 +20,31 @@ export interface JobRecord {
   data: unknown;
   priority: number;
   /**
-   * From when it may be taken. While a worker holds it: when its lease ends. Null: it failed too
-   * often and waits for somebody of the staff.
+   * From when it may be taken; while a worker holds it, when that worker's lease ends. Null for a
+   * job that failed too often and waits for somebody of the staff.
    */
   nextRunAt: Date | null;
   lockedAt: Date | null;
   lastRunAt: Date | null;
   failedAt: Date | null;
   failReason: string | null;
-  /** Which one of its kind this is. */
+  /** Which job of its kind this is. */
   key: string;
-  /** Which process has it in hand. */
+  /** The process that holds it. */
   holder: string | null;
   /**
-   * Grows each time it is taken, and is never set back: a holder that lost it to the next one
+   * Grows each time the job is taken and is never set back, so that a holder who lost it to another
    * changes nothing more.
    */
   takes: number;
-  /** How often it was begun since it last ended well, workers that died with it included. */
+  /** How often it was begun since it last ended well, by workers that died with it too. */
   attempts: number;
-  /** Grows with what is asked of it: whoever ends it knows whether more was asked meanwhile. */
+  /** Grows with every request, so that whoever ends the job knows whether more was asked of it. */
   revision: number;
-  following: Following | null;
+  /** What was asked for while it ran: that is done next. */
+  following: JobRequest | null;
 }
+
 const schema = new Schema<JobRecord>({
   name: String,
   type: String,
@@ -61,5 +65,21 @@ const schema = new Schema<JobRecord>({
 schema.index({ name: 1, key: 1 }, { unique: true });
 schema.index({ name: 1, nextRunAt: 1 });
 schema.index({ holder: 1 });
+
+/** The collection of jobs. */
 export const jobModel = (connection: Connection): Model<JobRecord> =>
   model(connection, 'Job', schema, 'jobs');
+
+/** Makes one payload from two of the same job, of which the earlier one was not carried out. */
+export type Merge = (earlier: never, later: never) => unknown;
+
+/** Two requests for the same job as one: at the earlier time and with the higher priority. */
+export const mergeRequests = (
+  merge: Merge,
+  earlier: JobRequest,
+  later: JobRequest,
+): JobRequest => ({
+  data: merge(earlier.data as never, later.data as never),
+  at: earlier.at < later.at ? earlier.at : later.at,
+  priority: Math.max(earlier.priority, later.priority),
+});

@@ -1,11 +1,4 @@
-import {
-  Agenda,
-  exponential,
-  toJobId,
-  type Job,
-  type NotificationChannel,
-  type NotificationHandler,
-} from 'agenda';
+import { Agenda, exponential, type Job } from 'agenda';
 import type { Connection } from 'mongoose';
 import { VillageError } from '../errors.js';
 import type { Audit } from './audit.js';
@@ -14,128 +7,62 @@ import { within, type Clock } from './clock.js';
 import type { Log } from './logs.js';
 import type { Metrics } from './metrics.js';
 import { JobOverview, type EndedJob } from './job-overview.js';
-import { JobStore, type Again, type Merge } from './job-store.js';
+import { JobStore, type RunAgain } from './job-store.js';
+import { JobWake } from './job-wake.js';
+import type { Merge } from './job.model.js';
 
 export type { EndedJob } from './job-overview.js';
-export type { Again, Merge } from './job-store.js';
+export type { RunAgain } from './job-store.js';
 
 /**
- * What does a kind of job; the payload is what `add` was given, so its doer knows its shape. It
- * ends early when `signal` says so.
+ * Carries out a kind of job; the payload is what `add` was given, so the handler knows its shape.
+ * It ends early when `signal` is aborted. Answers when to run next, or null for a job that is done.
  */
-export type Handler = (payload: never, signal: AbortSignal) => Promise<Again | null>;
+export type Handler = (payload: never, signal: AbortSignal) => Promise<RunAgain | null>;
+
+/** How jobs of a kind are run; what is left out is as in `DEFAULTS`. */
 export interface KindOptions {
   /** How many of this kind a process runs at once; other kinds do not wait for them. */
   concurrency?: number;
-  /** Of two of this kind that are due the higher goes first. */
+  /** Of two due jobs of this kind the one with the higher priority goes first. */
   priority?: number;
-  /** How long one run may take, in ms. */
+  /** How long a run may take, in ms. */
   limitMs?: number;
-  /** How often it is begun before it is given up, and left to the staff. */
+  /** How often a job is begun before it is given up and left to the staff. */
   attempts?: number;
   /** The first wait after a failure, in ms, doubled each time up to an hour. */
   backoffMs?: number;
-  /** One payload from two of the same name; else the later one stands for both. */
+  /** Makes one payload from two for the same job; by default the later one stands for both. */
   merge?: Merge;
 }
-const USUAL = {
+const DEFAULTS = {
   concurrency: 1,
   priority: 0,
   limitMs: 5 * 60_000,
   attempts: 12,
   backoffMs: 2000,
-  merge: (_before: never, after: never): unknown => after,
+  merge: (_earlier: never, later: never): unknown => later,
 };
-/** What nobody woke us for is found within, in ms. */
+/** How often Agenda looks for jobs that nobody told us of, in ms. */
 const LOOK_MS = 1000;
 /**
- * How long one who leaves waits for the jobs in hand, and a job whose time is up may still take to
- * end, in ms.
+ * How long a process that leaves waits for the jobs in hand, and how long a job whose time is up
+ * may still take to end, in ms.
  */
 const LEAVE_MS = 5000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Tells Agenda that there may be work of a kind: over the bus, when a job is added, and when one of
- * its places came free.
- */
-class Wake implements NotificationChannel {
-  readonly state = 'connected';
-  private handler: NotificationHandler | null = null;
-  private readonly looks = new Map<string, { once: Promise<void>; more: boolean }>();
-
-  constructor(
-    private readonly bus: Bus,
-    added: (kind: string) => void,
-  ) {
-    bus.on('jobs:added', ({ kind }) => {
-      added(kind);
-      return this.look(kind);
-    });
-  }
-
-  connect(): Promise<void> {
-    return Promise.resolve();
-  }
-  disconnect(): Promise<void> {
-    return Promise.resolve();
-  }
-  on(): this {
-    return this;
-  }
-  off(): this {
-    return this;
-  }
-  subscribe(handler: NotificationHandler): () => void {
-    this.handler = handler;
-    return () => {
-      this.handler = null;
-    };
-  }
-  publish({ jobName }: { jobName: string }): Promise<void> {
-    this.bus.tell('jobs:added', { kind: jobName });
-    return Promise.resolve();
-  }
-
-  /**
-   * Lets Agenda take what is due of a kind and begin it; asked again meanwhile it looks once more.
-   */
-  look(kind: string): Promise<void> {
-    const now = this.looks.get(kind);
-    if (now) {
-      now.more = true;
-      return now.once;
-    }
-    const look = { once: Promise.resolve(), more: false };
-    const turn = async (): Promise<void> => {
-      do {
-        look.more = false;
-        await this.handler?.({
-          jobId: toJobId(''),
-          jobName: kind,
-          nextRunAt: null,
-          priority: 0,
-          timestamp: new Date(),
-        });
-      } while (look.more);
-    };
-    this.looks.set(kind, look);
-    look.once = turn().finally(() => this.looks.delete(kind));
-    return look.once;
-  }
-}
-
-/**
- * Jobs are documents in MongoDB, carried out by Agenda (DESIGN 5): each kind has places of its own,
- * so that a slow one holds nobody up. Workers hear of a new job over the bus; that may lose, and
- * then Agenda's look every second finds it. A handler may be run twice (a killed worker's job is
- * taken over when its lease ends) and must bear it; it may answer when to run next.
+ * The hub's background jobs: documents in MongoDB, carried out by Agenda (DESIGN 5). Each kind has
+ * places of its own, so that a slow kind holds no other up. Workers hear of a new job over the bus;
+ * the bus may lose, and then Agenda's look every second finds it. A handler may be run twice,
+ * because the job of a killed worker is taken over when its lease ends, and must bear that.
  */
 export class Jobs {
   private readonly store: JobStore;
   private readonly overview: JobOverview;
   private readonly agenda: Agenda;
-  private readonly wake: Wake;
+  private readonly wake: JobWake;
   private readonly kinds = new Map<string, Required<KindOptions>>();
   private started = false;
   private draining: Promise<number> = Promise.resolve(0);
@@ -151,8 +78,8 @@ export class Jobs {
     this.store = new JobStore(connection, clock, (kind) => this.rules(kind));
     this.overview = new JobOverview(connection, clock);
     this.overview.watch(metrics.registry);
-    this.wake = new Wake(bus, (kind) => {
-      this.store.forget(kind);
+    this.wake = new JobWake(bus, (kind) => {
+      this.store.heedAdded(kind);
     });
     const backend = {
       name: 'MongoDB',
@@ -180,9 +107,9 @@ export class Jobs {
     });
   }
 
-  /** Says who does a kind of job, and how. */
+  /** Registers the handler of a kind of job, and how its jobs are run. */
   handle(kind: string, options: KindOptions, handler: Handler): void {
-    const rules = { ...USUAL, ...options };
+    const rules = { ...DEFAULTS, ...options };
     this.kinds.set(kind, rules);
     this.agenda.define(kind, (job: Job) => this.run(job, rules, handler), {
       concurrency: rules.concurrency,
@@ -201,7 +128,7 @@ export class Jobs {
 
   private rules(kind: string): Required<KindOptions> {
     const found = this.kinds.get(kind);
-    if (!found) throw new Error(`nobody said how jobs of the kind ${kind} are done`);
+    if (!found) throw new Error(`no handler is registered for jobs of the kind ${kind}`);
     return found;
   }
 
@@ -227,8 +154,8 @@ export class Jobs {
   }
 
   /**
-   * Asks for a job, and answers its id. One of the same name that waits takes up the payload (see
-   * `merge`) and comes at the earlier of both times; behind one that runs another run follows.
+   * Asks for a job and answers its id. One of the same name that waits takes the payload in (see
+   * `merge`) and runs at the earlier of both times; behind one that runs, another run follows.
    */
   async add(
     kind: string,
@@ -237,7 +164,7 @@ export class Jobs {
     options: { at?: Date; priority?: number } = {},
   ): Promise<string> {
     const { at = this.clock.now(), priority = this.rules(kind).priority } = options;
-    await this.store.ask(kind, name, { data: payload, at, priority });
+    await this.store.add(kind, name, { data: payload, at, priority });
     await this.wake.publish({ jobName: kind });
     return `${kind}:${name}`;
   }
@@ -247,21 +174,21 @@ export class Jobs {
     if (jobs.length === 0) return;
     const { priority } = this.rules(kind);
     const at = this.clock.now();
-    await this.store.askMany(
+    await this.store.addMany(
       kind,
       jobs.map(({ name: key, payload: data }) => ({ key, data, at, priority })),
     );
     await this.wake.publish({ jobName: kind });
   }
 
-  /** Jobs that were given up, the newest first, and how many there are. */
-  async ended(limit: number): Promise<{ items: EndedJob[]; total: number }> {
+  /** The jobs that were given up, the latest first, and how many there are in all. */
+  ended(limit: number): Promise<{ items: EndedJob[]; total: number }> {
     return this.overview.ended(limit);
   }
 
   /**
-   * Begins a job that was given up anew, on somebody's order. Throws `job_not_found`: it may have
-   * been begun, or asked for, meanwhile.
+   * Starts a job again that had been given up, by order of a member of the staff. Throws
+   * `job_not_found`, also for one that was started or asked for meanwhile.
    */
   async startAgain(id: string, by: string): Promise<void> {
     const found = await this.overview.revive(id);
@@ -270,7 +197,7 @@ export class Jobs {
     await this.wake.publish({ jobName: found.kind });
   }
 
-  /** Starts to work, until `stop`. */
+  /** Carries out jobs until `stop`. */
   async start(): Promise<void> {
     this.started = true;
     await this.agenda.start();
@@ -278,11 +205,11 @@ export class Jobs {
 
   /**
    * Takes no further job, gives those in hand five seconds, and hands back what is not done by
-   * then: another takes it over at once. Ends also while the stores are away: then leases end by
-   * themselves.
+   * then, so that another process takes it over at once. Resolves also while the store is away:
+   * then the leases end by themselves.
    */
   async stop(): Promise<void> {
-    this.store.leaving = true;
+    this.store.isLeaving = true;
     await this.agenda.stop(false);
     await within(this.store.idle(), LEAVE_MS);
     await this.store.handBack();
@@ -290,16 +217,16 @@ export class Jobs {
   }
 
   /**
-   * Does every job that is due now, in a process that does not work by itself, and answers how
-   * many.
+   * Carries out every job that is due now, in a process that does not work by itself. Answers how
+   * many there were.
    */
   drain(): Promise<number> {
-    this.draining = this.draining.catch(() => 0).then(() => this.work());
+    this.draining = this.draining.catch(() => 0).then(() => this.workOff());
     return this.draining;
   }
 
-  private async work(): Promise<number> {
-    const { over } = this.store;
+  private async workOff(): Promise<number> {
+    const { ended } = this.store;
     if (!this.started) await this.agenda.start();
     let taken: number;
     do {
@@ -308,6 +235,6 @@ export class Jobs {
       await this.store.idle();
     } while (this.store.taken !== taken);
     if (!this.started) await this.agenda.stop(false);
-    return this.store.over - over;
+    return this.store.ended - ended;
   }
 }

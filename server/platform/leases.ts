@@ -12,48 +12,47 @@ interface LeaseRecord {
 }
 const schema = new Schema<LeaseRecord>({ _id: String, holder: String, beat: Number, until: Date });
 
-/**
- * A right to do something alone for a while; `renew` and `release` only work for who still holds
- * it.
- */
+/** The right to do something alone for a while. */
 export interface Lease {
+  /** Prolongs the lease; false if somebody else holds it by now. */
   renew(): Promise<boolean>;
+  /** Gives the lease back, unless somebody else holds it by now. */
   release(): Promise<void>;
 }
 
-/** This process's own steady time in ms: no step of the clock moves it. */
+/** A monotonic clock, in ms: no step of the system's clock moves it. */
 export type Steady = () => number;
+/** The monotonic clock of this process. */
 export const steadyTime: Steady = () => performance.now();
 
-const MOST = 50_000;
+/** How many marks are remembered. */
+const MOST_MARKS = 50_000;
 
 /**
- * Who holds something and has given no sign of life for as long as it may be held, by this
- * process's own steady time, is gone: known also when a clock was set back, or two processes
- * disagree about the hour (RELIABILITY F16).
+ * Notices holders that give no sign of life for as long as they may hold something. It measures by
+ * this process's monotonic clock, so that it is right also when a clock was set back or two
+ * processes disagree about the hour (RELIABILITY F16).
  */
 export class Silence {
   private readonly seen = new Map<string, { mark: string; since: number }>();
 
   constructor(private readonly steady: Steady = steadyTime) {}
 
-  /**
-   * Notes the mark (holder and beat) that `id` bears now; answers whether it has been the same for
-   * `ms`.
-   */
+  /** Notes the mark (holder and beat) that `id` has now; true if it has been the same for `ms`. */
   over(id: string, mark: string, ms: number): boolean {
     const known = this.seen.get(id);
     if (known?.mark === mark) return this.steady() - known.since >= ms;
     this.seen.delete(id);
     this.seen.set(id, { mark, since: this.steady() });
-    if (this.seen.size > MOST) this.seen.delete(this.seen.keys().next().value as string);
+    if (this.seen.size > MOST_MARKS) this.seen.delete(this.seen.keys().next().value as string);
     return false;
   }
 }
+
 /**
- * Leases in MongoDB: compare-and-set on a document, so a lost Redis never lets two in. A lease is
- * free when its time is over by the clock, or when its holder was silent for that long: a clock
- * that was set back keeps nobody out.
+ * Leases in MongoDB, by compare-and-set on a document: losing Redis never gives a lease to two. A
+ * lease is free when its time is over by the clock, or when its holder was silent for that long, so
+ * that a clock that was set back locks nobody out.
  */
 export class Leases {
   private readonly records: Model<LeaseRecord>;
@@ -68,10 +67,7 @@ export class Leases {
     this.silence = new Silence(steady);
   }
 
-  /**
-   * Takes the lease `name` for `ms`, or answers null when somebody else holds it, or the store does
-   * not say who does.
-   */
+  /** Takes the lease `name` for `ms`. Null when somebody else holds it, or may do so. */
   async take(name: string, ms: number): Promise<Lease | null> {
     const holder = randomId();
     const now = this.clock.now();

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import {
   RateLimiterMemory,
   RateLimiterRedis,
@@ -8,7 +8,7 @@ import {
 import { VillageError } from '../errors.js';
 import type { RedisClients } from './redis.js';
 
-/** Every limit of the hub: `points` acts in `duration` seconds. */
+/** Every limit of the hub: so many acts (`points`) in so many seconds (`duration`). */
 const LIMITS = {
   login: { points: 300, duration: 600 },
   /** Answers to the first page, and names proposed on it. */
@@ -21,19 +21,20 @@ const LIMITS = {
   rename: { points: 5, duration: 86_400 },
   say: { points: 5, duration: 5 },
   join: { points: 60, duration: 60 },
-  /** Repeats of what was counted already; beyond these they count like anything new. */
+  /** Repetitions of what was counted already; beyond these they count like anything new. */
   repeat: { points: 60, duration: 60 },
   /** Sockets that a fan opens. */
   connect: { points: 120, duration: 60 },
   handshake: { points: 12_000, duration: 60 },
 } as const;
 
-/** How long what was counted once is known by its name, in seconds. */
+/** How long an act that was counted is remembered by its id, in seconds. */
 const REMEMBERED_S = 60;
 
+/** The name of a limit. */
 export type LimitName = keyof typeof LIMITS;
 
-/** Counts acts by whoever does them, over all processes; in memory while Redis is away. */
+/** Counts what people do, over all processes in Redis; in memory while Redis is away. */
 export class Limits {
   private readonly limiters = new Map<LimitName, RateLimiterAbstract>();
 
@@ -73,21 +74,20 @@ export class Limits {
   }
 
   /**
-   * Counts an act that has a name of its own (`id`, unique for `who`) once: whoever only repeats
-   * it, because no answer came, is not counted again for a minute. Only what was let through is
-   * remembered, so that what was refused is counted each time; and repeats have a limit too, beyond
-   * which they count. Throws `rate_limited` with the seconds to wait. While Redis is away each try
-   * counts.
+   * Counts an act that has an id of its own (unique for `who`) once a minute, so that repeating it
+   * because no answer came costs nothing. An act that was refused is not remembered, and counts
+   * each time; repetitions beyond a limit of their own count too, and so does every try while Redis
+   * is away. Throws `rate_limited` with the seconds to wait.
    */
   async countNew(name: LimitName, who: string, id: string): Promise<void> {
     const key = `${this.redis.prefix}counted:${name}:${who}:${id}`;
     const before = await this.redis.commands.exists(key).catch(() => 0);
-    if (before === 1 && (await this.isLeft('repeat', who))) return;
+    if (before === 1 && (await this.isWithin('repeat', who))) return;
     await this.count(name, who);
     if (before === 0) this.redis.commands.set(key, '', 'EX', REMEMBERED_S).catch(() => undefined);
   }
 
-  private async isLeft(name: LimitName, who: string): Promise<boolean> {
+  private async isWithin(name: LimitName, who: string): Promise<boolean> {
     return this.count(name, who).then(
       () => true,
       () => false,
@@ -95,24 +95,14 @@ export class Limits {
   }
 }
 
-/** What an address counts as: IPv4 whole, IPv6 by its /56, IPv4 in IPv6 as IPv4 (ASVS 4.1.3). */
+/** What a household gets, and so what counts as one address of IPv6 (ASVS 4.1.3). */
+const HOUSEHOLD_BITS = 56;
+
+/** What an address is counted as: IPv4 as it is, IPv6 by its /56, IPv4 mapped into IPv6 as IPv4. */
 export function addressKey(address: string | undefined): string {
-  const text = address ?? 'unknown';
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text);
-  if (mapped?.[1]) return mapped[1];
-  if (!isIPv6(text)) return text;
-  const [head = '', tail = ''] = text.split('::');
-  const front = head.split(':').filter(Boolean);
-  const back = tail.split(':').filter(Boolean);
-  const groups = [
-    ...front,
-    ...Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0'),
-    ...back,
-  ];
-  return groups
-    .slice(0, 4)
-    .map((group, index) =>
-      index === 3 ? group.padStart(4, '0').slice(0, 2) : group.padStart(4, '0'),
-    )
-    .join(':');
+  if (address === undefined || !ipaddr.isValid(address)) return address ?? 'unknown';
+  const parsed = ipaddr.process(address).toString();
+  return ipaddr.IPv4.isValid(parsed)
+    ? parsed
+    : ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${HOUSEHOLD_BITS}`).toString();
 }

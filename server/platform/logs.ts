@@ -1,11 +1,9 @@
 import { pino, type Logger } from 'pino';
 
+/** Where a process logs. */
 export type Log = Logger;
 
-/**
- * JSON lines on stdout; tokens, cookies and codes are cut out before they are written (ASVS
- * 16.2.5).
- */
+/** A log of JSON lines on stdout, from which tokens, cookies and codes are cut (ASVS 16.2.5). */
 export function createLog(level: string, name: string): Log {
   return pino({
     name,
@@ -36,12 +34,20 @@ export function createLog(level: string, name: string): Log {
   });
 }
 
-/** Cuts secrets that networks put into addresses and messages. */
+/** Parameters of addresses that are secret. */
+const SECRETS = [
+  'access_token',
+  'appsecret_proof',
+  'refresh_token',
+  'code',
+  'client_secret',
+  'code_verifier',
+];
+const SECRET_PARAMETER = new RegExp(`((?:${SECRETS.join('|')})=)[^&\\s"]+`, 'gi');
+
+/** Cuts secrets out of a text, where networks put them into addresses and messages. */
 export function cut(text: string): string {
   return text
-    .replace(
-      /((?:access_token|appsecret_proof|refresh_token|code|client_secret|code_verifier)=)[^&\s"]+/gi,
-      '$1[cut]',
-    )
+    .replace(SECRET_PARAMETER, '$1[cut]')
     .replace(/Bearer\s+[\w.~+/-]+=*/gi, 'Bearer [cut]');
 }

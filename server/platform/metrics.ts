@@ -2,6 +2,7 @@ import client from 'prom-client';
 
 /** The figures of one process, for Prometheus. */
 export class Metrics {
+  /** What Prometheus reads. */
   readonly registry = new client.Registry();
   private readonly requests = new client.Histogram({
     name: 'village_http_seconds',
@@ -10,30 +11,34 @@ export class Metrics {
     buckets: [0.005, 0.02, 0.05, 0.1, 0.5, 2],
     registers: [this.registry],
   });
+  /** Ledger entries written. */
   readonly awards = new client.Counter({
     name: 'village_entries_total',
     help: 'Ledger entries written',
     labelNames: ['cause'],
     registers: [this.registry],
   });
+  /** Requests to networks, by what came of them. */
   readonly networkCalls = new client.Counter({
     name: 'village_network_calls_total',
     help: 'Requests to networks',
     labelNames: ['network', 'outcome'],
     registers: [this.registry],
   });
+  /** Open sockets. */
   readonly sockets = new client.Gauge({
     name: 'village_sockets',
     help: 'Open sockets',
     registers: [this.registry],
   });
-
+  /** Sockets that were cut, by the reason. */
   readonly cuts = new client.Counter({
     name: 'village_sockets_cut_total',
     help: 'Sockets that were cut',
     labelNames: ['why'],
     registers: [this.registry],
   });
+  /** Errors that nobody caught. */
   readonly faults = new client.Counter({
     name: 'village_faults_total',
     help: 'Errors that nobody caught (RELIABILITY F19): each one is a mistake of ours',
@@ -47,7 +52,7 @@ export class Metrics {
     client.collectDefaultMetrics({ register: this.registry });
   }
 
-  /** A figure that is read when it is asked for. */
+  /** Adds a figure of this process, read at each scrape. */
   watch(name: string, help: string, read: () => number): void {
     new client.Gauge({
       name,
@@ -59,10 +64,7 @@ export class Metrics {
     });
   }
 
-  /**
-   * A figure that all processes share: read from the store whenever it is asked for; left out while
-   * the store is away.
-   */
+  /** Adds a figure of the whole hub, read from the store at each scrape; left out if that fails. */
   watchAll(
     name: string,
     help: string,
@@ -82,7 +84,7 @@ export class Metrics {
     });
   }
 
-  /** A request was answered after so many ms. */
+  /** Counts a request that was answered after `ms`. */
   request(method: string, status: number, ms: number): void {
     const name = `${method} ${status}`;
     let kind = this.kinds.get(name);

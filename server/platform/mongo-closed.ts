@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import mongoose from 'mongoose';
 
+/** The part of the driver's connection that is mended. */
 interface DriverConnection {
   socket: Socket;
   error: Error | null;
@@ -9,16 +10,15 @@ interface DriverConnection {
 }
 
 /**
- * Mends a hole of the MongoDB driver (7.5 to 7.9 looked at): between the end of a socket and its
- * `close` event a command may still be given to its connection. The write then answers false, the
- * driver waits for a `drain` that never comes, no timeout of its own runs, and the command never
- * settles: a store killed under load left requests unanswered for ever. And a write behind the end
- * that the other side has sent fails with the socket's own error, which no class of the driver's
- * holds. With this, a command whose socket is closed before it is written fails as any other that
- * the store did not answer.
+ * Mends a fault of the MongoDB driver (7.5 to 7.9 were read). Between the end of a socket and its
+ * `close` event a command may still be written to it: `write` then returns false, the driver waits
+ * for a `drain` that never comes, none of its timeouts runs, and the command never settles. A store
+ * killed under load left requests unanswered for ever. Also, a write after the other side has ended
+ * the socket fails with the socket's own error instead of one of the driver's. With this, a command
+ * whose socket closes before it is written fails like any other that the store did not answer.
  */
 export function failWritesToClosedSockets(): void {
-  // Of the very driver that mongoose uses: there may be two in a tree.
+  // The very driver that mongoose uses: there may be two in `node_modules`.
   const driver = createRequire(createRequire(import.meta.url).resolve('mongoose'));
   const { prototype } = (
     driver('mongodb/lib/cmap/connection.js') as { Connection: { prototype: DriverConnection } }
@@ -26,31 +26,28 @@ export function failWritesToClosedSockets(): void {
   const write = prototype.writeCommand;
   prototype.writeCommand = function writeUnlessClosed(command, options) {
     return new Promise((resolve, reject) => {
-      const closed = (): void =>
+      const failClosed = (): void =>
         reject(
           this.error ??
             new mongoose.mongo.MongoNetworkError(
               'the connection was closed before the command was written',
             ),
         );
-      if (this.socket.destroyed) return closed();
-      this.socket.once('close', closed);
+      if (this.socket.destroyed) return failClosed();
+      this.socket.once('close', failClosed);
       write
         .call(this, command, options)
         .then(resolve, (error: unknown) => {
-          // What a socket says whose other end has left comes as it is, and tells nobody that it
-          // was the store's. While the socket lives the command itself was at fault.
+          // The error of a socket whose other end has left does not say that the store was away.
+          // While the socket lives the command itself was at fault.
           const { MongoError, MongoNetworkError } = mongoose.mongo;
-          const asItIs = error instanceof MongoError || !this.socket.destroyed;
+          const cause = error as Error;
+          const isClear = error instanceof MongoError || !this.socket.destroyed;
           reject(
-            asItIs
-              ? (error as Error)
-              : new MongoNetworkError('the command could not be written', {
-                  cause: error as Error,
-                }),
+            isClear ? cause : new MongoNetworkError('the command could not be written', { cause }),
           );
         })
-        .finally(() => this.socket.off('close', closed));
+        .finally(() => this.socket.off('close', failClosed));
     });
   };
 }

@@ -5,9 +5,9 @@ import { failWritesToClosedSockets } from './mongo-closed.js';
 failWritesToClosedSockets();
 
 /**
- * Opens MongoDB. Nothing waits for long (DESIGN 9: 503 within 2 s): no buffering, short selection,
- * and every write is majority and journalled, said once here instead of trusted to a server's
- * default.
+ * Connects to MongoDB. Nothing waits for long (DESIGN 9: 503 within 2 s): no buffering, and little
+ * time to find a server. Every write is majority and journalled, which is said here instead of
+ * trusted to a server's default. Throws when the store cannot be reached.
  */
 export async function connectMongo(uri: string, name: string): Promise<Connection> {
   const connection = mongoose.createConnection(uri, {
@@ -31,15 +31,15 @@ export async function connectMongo(uri: string, name: string): Promise<Connectio
   try {
     return await connection.asPromise();
   } catch (error) {
-    // Whoever tries again makes another: this one must not go on trying behind.
+    // Whoever tries again makes another connection: this one must not go on trying.
     await connection.destroy().catch(() => undefined);
     throw error;
   }
 }
 
 /**
- * A model on the given connection, never on the global one: this is what makes a database per test
- * file possible.
+ * Makes a model on the given connection, never on the global one, so that each test file can have a
+ * database of its own.
  */
 export function model<T>(
   connection: Connection,
@@ -56,64 +56,64 @@ export function model<T>(
 }
 
 /**
- * Makes the indexes that the models declare and the store lacks, and fails when one is absent
- * afterwards: a unique key that is missing would pay twice.
+ * Creates the indexes that the models declare and the store lacks. Throws when any of them is
+ * absent afterwards: without a unique key a deed would be paid twice.
  */
 export async function ensureIndexes(connection: Connection): Promise<void> {
   if ((await missingIndexes(connection)).length === 0) return;
   for (const name of connection.modelNames()) {
-    const one = connection.model(name);
-    await dropLoose(connection, name);
-    await one.createCollection().catch((error: unknown) => {
-      if ((error as { code?: number }).code !== 48) throw error;
+    const declared = connection.model(name);
+    await dropContradicting(connection, name);
+    await declared.createCollection().catch((error: unknown) => {
+      if ((error as { code?: number }).code !== NAMESPACE_EXISTS) throw error;
     });
-    await one.createIndexes();
+    await declared.createIndexes();
   }
   const absent = await missingIndexes(connection);
   if (absent.length > 0) throw new Error(`indexes are missing: ${absent.join(', ')}`);
 }
 
-/** Fields of an index, and whether it is unique. */
+/** MongoDB's code for a collection that is there already. */
+const NAMESPACE_EXISTS = 48;
+
+/** What tells indexes apart: their fields, and whether they are unique. */
 const indexKey = (fields: object, unique: unknown): string =>
   JSON.stringify([Object.entries(fields), unique === true]);
 
 /**
- * Drops indexes on fields that a model declares with another uniqueness: the store would refuse to
- * make the declared one beside it.
+ * Drops indexes that differ from declared ones only in being unique, or in not being so: the store
+ * would refuse to create the declared ones beside them.
  */
-async function dropLoose(connection: Connection, name: string): Promise<void> {
-  const one = connection.model(name);
-  const have = await one.collection.indexes().catch(() => []);
-  for (const [fields, options] of one.schema.indexes())
-    for (const index of have)
-      if (
-        index.name &&
-        indexKey(index['key'], !index['unique']) === indexKey(fields, options.unique)
-      )
-        await one.collection.dropIndex(index.name);
+async function dropContradicting(connection: Connection, name: string): Promise<void> {
+  const { collection, schema } = connection.model(name);
+  const present = await collection.indexes().catch(() => []);
+  for (const [fields, options] of schema.indexes())
+    for (const index of present)
+      if (index.name && indexKey(index.key, !index.unique) === indexKey(fields, options.unique))
+        await collection.dropIndex(index.name);
 }
 
-/** Names of indexes that the models declare and the store does not have; empty when all is well. */
+/** The indexes that the models declare and the store lacks; none when all is well. */
 export async function missingIndexes(connection: Connection): Promise<string[]> {
   const absent = await Promise.all(
     connection.modelNames().map(async (name) => {
-      const one = connection.model(name);
-      const have = await one.collection.indexes().catch(() => []);
-      const keys = new Set(have.map((index) => indexKey(index['key'] as object, index['unique'])));
-      return one.schema
+      const { collection, schema } = connection.model(name);
+      const present = await collection.indexes().catch(() => []);
+      const keys = new Set(present.map(({ key, unique }) => indexKey(key, unique)));
+      return schema
         .indexes()
         .filter(([fields, options]) => !keys.has(indexKey(fields, options.unique)))
-        .map(([fields]) => `${one.collection.collectionName}(${Object.keys(fields).join(',')})`);
+        .map(([fields]) => `${collection.collectionName}(${Object.keys(fields).join(',')})`);
     }),
   );
   return absent.flat();
 }
 
 /**
- * Inserts documents, durably, as one plain command: the driver's own bulk insert measures every
- * document before it sends it, which costs as much again. Answers the places that a unique key
- * refused; ordered inserts end at the first. Throws for anything else, and then nothing is known of
- * what was stored.
+ * Inserts documents, durably, in one plain command: the driver's own bulk insert measures every
+ * document before it sends it, which costs as much again. Answers the indexes of those that a
+ * unique key refused; ordered inserts end at the first. Throws for any other error, after which it
+ * is not known what was stored.
  */
 export const insertAll = async (
   records: Commanded,
@@ -123,30 +123,30 @@ export const insertAll = async (
   (await writeAll(records, { insert: records.collection.name, documents, ordered })).refused;
 
 /**
- * Many updates as one plain command, in no order, as durably and as cheaply as `insertAll`. Answers
- * how many documents they met or made; an upsert that a unique key refused is none. Throws as that
- * does.
+ * Sends many updates, in no order, in one plain command, as durably and as cheaply as `insertAll`.
+ * Answers how many documents they matched or created; an upsert that a unique key refused counts as
+ * none. Throws as `insertAll` does.
  */
 export const updateAll = async (records: Commanded, updates: Update[]): Promise<number> =>
-  (await writeAll(records, { update: records.collection.name, updates, ordered: false })).met;
+  (await writeAll(records, { update: records.collection.name, updates, ordered: false })).matched;
 
 /**
- * Updates that are asked for one by one and go to the store together, one command in flight. Each
- * throws as `updateAll` does.
+ * A function that updates one document at a time, while the updates go to the store together, with
+ * one command in flight. Throws as `updateAll` does.
  */
 export function updater(records: Commanded): (update: Update) => Promise<void> {
-  const together = new BatchLoader<never, Update>(async (updates) => {
+  const batches = new BatchLoader<never, Update>(async (updates) => {
     await updateAll(records, updates);
     return new Map<Update, never>();
   });
   return async (update) => {
-    await together.load(update);
+    await batches.load(update);
   };
 }
 
 /**
- * One statement of an `update` command: which document (all of them with `multi`), and what becomes
- * of it.
+ * A statement of an `update` command: which document (with `multi` all that match), and what
+ * becomes of it.
  */
 export interface Update {
   q: object;
@@ -155,6 +155,7 @@ export interface Update {
   multi?: boolean;
 }
 
+/** The part of a model that commands need. */
 interface Commanded {
   collection: { name: string };
   db: Connection;
@@ -163,10 +164,10 @@ interface Commanded {
 async function writeAll(
   records: Commanded,
   command: object,
-): Promise<{ met: number; refused: number[] }> {
+): Promise<{ matched: number; refused: number[] }> {
   if (!records.db.db) throw new mongoose.mongo.MongoNotConnectedError('the store is closed');
   const {
-    n: met,
+    n: matched,
     writeErrors = [],
     writeConcernError,
   } = (await records.db.db.command({ ...command, writeConcern: { w: 'majority', j: true } })) as {
@@ -174,22 +175,26 @@ async function writeAll(
     writeErrors?: { index: number; code: number; errmsg: string }[];
     writeConcernError?: { errmsg: string };
   };
-  const other = writeErrors.find((one) => one.code !== 11000);
-  if (other) throw new mongoose.mongo.MongoServerError(other);
-  // Stored here and perhaps not elsewhere: whether it lasts is not known.
+  const unexpected = writeErrors.find(({ code }) => code !== DUPLICATE_KEY);
+  if (unexpected) throw new mongoose.mongo.MongoServerError(unexpected);
+  // It is stored on one server and perhaps on no other: whether it lasts is not known.
   if (writeConcernError) throw new mongoose.mongo.MongoNetworkError(writeConcernError.errmsg);
-  return { met, refused: writeErrors.map((one) => one.index) };
+  return { matched, refused: writeErrors.map(({ index }) => index) };
 }
 
-/**
- * A unique key refused an insert. Which one is decided by reading, never by the message (DESIGN 4).
- */
-export const isDuplicate = (error: unknown): boolean =>
-  (error as { code?: number } | null)?.code === 11000;
+/** MongoDB's code for a document that a unique key refused. */
+const DUPLICATE_KEY = 11000;
 
 /**
- * Errors of the driver, and of mongoose, where no answer came; `MongoNetworkError` and
- * `MongoSystemError` are known by their class.
+ * Whether a unique key refused a write. Which key it was is found out by reading, never from the
+ * message (DESIGN 4).
+ */
+export const isDuplicate = (error: unknown): boolean =>
+  (error as { code?: number } | null)?.code === DUPLICATE_KEY;
+
+/**
+ * Names of errors of the driver and of mongoose that mean that no answer came, beside those known
+ * by their class.
  */
 const AWAY_NAMES = new Set([
   'MongoNotConnectedError',
@@ -205,10 +210,10 @@ const AWAY_NAMES = new Set([
   'MongooseServerSelectionError',
 ]);
 /**
- * Codes by which a server says that it cannot now: another primary is being chosen, it is being
- * shut down, a time limit passed, the disk is full, it broke, it was started anew and no longer
- * knows a cursor (MongoDB's error_codes.yml). Whether a write was stored is as unknown as without
- * an answer.
+ * Codes by which a server says that it cannot answer now: another primary is being elected, it is
+ * shutting down, a time limit passed, the disk is full, it broke, it was restarted and has lost a
+ * cursor (MongoDB's error_codes.yml). Whether a write was stored is as unknown as without an
+ * answer.
  */
 const AWAY_CODES = new Set([
   1, 6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11601, 11602, 13435,
@@ -218,8 +223,8 @@ const AWAY_CODES = new Set([
 const { MongoError, MongoNetworkError, MongoServerError, MongoSystemError } = mongoose.mongo;
 
 /**
- * The store did not answer, cannot be reached, or says that it cannot now: the caller may try again
- * later.
+ * Whether an error says that the store did not answer, cannot be reached, or cannot answer now, so
+ * that the caller may try again later.
  */
 export function isStoreAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -229,11 +234,11 @@ export function isStoreAway(error: unknown): boolean {
     AWAY_NAMES.has(error.name)
   )
     return true;
-  // One connection that was never opened: mongoose throws a plain error of its own.
+  // For a connection that was never opened mongoose throws a plain error.
   if (error.message.includes('before initial connection')) return true;
   if (!(error instanceof MongoError)) return false;
   if (error instanceof MongoServerError && AWAY_CODES.has(Number(error.code))) return true;
-  // What ended a bulk write, or failed a part of it, lies inside the error that tells of it.
+  // The error of a bulk write holds the errors that ended it or failed parts of it.
   const { errorResponse, cause, writeErrors } = error as {
     errorResponse?: unknown;
     cause?: unknown;

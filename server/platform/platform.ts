@@ -15,7 +15,7 @@ import { Limits } from './limits.js';
 import { createLog, type Log } from './logs.js';
 import { Metrics } from './metrics.js';
 import { connectMongo } from './mongo.js';
-import { Pulse } from './pulse.js';
+import { StoreHealth } from './store-health.js';
 import { connectRedis, type RedisClients } from './redis.js';
 import { root } from './root.js';
 import { SessionStore } from './sessions.js';
@@ -28,7 +28,7 @@ export interface Platform {
   clock: Clock;
   log: Log;
   connection: Connection;
-  pulse: Pulse;
+  storeHealth: StoreHealth;
   redis: RedisClients;
   bus: Bus;
   metrics: Metrics;
@@ -91,7 +91,7 @@ export async function openPlatform(
     clock,
     log,
     connection,
-    pulse: new Pulse(ping),
+    storeHealth: new StoreHealth(ping),
     redis,
     bus,
     metrics,
@@ -109,8 +109,8 @@ export async function openPlatform(
 }
 
 /** Closes the stores' connections. What still writes must have ended before. */
-export async function closePlatform({ pulse, redis, connection }: Platform): Promise<void> {
-  pulse.stop();
+export async function closePlatform({ storeHealth, redis, connection }: Platform): Promise<void> {
+  storeHealth.stop();
   await redis.close();
   await connection.close();
 }

@@ -4,29 +4,33 @@ import type { Log } from './logs.js';
 export type { Redis } from 'ioredis';
 
 /**
- * The clients of one process, made here only (so that another library would be a one-file swap).
+ * The Redis clients of a process. They are made here only: another library would change one file.
  */
 export interface RedisClients {
-  /** Requests: fails fast, so that nothing waits for a Redis that is away. */
+  /** For commands: it fails fast, so that nothing waits for a Redis that is away. */
   commands: Redis;
-  /** Listens to the bus. */
+  /** For the bus: it only listens. */
   listener: Redis;
-  /** Blocking reads (streams adapter): waits without a limit, reconnects by itself. */
+  /**
+   * Makes a client for blocking reads (streams adapter), which wait and reconnect without limit.
+   */
   blocking(): Redis;
+  /** What all keys of this hub begin with. */
   prefix: string;
   /**
-   * Which run of which server answers now; another value means that what was there may be gone or
-   * old.
+   * Names the run of the server that answers: if it changes, what was stored may be gone or old.
    */
   runId(): Promise<string>;
+  /** Closes all clients. */
   close(): Promise<void>;
 }
 
+/** The wait before a client connects again, in ms. */
 const retryStrategy = (tries: number): number => Math.min(50 * tries, 1000);
 
 /**
- * Connects to Redis. Throws when it evicts keys on its own: boards and streams would silently lose
- * members.
+ * Connects to Redis. Throws when it cannot be reached, and when it is set to evict keys: boards and
+ * streams would silently lose members.
  */
 export async function connectRedis(url: string, prefix: string, log: Log): Promise<RedisClients> {
   const all: Redis[] = [];
@@ -48,7 +52,7 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
     enableOfflineQueue: false,
     commandTimeout: 1000,
     connectTimeout: 1000,
-    // A Redis that hangs counts as away after one wait: until it answers again nobody waits for it.
+    // A Redis that hangs counts as away after one such wait, until it answers again.
     socketTimeout: 1000,
     enableAutoPipelining: true,
   });
@@ -69,13 +73,13 @@ export async function connectRedis(url: string, prefix: string, log: Log): Promi
     prefix,
     blocking: () => {
       const client = make({ maxRetriesPerRequest: null, enableOfflineQueue: true });
-      // The streams adapter reads through copies, and leaves one that waits for a Redis that is
-      // gone: they are ended with the others.
-      const copy = client.duplicate.bind(client);
+      // The streams adapter reads through duplicates, and leaves behind those that wait for a Redis
+      // that is gone: they are closed with the others.
+      const duplicate = client.duplicate.bind(client);
       client.duplicate = (options) => {
-        const made = copy(options);
-        all.push(made);
-        return made;
+        const copy = duplicate(options);
+        all.push(copy);
+        return copy;
       };
       void client.connect().catch(() => undefined);
       return client;

@@ -10,12 +10,14 @@ import {
 } from 'node:crypto';
 
 /**
- * AES-256-GCM with the key's id in front; `owner` is bound in, so a text copied to another owner
- * does not open (ASVS 11.3.3).
+ * Encrypts tokens with AES-256-GCM. The key's id stands in front, so that keys can be rotated; the
+ * owner is bound in, so that a text copied to another owner does not open (ASVS 11.3.3).
  */
 export class TokenVault {
+  /** @param keys the first one seals, all of them open */
   constructor(private readonly keys: { id: string; key: Buffer }[]) {}
 
+  /** Encrypts a text for its owner. */
   seal(plain: string, owner: string): string {
     const current = this.keys[0];
     if (!current) throw new Error('no token key');
@@ -29,10 +31,13 @@ export class TokenVault {
     ].join('.');
   }
 
-  /** Throws when the text was changed, belongs to another owner, or its key is gone. */
+  /**
+   * Decrypts a sealed text. Throws when it was changed, belongs to another owner, or its key is
+   * gone.
+   */
   open(sealed: string, owner: string): string {
     const [id = '', nonce = '', body = ''] = sealed.split('.');
-    const key = this.keys.find((one) => one.id === id)?.key;
+    const key = this.keys.find((known) => known.id === id)?.key;
     if (!key) throw new Error('token key is gone');
     const bytes = Buffer.from(body, 'base64url');
     const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), {
@@ -46,26 +51,28 @@ export class TokenVault {
   }
 }
 
-/** Signs documents with Ed25519 (RFC 8032), from a 32-byte seed. */
+/** Signs documents with Ed25519 (RFC 8032), by a key made from a seed of 32 bytes. */
 export class Signer {
-  private readonly secret: KeyObject;
-  private readonly open: KeyObject;
+  private readonly privateKey: KeyObject;
+  private readonly publicKey: KeyObject;
 
   constructor(seed: Buffer) {
     // RFC 8410: the PKCS #8 wrapping of an Ed25519 seed is this fixed prefix.
-    this.secret = createPrivateKey({
+    this.privateKey = createPrivateKey({
       key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]),
       format: 'der',
       type: 'pkcs8',
     });
-    this.open = createPublicKey(this.secret);
+    this.publicKey = createPublicKey(this.privateKey);
   }
 
+  /** The signature of a text, as base64url. */
   sign(text: string): string {
-    return sign(null, Buffer.from(text), this.secret).toString('base64url');
+    return sign(null, Buffer.from(text), this.privateKey).toString('base64url');
   }
 
+  /** Whether a signature is ours, for this very text. */
   verify(text: string, signature: string): boolean {
-    return verify(null, Buffer.from(text), this.open, Buffer.from(signature, 'base64url'));
+    return verify(null, Buffer.from(text), this.publicKey, Buffer.from(signature, 'base64url'));
   }
 }

@@ -10,15 +10,19 @@ import type { RedisClients } from './redis.js';
 
 declare module 'express-session' {
   interface SessionData {
+    /** Whose session it is, once somebody has signed in. */
     fan?: string;
     /**
-     * The fan's session version when this session began; a newer one in the fan's document ends it.
+     * The fan's session version when this session began; a newer version in their document ends it.
      */
     version?: number;
+    /** When the fan signed in. */
     since?: number;
     /** When the session was last used, to the hour; the store keeps it. */
     seenAt?: number;
-    /** Logins under way, by state (RFC 6749, 10.12): single use, ten minutes. */
+    /**
+     * Sign-ins under way, by state (RFC 6749, 10.12): each for ten minutes, and for a single use.
+     */
     logins?: Record<
       string,
       {
@@ -30,7 +34,7 @@ declare module 'express-session' {
       }
     >;
     /**
-     * A person who has proved an account and has not answered the first page yet; sealed, because
+     * A person who has proved an account and has not answered the welcome page yet; sealed, because
      * it holds tokens.
      */
     newcomer?: { sealed: string; returnTo: string; at: number };
@@ -60,43 +64,43 @@ const DAY = 86_400_000;
 const IDLE = 14 * DAY;
 const ABSOLUTE = 30 * DAY;
 const HOUR = 3_600_000;
-/** How long a login under way may take, and so a session of somebody who has proved nothing yet. */
+/**
+ * How long a sign-in may take, in ms, and so the session of somebody who has proved nothing yet.
+ */
 export const LOGIN_MS = 10 * 60_000;
-/** How long somebody who proved an account has for the first page. */
+/** How long a person who has proved an account may take for the welcome page, in ms. */
 export const NEWCOMER_MS = HOUR;
-/** How long the copy in Redis serves before MongoDB is asked again. */
+/** How long a copy in Redis serves before MongoDB is asked again, in s. */
 const CACHE_S = 600;
 /**
- * How long after Redis was away its copies are passed over, in ms: longer than anybody's knowledge
- * of a fan may be old, so that news lost meanwhile brings no session back that MongoDB has already
- * said is over.
+ * How long the copies in Redis are ignored after it was away, in ms: longer than what a process
+ * knows of a fan may be old, so that news that were lost meanwhile bring back no session that is
+ * over by MongoDB.
  */
 const DOUBT_MS = 10_000;
 
-/**
- * Whoever the sessions belong to; they know best which of theirs are over. Sessions are named by
- * the hash of their id.
- */
+/** Knows which sessions of fans are over. Sessions are named by the hash of their id. */
 export interface SessionOwners {
+  /** Whether a session of this version still stands. */
   stands(fan: string, version: number, session: string): Promise<boolean>;
+  /** Records that a session is over. */
   ended(fan: string, session: string): Promise<void>;
 }
 
 /**
- * Sessions written through to MongoDB, Redis in front. Ids are stored hashed (ASVS 7.2.3). A
- * session that ended never comes back: it is inserted once, under an id nobody had before, and
- * after that only updated where it is; and its fan's document says that it is over, whatever an old
- * copy in Redis still holds. The cache key carries the run id of Redis besides, so that one that
- * comes back from an old file is not even asked. Only sessions of fans have copies: what a login
- * under way needs is read from MongoDB.
+ * Stores sessions in MongoDB, with copies in Redis. Ids are stored hashed (ASVS 7.2.3). A session
+ * that ended never comes back: it is inserted once, under an id that nobody had before, and after
+ * that only updated where it still is; and its fan's document says that it is over, whatever an old
+ * copy still holds. The keys of copies name the run of Redis, so that a Redis restored from an old
+ * file is not even asked. Only sessions of fans are copied; those of sign-ins under way are not.
  */
 export class SessionStore extends Store {
   private readonly records: Model<SessionRecord>;
   private readonly reader: BatchLoader<SessionRecord>;
-  /** The sessions of requests under way that are in the store, or were. */
+  /** The sessions of requests under way that were found in the store or put there. */
   private readonly stored = new WeakSet<SessionData>();
   private owners: SessionOwners | null = null;
-  /** When Redis was last found away, on the clock of the process. */
+  /** When Redis was last found away, by the process's own clock. */
   private awayAt = -Infinity;
 
   constructor(
@@ -110,11 +114,11 @@ export class SessionStore extends Store {
       const found = await this.records.collection
         .find<SessionRecord>({ _id: { $in: hashes as never[] } })
         .toArray();
-      return new Map(found.map((one) => [one._id, one]));
+      return new Map(found.map((record) => [record._id, record]));
     });
   }
 
-  /** Names whom sessions belong to. */
+  /** Says who knows which sessions are over; called once, before the first request. */
   belongTo(owners: SessionOwners): void {
     this.owners = owners;
   }
@@ -148,11 +152,11 @@ export class SessionStore extends Store {
       if (data === null || seconds < 1) await this.redis.commands.del(key);
       else await this.redis.commands.set(key, JSON.stringify(data), 'EX', seconds);
     } catch {
-      /* Redis is away: MongoDB answers. */
+      // Redis is away: MongoDB answers.
     }
   }
 
-  private async kept(hash: string): Promise<SessionData | null> {
+  private async fromStore(hash: string): Promise<SessionData | null> {
     const found = await this.reader.load(hash);
     if (!found || found.expires <= this.clock.now()) return null;
     const data = { ...(JSON.parse(found.data) as SessionData), seenAt: found.seenAt.getTime() };
@@ -160,10 +164,7 @@ export class SessionStore extends Store {
     return data;
   }
 
-  /**
-   * Which of these sessions, named by their hashes, the store has now; copies in Redis are not
-   * asked.
-   */
+  /** Which of these sessions, named by their hashes, MongoDB has now. */
   async living(hashes: string[]): Promise<Set<string>> {
     if (hashes.length === 0) return new Set();
     const found = await this.records
@@ -172,17 +173,17 @@ export class SessionStore extends Store {
     return new Set(found.map(({ _id }) => _id));
   }
 
-  /** The session of this id as long as it stands, else null. */
+  /** The session of this id while it stands, else null. */
   async read(sid: string): Promise<SessionData | null> {
     const hash = sha256(sid);
-    const data = (await this.cached(hash)) ?? (await this.kept(hash));
+    const data = (await this.cached(hash)) ?? (await this.fromStore(hash));
     if (data?.fan === undefined) return data;
     return (await this.owners?.stands(data.fan, data.version ?? 0, hash)) === true ? data : null;
   }
 
   /**
-   * When a session ends by itself: a fan's two weeks after its last use and a month after the
-   * sign-in (ASVS 7.3.1, 7.3.2).
+   * When a session ends by itself: a fan's ends two weeks after its last use, and at the latest a
+   * month after the sign-in (ASVS 7.3.1, 7.3.2).
    */
   private expiry(data: SessionData): Date {
     const now = this.clock.now().getTime();
@@ -192,8 +193,8 @@ export class SessionStore extends Store {
   }
 
   /**
-   * Stores a session: a new one once, any other only where it still is. Throws `not_signed_in` when
-   * it ended meanwhile.
+   * Stores a session: inserts a new one, updates any other where it still is. Throws
+   * `not_signed_in` when it ended meanwhile.
    */
   private async write(sid: string, data: SessionData): Promise<void> {
     const hash = sha256(sid);
@@ -212,8 +213,8 @@ export class SessionStore extends Store {
   }
 
   /**
-   * Ends a session. Its fan's document says so before anything is removed: from then on no copy of
-   * it answers, wherever it may lie.
+   * Ends a session. Its fan's document says so before anything is removed, and from then on no copy
+   * counts, wherever it is.
    */
   private async remove(sid: string): Promise<void> {
     const hash = sha256(sid);
@@ -225,20 +226,21 @@ export class SessionStore extends Store {
   }
 
   /**
-   * Removes every session of a fan. Copies in Redis die with the fan's version, which the caller
-   * has raised.
+   * Removes all sessions of a fan. Their copies in Redis are void by the fan's version, which the
+   * caller has raised.
    */
   async removeAllOf(fan: string): Promise<void> {
     await this.records.deleteMany({ fan });
   }
 
-  /** The live session of a request; what was read is in the store. */
+  /** Makes the session of a request from what was read; called by express-session. */
   override createSession(req: Request, data: SessionData): Session & SessionData {
     const live = super.createSession(req, data);
     this.stored.add(live);
     return live;
   }
 
+  /** Reads a session; called by express-session. */
   override get(sid: string, done: (error: unknown, session?: SessionData | null) => void): void {
     this.read(sid).then(
       (found) => {
@@ -250,6 +252,7 @@ export class SessionStore extends Store {
     );
   }
 
+  /** Stores a session; called by express-session. */
   override set(sid: string, data: SessionData, done?: (error?: unknown) => void): void {
     this.write(sid, data).then(
       () => done?.(),
@@ -257,6 +260,7 @@ export class SessionStore extends Store {
     );
   }
 
+  /** Ends a session; called by express-session. */
   override destroy(sid: string, done?: (error?: unknown) => void): void {
     this.remove(sid).then(
       () => done?.(),
@@ -265,8 +269,8 @@ export class SessionStore extends Store {
   }
 
   /**
-   * Prolongs a fan's session at most once an hour: a write a page view would be too dear. What the
-   * session holds is not written, another request may just have.
+   * Prolongs a fan's session, at most once an hour: a write for each page view would cost too much.
+   * The data of the session are not written, because another request may just have changed them.
    */
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const now = this.clock.now();
@@ -284,8 +288,8 @@ export class SessionStore extends Store {
 }
 
 /**
- * Name of the session cookie: `__Host-village` under https; under http, on loopback only, one a
- * port.
+ * The name of the session cookie: `__Host-village` under https; under http, which is for loopback
+ * only, it holds the port.
  */
 export function sessionCookie(publicUrl: string): { name: string; secure: boolean } {
   const { protocol, port } = new URL(publicUrl);
@@ -295,8 +299,8 @@ export function sessionCookie(publicUrl: string): { name: string; secure: boolea
 }
 
 /**
- * The middleware that reads and writes sessions; nothing is stored for a visitor until a login is
- * under way.
+ * The middleware that reads and writes sessions. Nothing is stored for visitors until they begin to
+ * sign in.
  */
 export function sessions(store: SessionStore, secret: string, publicUrl: string): RequestHandler {
   const { name, secure } = sessionCookie(publicUrl);
@@ -309,7 +313,8 @@ export function sessions(store: SessionStore, secret: string, publicUrl: string)
     rolling: false,
     genid: () => randomText(24),
     proxy: secure,
-    // The browser keeps it to the end; when it has gone unused for too long the store says so.
+    // The browser keeps the cookie to the end; whether it was unused for too long the store
+    // decides.
     cookie: { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: ABSOLUTE },
   });
 }

@@ -8,13 +8,10 @@ interface SettingRecord {
 }
 const schema = new Schema<SettingRecord>({ _id: String, value: Schema.Types.Mixed, at: Date });
 
-/** How often a first call is tried, where others make the counter at the same time. */
+/** How often a counter is tried while others create it at the same time. */
 const FIRST_TRIES = 10;
 
-/**
- * Small facts that hold for the whole hub: counters, switches, what was seeded. Kept whole, never
- * sharded.
- */
+/** Stores small facts about the whole hub: counters, switches, what was seeded. Never sharded. */
 export class Settings {
   private readonly records: Model<SettingRecord>;
 
@@ -22,19 +19,21 @@ export class Settings {
     this.records = model(connection, 'Setting', schema, 'settings');
   }
 
+  /** A setting, or null if it was never set. */
   async get<T>(name: string): Promise<T | null> {
     const found = await this.records.findById(name).lean();
     return found ? (found.value as T) : null;
   }
 
-  /** Several at once; those that were never set are absent. */
+  /** Several settings at once; those that were never set are absent. */
   async many<T>(names: string[]): Promise<Map<string, T>> {
     const found = await this.records.collection
       .find<SettingRecord>({ _id: { $in: names as never[] } })
       .toArray();
-    return new Map(found.map((one) => [one._id, one.value as T]));
+    return new Map(found.map(({ _id, value }) => [_id, value as T]));
   }
 
+  /** Sets a setting. */
   async set(name: string, value: unknown): Promise<void> {
     await this.records.updateOne(
       { _id: name },
@@ -44,8 +43,8 @@ export class Settings {
   }
 
   /**
-   * Adds one to a counter and answers its new value, which nobody else was answered. Throws as the
-   * store does, also where it answers nothing.
+   * Adds one to a counter and answers its new value, which no other caller gets. Throws as the
+   * store does, also where the store answers nothing.
    */
   async next(name: string): Promise<number> {
     for (let left = FIRST_TRIES; left > 0; left -= 1) {
@@ -57,10 +56,10 @@ export class Settings {
             { upsert: true, returnDocument: 'after' },
           )
           .lean<SettingRecord | null>();
-        // Of several first calls at once a store may answer some nothing at all.
+        // When several calls create a counter at once, a store may answer nothing to some.
         if (found) return Number(found.value);
       } catch (error) {
-        // Two first calls at once: the second finds the document now.
+        // Another call created it at the same time: now it is there.
         if (!isDuplicate(error)) throw error;
       }
     }

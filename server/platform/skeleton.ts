@@ -4,81 +4,68 @@ import unhomoglyph from 'unhomoglyph';
  * Letters that Unicode's list of confusables (UTS 39, which `unhomoglyph` carries) leaves out,
  * because they are letters of their own: small capitals.
  */
-const SMALL: Record<string, string> = {
-  ...{
-    ᴀ: 'a',
-    ʙ: 'b',
-    ᴄ: 'c',
-    ᴅ: 'd',
-    ᴇ: 'e',
-    ꜰ: 'f',
-    ɢ: 'g',
-    ʜ: 'h',
-    ɪ: 'i',
-    ᴊ: 'j',
-    ᴋ: 'k',
-    ʟ: 'l',
-    ᴍ: 'm',
-    ɴ: 'n',
-    ᴏ: 'o',
-    ᴘ: 'p',
-    ꞯ: 'q',
-  },
-  ...{ ʀ: 'r', ꜱ: 's', ᴛ: 't', ᴜ: 'u', ᴠ: 'v', ᴡ: 'w', ʏ: 'y', ᴢ: 'z', ʍ: 'm' },
-};
-/**
- * Letters in a black circle or square, and those that flags are made of: A at these points, the
- * others behind it.
- */
-const BOXED = [0x1f150, 0x1f170, 0x1f1e6];
+const SMALL_CAPITALS: Record<string, string> = Object.fromEntries(
+  'ᴀa ʙb ᴄc ᴅd ᴇe ꜰf ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ꞯq ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz ʍm'
+    .split(' ')
+    .map(([capital = '', letter = '']) => [capital, letter]),
+);
+/** The code points of `A` in a black circle, in a black square, and among the halves of flags. */
+const BOXED_A = [0x1f150, 0x1f170, 0x1f1e6];
 
-function letter(sign: string): string {
-  const at = sign.codePointAt(0) ?? 0;
-  const start = BOXED.find((first) => at >= first && at < first + 26);
-  return start === undefined ? (SMALL[sign] ?? sign) : String.fromCharCode(97 + at - start);
+/** The plain letter that a sign outside ASCII stands for, or the sign itself. */
+function letterOf(sign: string): string {
+  const point = sign.codePointAt(0) ?? 0;
+  const boxedA = BOXED_A.find((first) => point >= first && point < first + 26);
+  return boxedA === undefined
+    ? (SMALL_CAPITALS[sign] ?? sign)
+    : String.fromCharCode('a'.charCodeAt(0) + point - boxedA);
 }
 
 /**
- * Accents and their kind. The vowel signs of Indic and other scripts are no accents: without them
- * two names would be one.
+ * Accents and the like. The vowel signs of Indic and other scripts are not among them: without
+ * those two different names would be the same.
  */
 const ACCENTS = /[\p{Script=Inherited}\p{DI}]/gu;
-const plain = (text: string): string =>
+
+/** A text in small letters without accents. */
+const toPlain = (text: string): string =>
   text
     .normalize('NFKD')
     .replace(ACCENTS, '')
-    .replace(/[^\p{ASCII}]/gu, letter)
+    .replace(/[^\p{ASCII}]/gu, letterOf)
     .toLowerCase();
 /**
- * Small letters without accents, those of other scripts that look like ours as ours. The list
- * answers with small capitals too (`м`), hence the second turn.
+ * The same, with letters of other scripts that look like Latin ones as those. The list of
+ * confusables answers with small capitals too (for `м`), hence the second turn.
  */
-const folded = (text: string): string => plain(unhomoglyph(plain(text)));
+const fold = (text: string): string => toPlain(unhomoglyph(toPlain(text)));
 
-/** Letters and digits that pass for each other are one. */
-const alike = (text: string): string =>
+/** Makes one of letters and digits that pass for each other. */
+const mergeAlike = (text: string): string =>
   text
     .replace(/0/g, 'o')
     .replace(/[1i|!]/g, 'l')
     .replace(/rn/g, 'm')
     .replace(/vv/g, 'w');
-const spoken = (text: string): string =>
+
+/** Reads digits and signs as the letters that they stand for in names (`m0d3rat0r`). */
+const readDigits = (text: string): string =>
   text.replace(/[5$]/g, 's').replace(/3/g, 'e').replace(/[4@]/g, 'a').replace(/7/g, 't');
 
 /**
- * What a text looks like: two of the same shape cannot be told apart in a list. Letters and digits
- * only; '' when there are none.
+ * What a text looks like: two texts of the same shape cannot be told apart in a list. It is made of
+ * letters and digits, and '' if the text has none.
  */
 export const shape = (text: string): string =>
-  alike(folded(text)).replace(/[^\p{L}\p{N}\p{M}]/gu, '');
+  mergeAlike(fold(text)).replace(/[^\p{L}\p{N}\p{M}]/gu, '');
 
-/** The shape of a text read with figures for letters (`m0d3rat0r`). */
+/** The shape of a text whose digits are read as letters. */
 export const spelling = (text: string): string =>
-  alike(spoken(folded(text))).replace(/[^\p{L}\p{N}\p{M}]/gu, '');
+  mergeAlike(readDigits(fold(text))).replace(/[^\p{L}\p{N}\p{M}]/gu, '');
 
 /**
- * What a handle looks like at a glance: letters that pass for each other are one, what is
- * overlooked is gone.
+ * What a handle looks like at a glance: letters that pass for each other are the same, and what is
+ * easily overlooked is left out.
  */
 export function skeleton(handle: string): string {
   const bare = handle
@@ -86,7 +73,7 @@ export function skeleton(handle: string): string {
     .normalize('NFKD')
     .replace(/[\p{M}._-]/gu, '')
     .replace(/(official|officiel|real|the|fan|page)$/, '');
-  return alike(folded(bare).replace(/5/g, 's').replace(/3/g, 'e').replace(/4/g, 'a')).replace(
+  return mergeAlike(fold(bare).replace(/5/g, 's').replace(/3/g, 'e').replace(/4/g, 'a')).replace(
     /(.)\1+/g,
     '$1',
   );

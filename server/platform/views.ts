@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Language, Words } from './i18n.js';
 
-/** What the frame around every page knows, whatever the page. */
+/** What the frame around a page knows, whatever the page. */
 export interface Frame {
   lang: Language;
   other: Language;
@@ -21,23 +21,18 @@ export interface Frame {
     organiser: boolean;
     stopped: number;
   } | null;
-  /** The session's form token, made when a form first asks for it. */
+  /** The form token, made when a form first asks for it. */
   readonly csrf: string;
   title: string;
   section: string;
   script: string | null;
-  /**
-   * The one address of this page in this language, whole; null for pages that nobody should find.
-   */
+  /** This page's address in this language, in full; null for pages that search engines skip. */
   canonical: string | null;
-  /**
-   * The page in every language it has, itself too, and where whoever reads neither is sent
-   * (`x-default`); whole addresses.
-   */
+  /** The full addresses of this page in all its languages, and for all others (`x-default`). */
   alternates: { lang: string; href: string }[];
   robots: boolean;
   wide: boolean;
-  /** Words for the page's modules; null for a visitor, who has none. */
+  /** Words for the page's browser modules; null for visitors, whose pages have none. */
   client: Record<string, unknown> | null;
 }
 
@@ -48,104 +43,64 @@ interface Root {
 }
 const rootOf = (options: Options): Root => (options.data as { root: { frame: Root } }).root.frame;
 
-const HELPERS = [
-  't',
-  'num',
-  'big',
-  'date',
-  'time',
-  'short',
-  'both',
-  'iso',
-  'eq',
-  'ne',
-  'gt',
-  'url',
-  'uri',
-  'asset',
-  'csrf',
-  'countryOf',
-  'sport',
-  'concat',
-  'list',
-  'digits',
-  'json',
-] as const;
-
-function registerHelpers(
-  engine: typeof Handlebars,
+/** The helpers of all templates. They know the page's language and form token from its frame. */
+function helpersFor(
   words: Words,
   assets: Record<string, string>,
-): void {
-  engine.registerHelper('t', (key: string, options: Options) =>
-    words.t(rootOf(options).lang, key, options.hash as Record<string, unknown>),
-  );
-  engine.registerHelper('num', (value: number, options: Options) =>
-    words.number(rootOf(options).lang, value),
-  );
-  // Thousands in the display face are parted by U+00A0; U+202F is too thin there (LOOK 2).
-  engine.registerHelper('big', (value: number) =>
-    String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0'),
-  );
-  for (const style of ['date', 'time', 'short', 'both'] as const) {
-    engine.registerHelper(style, (value: Date | string, options: Options) =>
-      words.date(rootOf(options).lang, value, style),
-    );
-  }
-  engine.registerHelper('iso', (value: Date | string) => new Date(value).toISOString());
-  engine.registerHelper('eq', (a: unknown, b: unknown) => a === b);
-  engine.registerHelper('ne', (a: unknown, b: unknown) => a !== b);
-  engine.registerHelper('gt', (a: number, b: number) => a > b);
-  engine.registerHelper(
-    'url',
-    (path: string, options: Options) => `/${rootOf(options).lang}${path}`,
-  );
-  // A text inside the query of an address.
-  engine.registerHelper('uri', (value: string) => encodeURIComponent(value));
-  engine.registerHelper('asset', (name: string) => assets[name] ?? '');
-  engine.registerHelper(
-    'csrf',
-    (options: Options) =>
-      new engine.SafeString(
-        `<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`,
-      ),
-  );
-  engine.registerHelper('countryOf', (code: string, options: Options) =>
-    words.country(rootOf(options).lang, code),
-  );
-  engine.registerHelper('sport', (slug: string, options: Options) =>
-    words.t(rootOf(options).lang, `disciplines.${slug}`),
-  );
-  engine.registerHelper('concat', (...parts: unknown[]) => parts.slice(0, -1).map(String).join(''));
-  engine.registerHelper('list', (items: string[], options: Options) =>
-    new Intl.ListFormat(rootOf(options).lang, { type: 'unit' }).format(items),
-  );
-  engine.registerHelper('digits', (value: number) => Array.from(String(value)));
-  // For data blocks: `<` can close a script element, the two separators end a line in old parsers.
-  engine.registerHelper(
-    'json',
-    (value: unknown) =>
-      new engine.SafeString(
-        JSON.stringify(value).replace(
-          /[<\u2028\u2029]/g,
-          (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-        ),
-      ),
-  );
+): Record<string, Handlebars.HelperDelegate> {
+  const { SafeString, escapeExpression } = Handlebars;
+  const dateIn =
+    (style: 'date' | 'time' | 'short' | 'both') =>
+    (value: Date | string, options: Options): string =>
+      words.date(rootOf(options).lang, value, style);
+  return {
+    t: (key: string, options: Options) =>
+      words.t(rootOf(options).lang, key, options.hash as Record<string, unknown>),
+    num: (value: number, options: Options) => words.number(rootOf(options).lang, value),
+    // Thousands in the display face are parted by U+00A0; U+202F is too thin there (LOOK 2).
+    big: (value: number) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0'),
+    date: dateIn('date'),
+    time: dateIn('time'),
+    short: dateIn('short'),
+    both: dateIn('both'),
+    iso: (value: Date | string) => new Date(value).toISOString(),
+    eq: (a: unknown, b: unknown) => a === b,
+    ne: (a: unknown, b: unknown) => a !== b,
+    gt: (a: number, b: number) => a > b,
+    url: (path: string, options: Options) => `/${rootOf(options).lang}${path}`,
+    // A text inside the query of an address.
+    uri: (value: string) => encodeURIComponent(value),
+    asset: (name: string) => assets[name] ?? '',
+    csrf: (options: Options) => {
+      const token = escapeExpression(rootOf(options).csrf);
+      return new SafeString(`<input type="hidden" name="csrf" value="${token}">`);
+    },
+    countryOf: (code: string, options: Options) => words.country(rootOf(options).lang, code),
+    sport: (slug: string, options: Options) => words.t(rootOf(options).lang, `disciplines.${slug}`),
+    concat: (...parts: unknown[]) => parts.slice(0, -1).map(String).join(''),
+    list: (items: string[], options: Options) =>
+      new Intl.ListFormat(rootOf(options).lang, { type: 'unit' }).format(items),
+    digits: (value: number) => Array.from(String(value)),
+    json: (value: unknown) => new SafeString(JSON.stringify(value).replace(UNSAFE, escapeUnicode)),
+  };
 }
 
-/** The templates of one language. */
-interface Shelf {
+/** What may end a data block: `<` a script element, the two separators a line in old parsers. */
+const UNSAFE = /[<\u2028\u2029]/g;
+const escapeUnicode = (sign: string): string =>
+  `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** The compiled templates of one language. */
+interface Templates {
   layout: TemplateDelegate;
   pages: Map<string, TemplateDelegate>;
 }
 
 /**
- * What a template says in any case is put in when it is compiled, once a language: words without
- * parameters, addresses, names of assets. Half of what a page used to cost was looking these up
- * again for every reader.
+ * Fills in what a template says in any case, once for each language: words without parameters,
+ * addresses, names of assets. Looking these up for every reader was half of what a page cost.
  */
-function settle(
+function fillConstants(
   source: string,
   language: Language,
   words: Words,
@@ -163,15 +118,17 @@ function settle(
     );
 }
 
-function shelf(
+/** Compiles all templates of a folder for a language. Throws for a template that is broken. */
+function compileAll(
   folder: string,
   language: Language,
   words: Words,
   assets: Record<string, string>,
-): Shelf {
+): Templates {
   const engine = Handlebars.create();
-  registerHelpers(engine, words, assets);
-  const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
+  const helpers = helpersFor(words, assets);
+  engine.registerHelper(helpers);
+  const knownHelpers = Object.fromEntries(Object.keys(helpers).map((name) => [name, true]));
   const pages = new Map<string, TemplateDelegate>();
   let layout: TemplateDelegate | null = null;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -180,8 +137,8 @@ function shelf(
     const name = relative(folder, file)
       .replace(/\.hbs$/, '')
       .replaceAll('\\', '/');
-    // Parsed now, so that a broken one stops the start; made into a function at its first use.
-    const tree = engine.parse(settle(readFileSync(file, 'utf8'), language, words, assets));
+    // Parsed now, so that a broken template stops the start; compiled at its first use.
+    const tree = engine.parse(fillConstants(readFileSync(file, 'utf8'), language, words, assets));
     const template = engine.compile(tree, {
       knownHelpers,
       knownHelpersOnly: true,
@@ -197,22 +154,22 @@ function shelf(
 }
 
 /**
- * All templates of `views/`, read at the start: a broken one stops it, and none is ever made from
- * data (ASVS 1.3.7).
+ * The templates of `views/`, all of them read at the start, which a broken one stops. No template
+ * is ever made from data (ASVS 1.3.7).
  */
 export class Views {
-  private readonly shelves: Record<Language, Shelf>;
+  private readonly templates: Record<Language, Templates>;
 
   constructor(folder: string, words: Words, assets: Record<string, string>) {
-    this.shelves = {
-      fr: shelf(folder, 'fr', words, assets),
-      en: shelf(folder, 'en', words, assets),
+    this.templates = {
+      fr: compileAll(folder, 'fr', words, assets),
+      en: compileAll(folder, 'en', words, assets),
     };
   }
 
-  /** A whole page: the template inside the layout, in the language of the frame. */
+  /** The HTML of a page: its template inside the layout, in the language of the frame. */
   page(name: string, frame: Frame, model: object): string {
-    const { layout, pages } = this.shelves[frame.lang];
+    const { layout, pages } = this.templates[frame.lang];
     const template = pages.get(name);
     if (!template) throw new Error(`views: no ${name}.hbs`);
     return layout({ frame, body: template({ ...model, frame }) });

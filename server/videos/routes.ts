@@ -3,8 +3,7 @@ import type { Athletes } from '../athletes/service.js';
 import { VillageError } from '../errors.js';
 import type { ApiDoors, PageDoors } from '../platform/doors.js';
 import type { Downloads, Recipient } from '../platform/downloads.js';
-import { byteRange } from '../platform/files.js';
-import { param } from '../platform/http.js';
+import { byteRange, param } from '../platform/http.js';
 import { isLanguage, type Words } from '../platform/i18n.js';
 import { addressKey } from '../platform/limits.js';
 import { presentVideo, presentVideoItem } from './present.js';
@@ -31,7 +30,7 @@ async function send(
 ): Promise<void> {
   // A deadline has answered already: a place taken now would never be given back.
   if (res.headersSent) return;
-  const range = byteRange(req.get('range'), file.length);
+  const range = byteRange(req, file.length);
   const { start, end } = range ?? { start: 0, end: file.length - 1 };
   const download = req.method === 'HEAD' ? null : downloads.begin(to);
   res.status(range ? 206 : 200).set({

@@ -139,7 +139,7 @@ for (const id of ['x', 'facebook'] as const) {
         tokens,
         person: account.id,
         accounts,
-        hear: async (part) => {
+        onAnswers: async (part) => {
           heard += part.length;
           await Promise.resolve();
         },

@@ -84,7 +84,7 @@ describe('reads that are gathered', () => {
     expect(await Promise.all([early, batcher.load('d')])).to.deep.equal(['C', 'D']);
     fail = true;
     const both = await Promise.allSettled([batcher.load('e'), batcher.load('f')]);
-    expect(both.map((one) => one.status)).to.deep.equal(['rejected', 'rejected']);
+    expect(both.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
     expect(asked).to.deep.equal([
       ['a', 'b', 'none'],
       ['c', 'd'],

@@ -118,7 +118,7 @@ describe('every door', function () {
     if (who === 'anyone') return null;
     if (by === null) return 'not_signed_in';
     const asked = scope === 'none' ? [...SCOPES] : typeof scope === 'string' ? [scope] : [...scope];
-    if (!by.scopes.some((one) => asked.includes(one as never))) return 'missing_scope';
+    if (!by.scopes.some((scope) => asked.includes(scope as never))) return 'missing_scope';
     if (who === 'fan' || who.includes(by.role)) return null;
     return hidden ? 'not_found' : 'not_allowed';
   }
@@ -135,7 +135,7 @@ describe('every door', function () {
       const name = `${method} ${path}`;
       if (typeof rule.who !== 'string')
         expect(
-          rule.who.filter((one) => !roles.includes(one)),
+          rule.who.filter((role) => !roles.includes(role)),
           name,
         ).to.deep.equal([]);
       if (kind === 'api' && method !== 'get') {
@@ -319,7 +319,7 @@ describe('every door', function () {
     const made = api().map(
       ({ method, path }) => `${method} ${path.slice('/api/v1'.length).replace(/:(\w+)/g, '{$1}')}`,
     );
-    expect(described).to.have.members(made.filter((one) => one !== 'get /openapi.json'));
+    expect(described).to.have.members(made.filter((door) => door !== 'get /openapi.json'));
     expect(paths['/registry/cases']?.['post']).to.deep.include({
       security: [{ bearer: ['moderate'] }, { session: [] }],
       'x-roles': ['moderator', 'admin'],

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import type { Again, Handler, Jobs, KindOptions } from '../../server/platform/jobs.js';
+import type { RunAgain, Handler, Jobs, KindOptions } from '../../server/platform/jobs.js';
 import { JobStore } from '../../server/platform/job-store.js';
 import { startWorker } from '../../server/worker.js';
 import { until } from '../support/until.js';
@@ -27,7 +27,7 @@ describe('jobs', function () {
   const doer =
     (
       kind: string,
-      answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null>,
+      answer: (payload: unknown, signal: AbortSignal) => Promise<RunAgain | null>,
     ): Handler =>
     (payload: unknown, signal) => {
       done[kind] = [...(done[kind] ?? []), payload];
@@ -35,7 +35,7 @@ describe('jobs', function () {
     };
   const handle = (
     kind: string,
-    answer: (payload: unknown, signal: AbortSignal) => Promise<Again | null> = () =>
+    answer: (payload: unknown, signal: AbortSignal) => Promise<RunAgain | null> = () =>
       Promise.resolve(null),
     options: KindOptions = {},
   ): void => {
@@ -352,7 +352,7 @@ describe('jobs', function () {
       }));
       const records = world.context.connection.collection('jobs');
       for (const key of ['a', 'b'])
-        await store.ask('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
+        await store.add('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
       await store.getNextJobToRun('unheard of');
       const inHand = await records.findOne({ name: 'unheard of', holder: { $ne: null } });
       const other = await records.findOne({ name: 'unheard of', holder: null });
@@ -473,7 +473,7 @@ describe('jobs', function () {
           0,
       );
       expect(by.flat().sort((a, b) => a - b)).to.deep.equal(names);
-      await Promise.all(workers.map((one) => one.close()));
+      await Promise.all(workers.map((worker) => worker.close()));
     });
   });
 });

@@ -26,8 +26,8 @@ describe('the connection to the store', () => {
     try {
       // As many connections as there are commands at once.
       await Promise.all(Array.from({ length: SOCKETS }, ping));
-      const failures = (await work(sockets, ping)).flatMap((one) =>
-        one.status === 'rejected' ? [one.reason as Error] : [],
+      const failures = (await work(sockets, ping)).flatMap((result) =>
+        result.status === 'rejected' ? [result.reason as Error] : [],
       );
       expect(failures).to.not.have.length(0);
       for (const failure of failures) expect(isStoreAway(failure), String(failure)).to.equal(true);
@@ -94,15 +94,15 @@ describe('the connection to the store', () => {
   });
 
   it('is told by every error of the driver that speaks of no answer, whatever it is wrapped in', () => {
-    const made = Object.entries(mongoose.mongo).flatMap(([name, one]) => {
+    const made = Object.entries(mongoose.mongo).flatMap(([name, exported]) => {
       // Client-side encryption speaks with others than the store.
       if (
-        typeof one !== 'function' ||
-        !(one.prototype instanceof mongoose.mongo.MongoError) ||
+        typeof exported !== 'function' ||
+        !(exported.prototype instanceof mongoose.mongo.MongoError) ||
         name.includes('Crypt')
       )
         return [];
-      const error = Object.create(one.prototype) as Error;
+      const error = Object.create(exported.prototype) as Error;
       // Some classes want arguments of their own: what is told is told by class and name.
       return [{ name, error: Object.assign(error, { message: 'x' }) }];
     });
@@ -146,8 +146,8 @@ describe('the connection to the store', () => {
       const writing = Promise.allSettled(Array.from({ length: 8 }, write));
       await until(() => sockets.length > 0);
       for (const socket of sockets) socket.destroy();
-      const failures = (await writing).flatMap((one) =>
-        one.status === 'rejected' ? [one.reason as Error] : [],
+      const failures = (await writing).flatMap((result) =>
+        result.status === 'rejected' ? [result.reason as Error] : [],
       );
       expect(failures).to.not.have.length(0);
       for (const failure of failures)

@@ -113,8 +113,11 @@ describe('small safeguards', () => {
   for (const [address, key] of [
     ['10.1.2.3', '10.1.2.3'],
     ['::ffff:10.1.2.3', '10.1.2.3'],
-    ['2001:db8:1:2ff::9', '2001:0db8:0001:02'],
-    ['2001:db8:1:2aa::1', '2001:0db8:0001:02'],
+    ['2001:db8:1:2ff::9', '2001:db8:1:200::'],
+    ['2001:db8:1:2aa::1', '2001:db8:1:200::'],
+    ['2001:db8:1:3aa::1', '2001:db8:1:300::'],
+    ['somewhere', 'somewhere'],
+    [undefined, 'unknown'],
   ] as const)
     it(`count ${address} as ${key}`, () => {
       expect(addressKey(address)).to.equal(key);
@@ -381,7 +384,8 @@ describe('the doors of the hub', () => {
       await read({ authorization: `Bearer ${token}` }),
     ];
     expect(Math.max(...statuses.flat())).to.be.lessThan(500);
-    for (const of of statuses) expect(of.filter((one) => one === 200).length).to.be.greaterThan(30);
+    for (const of of statuses)
+      expect(of.filter((status) => status === 200).length).to.be.greaterThan(30);
     expect(await state()).to.deep.equal(before);
   });
 

@@ -33,7 +33,7 @@ describe('a session that was ended', function () {
     const { commands } = redis;
     const inside = store as unknown as {
       redis: unknown;
-      reader: { get: (key: string) => Promise<unknown> };
+      reader: { load: (key: string) => Promise<unknown> };
       records: Record<string, (...args: never[]) => unknown>;
     };
     inside.redis = {
@@ -46,7 +46,7 @@ describe('a session that was ended', function () {
       },
     };
     const { reader, records } = inside;
-    inside.reader = { get: (key) => turn('find', () => reader.get(key)) };
+    inside.reader = { load: (key) => turn('find', () => reader.load(key)) };
     inside.records = {
       collection: records['collection'] as never,
       updateOne: (...args) =>

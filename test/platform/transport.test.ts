@@ -313,15 +313,15 @@ describe('what is sent', function () {
       ['deflate', undefined, same],
       ['', undefined, same],
     ] as const) {
-      const one = await packed('/en/about/rules', accepts);
-      expect(one.answer.headers['content-encoding'], accepts).to.equal(how);
-      expect(one.answer.headers).to.include({
+      const sent = await packed('/en/about/rules', accepts);
+      expect(sent.answer.headers['content-encoding'], accepts).to.equal(how);
+      expect(sent.answer.headers).to.include({
         vary: 'Accept-Encoding',
         'content-type': 'text/html; charset=utf-8',
-        'content-length': String(one.body.length),
+        'content-length': String(sent.body.length),
       });
-      expect(text(one, unpack)).to.equal(text(plain, same));
-      if (how) expect(one.body.length).to.be.lessThan(plain.body.length / 3);
+      expect(text(sent, unpack)).to.equal(text(plain, same));
+      if (how) expect(sent.body.length).to.be.lessThan(plain.body.length / 3);
     }
   });
 });

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { root } from '../../scripts/root.js';
 import { VIDEOS } from '../../scripts/demo/content.js';
 import { judge, type Lock } from '../../server/locks/service.js';
-import { byteRange } from '../../server/platform/files.js';
 import { refused } from '../support/refused.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -47,24 +46,6 @@ describe('locks', () => {
     ]);
     expect(judge([], facts([])).open).to.equal(true);
   });
-});
-
-describe('byte ranges', () => {
-  for (const [header, range] of [
-    ['bytes=0-9', { start: 0, end: 9 }],
-    ['bytes=90-', { start: 90, end: 99 }],
-    ['bytes=-10', { start: 90, end: 99 }],
-    ['bytes=50-500', { start: 50, end: 99 }],
-    [undefined, null],
-    ['bytes=0-1,5-6', null],
-  ] as const)
-    it(`${String(header)} of 100 bytes`, () => {
-      expect(byteRange(header, 100)).to.deep.equal(range);
-    });
-  for (const header of ['bytes=100-', 'bytes=9-5', 'bytes=-0', 'bytes=a-b', 'items=0-1', 'bytes=-'])
-    it(`refuses ${header}`, () => {
-      expect(() => byteRange(header, 100)).to.throw('bad_range');
-    });
 });
 
 describe('videos', () => {
@@ -195,7 +176,7 @@ describe('videos', () => {
   });
 
   it('take no place where somebody was told meanwhile that it cannot be done now', async () => {
-    const { videos, pulse, downloads } = world.context;
+    const { videos, storeHealth, downloads } = world.context;
     const look = videos.posterOf.bind(videos);
     let goOn = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -208,13 +189,13 @@ describe('videos', () => {
       found.push(looked);
       return looked;
     };
-    Object.defineProperty(pulse, 'silent', { configurable: true, value: true });
+    Object.defineProperty(storeHealth, 'isSilent', { configurable: true, value: true });
     try {
       expect((await fetch(`${world.url}/api/v1/videos/tenir-la-distance/poster`)).status).to.equal(
         503,
       );
     } finally {
-      Reflect.deleteProperty(pulse, 'silent');
+      Reflect.deleteProperty(storeHealth, 'isSilent');
       Reflect.deleteProperty(videos, 'posterOf');
     }
     goOn();

@@ -1,26 +1,39 @@
-import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { NetworkSettings } from '../../config.js';
 import type { Clock } from '../../platform/clock.js';
+import { inPieces } from '../../platform/pieces.js';
 import { tidyLine, tidyText } from '../../platform/text.js';
 import {
   NetworkError,
   PROFILE_NAME,
+  type AccountName,
   type Adapter,
   type Answer,
+  type AuthRequest,
+  type AuthReturn,
+  type AuthStart,
   type CheckPlan,
+  type CheckRequest,
   type LinkedAccount,
+  type Parsed,
   type Post,
+  type PostsRequest,
   type Profile,
   type TokenSet,
 } from '../network.js';
-import { askInBatches, reasonOf, type Said } from '../batches.js';
-import { requestJson, CircuitBreaker, type Heard } from '../outward.js';
+import { askInBatches, reasonOf, type Finding } from '../batches.js';
+import type { OutcomeListener } from '../outward.js';
 import { parseFacebook } from './addresses.js';
-import { begin, complete } from './login.js';
+import { faultOf, Graph, type BatchAnswer } from './graph.js';
+import { beginLogin, completeLogin } from './login.js';
 
-/** Parts of one batch request (NETWORKS 7). */
+/** Reads in one batch request (NETWORKS 7). */
 const BATCH = 50;
+/** Pages in one answer of `me/accounts`, and how many such answers are read at most. */
+const MANAGED = 100;
+const MANAGED_ANSWERS = 20;
+
+const FIELDS = 'id,name,username,about,fan_count,link,verification_status';
 const Page = z.object({
   id: z.string(),
   name: z.string().default(''),
@@ -30,7 +43,6 @@ const Page = z.object({
   link: z.string().optional(),
   verification_status: z.string().optional(),
 });
-const FIELDS = 'id,name,username,about,fan_count,link,verification_status';
 const Managed = z.object({
   data: z.array(z.object({ id: z.string() })),
   paging: z
@@ -40,11 +52,7 @@ const Managed = z.object({
     })
     .optional(),
 });
-/** Pages a request of `me/accounts`, and how many of those are read at most. */
-const MANAGED = 100;
-const MANAGED_PAGES = 20;
 const Likes = z.object({ data: z.array(z.object({ id: z.string() })) });
-const BatchReply = z.array(z.object({ code: z.number(), body: z.string() }).nullable());
 const Posts = z.object({
   data: z.array(
     z.object({
@@ -55,18 +63,11 @@ const Posts = z.object({
     }),
   ),
 });
-const GraphFault = z.object({
-  error: z.object({
-    message: z.string().default(''),
-    code: z.number(),
-    error_subcode: z.number().optional(),
-  }),
-});
 const Exchanged = z.object({ access_token: z.string(), expires_in: z.number().optional() });
 
 /**
- * Facebook: login through passport-facebook, Page likes and posts through Graph. A follow of a Page
- * cannot be told, a like can.
+ * Facebook: sign-in through passport-facebook, likes of Pages and posts through Graph. Whether
+ * somebody follows a Page it does not tell; whether they like it, it does.
  */
 export class FacebookAdapter implements Adapter {
   readonly id = 'facebook';
@@ -77,80 +78,62 @@ export class FacebookAdapter implements Adapter {
    * (DESIGN 6), and a person's id is never a Page's.
    */
   readonly scopes = ['public_profile', 'user_likes', 'pages_show_list'] as const;
-  private readonly road: CircuitBreaker;
+  private readonly graph: Graph;
 
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
-    heard: Heard,
+    onOutcome: OutcomeListener,
   ) {
-    this.road = new CircuitBreaker('facebook', () => clock.now().getTime(), asNetworkError, heard);
+    this.graph = new Graph(settings, () => clock.now().getTime(), onOutcome);
   }
 
-  async beginAuth({
-    state,
-    redirectUri,
-  }: {
-    state: string;
-    redirectUri: string;
-  }): Promise<{ url: string; secret: Record<string, string> }> {
-    return { url: await begin(this.settings, redirectUri, this.scopes, state), secret: {} };
+  /** See `Adapter`. */
+  async beginAuth({ state, redirectUri }: AuthRequest): Promise<AuthStart> {
+    const url = await beginLogin(this.settings, { redirectUri, scopes: this.scopes, state });
+    return { url, secret: {} };
   }
 
-  async completeAuth({
-    query,
-    redirectUri,
-  }: {
-    query: Record<string, string>;
-    secret: Record<string, string>;
-    redirectUri: string;
-  }): Promise<LinkedAccount> {
+  /** See `Adapter`. */
+  async completeAuth({ query, redirectUri }: AuthReturn): Promise<LinkedAccount> {
     if (query['error']) throw new NetworkError('facebook', 'denied', query['error']);
     if (!query['code'] && !query['error_code'])
       throw new NetworkError('facebook', 'bad_request', 'no code');
-    const login = await complete(this.settings, redirectUri, this.scopes, query);
-    const short: TokenSet = {
+    const login = await completeLogin(this.settings, { redirectUri, scopes: this.scopes, query });
+    const shortLived: TokenSet = {
       accessToken: login.accessToken,
       refreshToken: null,
       expiresAt: this.inSeconds(login.expiresIn),
       scopes: [...this.scopes],
     };
-    // The login's token lives two hours; the sweep needs the sixty-day one.
-    const tokens = await this.refresh(short).catch(() => short);
+    // The login's token lives for two hours; sweeps need the one for sixty days.
+    const tokens = await this.refresh(shortLived).catch(() => shortLived);
     return {
       account: { network: 'facebook', id: login.id, handle: '', url: '' },
       tokens,
-      manages: await this.managed(tokens),
+      manages: await this.managedBy(tokens),
     };
   }
 
-  /** Ids of the Pages this person manages; none when they did not allow us to know. */
-  private async managed(tokens: TokenSet): Promise<string[]> {
+  /** The ids of the Pages that a person manages; none when they do not allow us to know. */
+  private async managedBy(tokens: TokenSet): Promise<string[]> {
     const ids: string[] = [];
     let after: string | undefined;
     try {
-      for (let page = 0; page < MANAGED_PAGES; page += 1) {
-        const { data, paging } = Managed.parse(
-          await this.get('me/accounts', {
-            fields: 'id',
-            limit: String(MANAGED),
-            ...(after ? { after } : {}),
-            ...this.signed(tokens),
-          }),
-        );
-        ids.push(...data.map((one) => one.id));
+      for (let read = 0; read < MANAGED_ANSWERS; read += 1) {
+        const { data, paging } = await this.graph.get(Managed, 'me/accounts', {
+          fields: 'id',
+          limit: String(MANAGED),
+          ...(after ? { after } : {}),
+          ...this.graph.asPerson(tokens),
+        });
+        ids.push(...data.map(({ id }) => id));
         after = paging?.next === undefined ? undefined : paging.cursors?.after;
         if (!after) break;
       }
     } catch (error) {
       if (error instanceof NetworkError && error.code === 'forbidden_scope') return [];
-      throw error instanceof NetworkError
-        ? error
-        : new NetworkError(
-            'facebook',
-            'invalid_response',
-            'Facebook did not say which Pages somebody manages',
-          );
+      throw error;
     }
     return ids;
   }
@@ -159,66 +142,76 @@ export class FacebookAdapter implements Adapter {
     return seconds ? new Date(this.clock.now().getTime() + seconds * 1000) : null;
   }
 
+  /** See `Adapter`. */
   async refresh(tokens: TokenSet): Promise<TokenSet> {
-    const got = Exchanged.parse(
-      await this.get('oauth/access_token', {
-        grant_type: 'fb_exchange_token',
-        client_id: this.settings.clientId,
-        client_secret: this.settings.clientSecret,
-        fb_exchange_token: tokens.accessToken,
-      }),
-    );
-    return { ...tokens, accessToken: got.access_token, expiresAt: this.inSeconds(got.expires_in) };
+    const exchanged = await this.graph.get(Exchanged, 'oauth/access_token', {
+      grant_type: 'fb_exchange_token',
+      client_id: this.settings.clientId,
+      client_secret: this.settings.clientSecret,
+      fb_exchange_token: tokens.accessToken,
+    });
+    return {
+      ...tokens,
+      accessToken: exchanged.access_token,
+      expiresAt: this.inSeconds(exchanged.expires_in),
+    };
   }
 
+  /** See `Adapter`. */
   async revoke(tokens: TokenSet): Promise<void> {
-    await this.ask('me/permissions', this.signed(tokens), 'DELETE').catch(() => undefined);
+    await this.graph.delete('me/permissions', this.graph.asPerson(tokens)).catch(() => undefined);
   }
 
-  parse(text: string): ReturnType<Adapter['parse']> {
+  /** See `Adapter`. */
+  parse(text: string): Parsed {
     return parseFacebook(text, this.settings.pages);
   }
 
-  /** Neither case nor full stops tell two names of Facebook apart. */
+  /** See `Adapter`: neither case nor full stops tell two names of Facebook apart. */
   handleKey(handle: string): string {
     return handle.toLowerCase().replace(/\./g, '');
   }
 
-  async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
-    const key = 'id' in parsed ? parsed.id : parsed.handle;
+  /** See `Adapter`. */
+  async resolve(name: AccountName): Promise<Profile | null> {
+    const key = encodeURIComponent('id' in name ? name.id : name.handle);
     try {
-      return this.profile(
-        Page.parse(
-          await this.get(encodeURIComponent(key), { fields: FIELDS, access_token: this.appToken }),
-        ),
-      );
+      return this.profile(await this.graph.get(Page, key, { fields: FIELDS, ...this.graph.asApp }));
     } catch (error) {
       if (error instanceof NetworkError && error.code === 'not_found') return null;
       throw error;
     }
   }
 
+  /** See `Adapter`. */
   async profiles(ids: string[]): Promise<Map<string, Profile | null>> {
     const known = new Map<string, Profile | null>();
-    for (let from = 0; from < ids.length; from += BATCH) {
-      const part = ids.slice(from, from + BATCH);
-      const answers = await this.batch(
+    for (const part of inPieces(ids, BATCH)) {
+      const answers = await this.graph.batch(
         part.map((id) => `${encodeURIComponent(id)}?fields=${FIELDS}`),
-        { access_token: this.appToken },
+        this.graph.asApp,
       );
-      for (const [at, id] of part.entries()) {
-        const answer = answers[at];
-        if (!answer) continue;
-        const page = Page.safeParse(answer.json);
-        if (answer.code === 200 && page.success) known.set(id, this.profile(page.data));
-        else if (answer.code !== 200 && faultOf(answer.json, answer.code).code === 'not_found')
-          known.set(id, null);
+      for (const [index, id] of part.entries()) {
+        const profile = this.profileFrom(answers[index] ?? null);
+        if (profile !== undefined) known.set(id, profile);
       }
     }
     return known;
   }
 
+  /**
+   * The profile in an answer; null for an account that is gone, undefined where nothing is said.
+   */
+  private profileFrom(answer: BatchAnswer | null): Profile | null | undefined {
+    if (!answer) return undefined;
+    if (answer.code !== 200)
+      return faultOf(answer.json, answer.code).code === 'not_found' ? null : undefined;
+    const page = Page.safeParse(answer.json);
+    return page.success ? this.profile(page.data) : undefined;
+  }
+
   private profile(page: z.output<typeof Page>): Profile {
+    const { verification_status: badge = 'not_verified' } = page;
     return {
       network: 'facebook',
       id: page.id,
@@ -228,94 +221,57 @@ export class FacebookAdapter implements Adapter {
       about: tidyText(page.about ?? ''),
       createdAt: null,
       followers: page.fan_count ?? null,
-      badge:
-        page.verification_status && page.verification_status !== 'not_verified'
-          ? page.verification_status
-          : null,
+      badge: badge && badge !== 'not_verified' ? badge : null,
       protected: false,
     };
   }
 
+  /** See `Adapter`. */
   planCheck(accounts: number): CheckPlan {
     return { calls: Math.ceil(accounts / BATCH), cost: 0, by: 'accounts' };
   }
 
-  async check({
-    tokens,
-    accounts,
-    hear,
-  }: {
-    tokens: TokenSet;
-    person: string;
-    accounts: string[];
-    hear?: (answers: Answer[]) => void;
-  }): Promise<Answer[]> {
-    return askInBatches(accounts, BATCH, this.clock, (ids) => this.likes(tokens, ids), hear);
-  }
-
-  /** One request for up to fifty Pages: Graph's batch (or the plain call for one). */
-  private async likes(tokens: TokenSet, ids: string[]): Promise<Said[]> {
-    const one = (id: string, json: unknown): Said => {
-      const parsed = Likes.safeParse(json);
-      if (!parsed.success) return { verdict: 'unknown', reason: 'error' };
-      return {
-        verdict: parsed.data.data.some((page) => page.id === id) ? 'yes' : 'no',
-        reason: null,
-      };
-    };
-    if (ids.length === 1) {
-      const [id] = ids as [string];
-      return [
-        one(
-          id,
-          await this.get('me/likes', { target_id: id, fields: 'id', ...this.signed(tokens) }),
-        ),
-      ];
-    }
-    const answers = await this.batch(
-      ids.map((id) => `me/likes?target_id=${id}&fields=id`),
-      this.signed(tokens),
-    );
-    return ids.map((id, at) => {
-      const answer = answers[at];
-      if (!answer) return { verdict: 'unknown', reason: 'error' };
-      return answer.code === 200
-        ? one(id, answer.json)
-        : { verdict: 'unknown', reason: reasonOf(faultOf(answer.json, answer.code)) };
+  /** See `Adapter`. */
+  check(request: CheckRequest): Promise<Answer[]> {
+    return askInBatches(request, {
+      size: BATCH,
+      clock: this.clock,
+      ask: (ids) => this.likes(request.tokens, ids),
     });
   }
 
   /**
-   * Several reads in one request (NETWORKS 7), answered in their order; null for a part that did
-   * not come or is no JSON.
+   * Which of up to fifty Pages a person likes, in one request: a batch, or a plain read for one
+   * Page.
    */
-  private async batch(
-    reads: string[],
-    auth: Record<string, string>,
-  ): Promise<({ code: number; json: unknown } | null)[]> {
-    const batch = JSON.stringify(reads.map((path) => ({ method: 'GET', relative_url: path })));
-    const parts = BatchReply.parse(
-      await this.ask('', { batch, include_headers: 'false', ...auth }, 'POST'),
+  private async likes(tokens: TokenSet, ids: string[]): Promise<Finding[]> {
+    const person = this.graph.asPerson(tokens);
+    const [first = ''] = ids;
+    if (ids.length === 1) {
+      const params = { target_id: first, fields: 'id', ...person };
+      return [likeIn(await this.graph.get(Likes, 'me/likes', params), first)];
+    }
+    const answers = await this.graph.batch(
+      ids.map((id) => `me/likes?target_id=${id}&fields=id`),
+      person,
     );
-    return reads.map((_path, at) => {
-      const part = parts[at];
-      if (!part) return null;
-      try {
-        return { code: part.code, json: JSON.parse(part.body) as unknown };
-      } catch {
-        return null;
-      }
+    return ids.map((id, index) => {
+      const answer = answers[index];
+      if (!answer) return { verdict: 'unknown', reason: 'error' };
+      if (answer.code !== 200)
+        return { verdict: 'unknown', reason: reasonOf(faultOf(answer.json, answer.code)) };
+      const likes = Likes.safeParse(answer.json);
+      return likes.success ? likeIn(likes.data, id) : { verdict: 'unknown', reason: 'error' };
     });
   }
 
-  async fetchPosts({ account, limit }: { account: string; limit: number }): Promise<Post[]> {
-    const { data } = Posts.parse(
-      await this.get(`${encodeURIComponent(account)}/posts`, {
-        fields: 'id,message,created_time,permalink_url',
-        limit: String(Math.min(100, limit)),
-        access_token: this.appToken,
-      }),
-    );
+  /** See `Adapter`. */
+  async fetchPosts({ account, limit }: PostsRequest): Promise<Post[]> {
+    const { data } = await this.graph.get(Posts, `${encodeURIComponent(account)}/posts`, {
+      fields: 'id,message,created_time,permalink_url',
+      limit: String(Math.min(100, limit)),
+      ...this.graph.asApp,
+    });
     return data.slice(0, limit).map((post) => ({
       network: 'facebook',
       id: post.id,
@@ -326,73 +282,14 @@ export class FacebookAdapter implements Adapter {
     }));
   }
 
+  /** See `Adapter`. */
   accountUrl(id: string): string {
     return `${this.settings.pages}/${encodeURIComponent(id)}`;
   }
-
-  private get appToken(): string {
-    return `${this.settings.clientId}|${this.settings.clientSecret}`;
-  }
-
-  private signed(tokens: TokenSet): Record<string, string> {
-    return {
-      access_token: tokens.accessToken,
-      appsecret_proof: createHmac('sha256', this.settings.clientSecret)
-        .update(tokens.accessToken)
-        .digest('hex'),
-    };
-  }
-
-  private get(path: string, params: Record<string, string>): Promise<unknown> {
-    return this.ask(path, params, 'GET');
-  }
-
-  private async ask(
-    path: string,
-    params: Record<string, string>,
-    method: 'GET' | 'POST' | 'DELETE',
-  ): Promise<unknown> {
-    const url = new URL(`${this.settings.api}/${this.settings.version}/${path}`);
-    const body = new URLSearchParams(params);
-    if (method !== 'POST') url.search = body.toString();
-    return this.road.execute(async () => {
-      const reply = await requestJson(url, method === 'POST' ? { method, body } : { method });
-      if (reply.status >= 400) throw faultOf(reply.json, reply.status);
-      return reply.json as object;
-    });
-  }
 }
 
-const asNetworkError = (error: unknown): NetworkError =>
-  new NetworkError(
-    'facebook',
-    error instanceof SyntaxError ? 'invalid_response' : 'network_down',
-    'Facebook did not answer as it should',
-  );
-
-/** Graph's error codes (NETWORKS 4.3): limits come as HTTP 400 or 403, not 429. */
-function faultOf(json: unknown, status: number): NetworkError {
-  const parsed = GraphFault.safeParse(json);
-  if (!parsed.success)
-    return new NetworkError(
-      'facebook',
-      status >= 500 ? 'network_down' : 'invalid_response',
-      `Facebook answered ${status}`,
-    );
-  const { code, message, error_subcode: sub } = parsed.data.error;
-  if ([4, 17, 32, 613].includes(code))
-    return new NetworkError('facebook', 'rate_limited', 'Facebook asks to wait');
-  if (code === 190)
-    return new NetworkError(
-      'facebook',
-      sub === 458 || sub === 460 ? 'auth_revoked' : 'auth_expired',
-      message,
-    );
-  if (code === 10 || (code >= 200 && code <= 299))
-    return new NetworkError('facebook', 'forbidden_scope', message);
-  if (code === 803 || (code === 100 && sub === 33))
-    return new NetworkError('facebook', 'not_found', message);
-  if (code === 1 || code === 2 || status >= 500)
-    return new NetworkError('facebook', 'network_down', message);
-  return new NetworkError('facebook', 'bad_request', message);
-}
+/** Whether a Page is among these likes. */
+const likeIn = (likes: z.output<typeof Likes>, id: string): Finding => ({
+  verdict: likes.data.some((page) => page.id === id) ? 'yes' : 'no',
+  reason: null,
+});

@@ -1,6 +1,7 @@
 import { addressOf, partsOf, typed } from '../addresses.js';
 import type { Parsed } from '../network.js';
 
+/** First parts of a path that are pages of Facebook itself. */
 const PAGES = new Set([
   'groups',
   'events',
@@ -37,9 +38,10 @@ const PAGES = new Set([
   'business',
   'ads',
 ]);
-const HOST =
-  /^(?:(?:www|m|mobile|web|mbasic|touch|0|free|business|new|[a-z]{2}-[a-z]{2})\.)?(?:facebook\.com|fb\.com|fb\.me)$/;
-/** The messenger's short address bears the name of the Page. */
+/** Hosts of Facebook, with the subdomains it has had for devices and languages (`fr-fr`). */
+const SUBDOMAIN = 'www|m|mobile|web|mbasic|touch|0|free|business|new|[a-z]{2}-[a-z]{2}';
+const HOST = new RegExp(`^(?:(?:${SUBDOMAIN})\\.)?(?:facebook\\.com|fb\\.com|fb\\.me)$`);
+/** The messenger's short addresses, which bear the name of a Page. */
 const MESSENGER = /^(?:www\.)?m\.me$/;
 /** Where Facebook sends whoever leaves it: `u` is the address that was meant. */
 const LEAVING = /^lm?\.facebook\.com$/;
@@ -47,10 +49,9 @@ const NAME = /^[A-Za-z0-9.]{3,50}$/;
 const ID = /^\d{3,20}$/;
 
 /**
- * The address that a link out of Facebook hides, of whatever network; the text itself where there
- * is none.
+ * The address, of whatever network, that a link out of Facebook leads to; any other text as it is.
  */
-export function beyond(text: string): string {
+export function beyondFacebook(text: string): string {
   const url = addressOf(typed(text));
   return (
     (url && LEAVING.test(url.hostname) && url.pathname === '/l.php' && url.searchParams.get('u')) ||
@@ -59,8 +60,8 @@ export function beyond(text: string): string {
 }
 
 /**
- * Every form of a Facebook address there was: Page or profile by name, by number, in its old and
- * new paths, and the one a signed-out visitor ends on.
+ * Reads every form of address that Facebook ever had: a Page or profile by name or by number, in
+ * old and new paths, and the one that a signed-out visitor ends on.
  */
 export function parseFacebook(text: string, pages: string): Parsed {
   const plain = typed(text);

@@ -3,11 +3,23 @@ import type { NetworkSettings } from '../../config.js';
 import { NetworkError } from '../network.js';
 import { agentFor } from '../outward.js';
 
+/** Who logged in at Facebook, and the token for it; `expiresIn` is in seconds. */
 export interface Login {
   accessToken: string;
   expiresIn: number | null;
   id: string;
 }
+/** What a login begins with: where it returns to, what is asked for, and our `state`. */
+export interface LoginRequest {
+  redirectUri: string;
+  scopes: readonly string[];
+  state: string;
+}
+/** What the browser brought back. */
+export interface LoginReturn extends Omit<LoginRequest, 'state'> {
+  query: Record<string, string>;
+}
+/** What the strategy called back with. */
 interface Outcome {
   redirect?: string;
   user?: Login;
@@ -21,16 +33,13 @@ type Verify = (
 ) => void;
 
 /**
- * passport-facebook, run for one request without passport: the strategy calls back `redirect`,
- * `success`, `fail` or `error`, and that is all it needs. State is made and checked by our own
- * sign-in, the same for every network.
+ * Runs passport-facebook for one request, without passport: the strategy calls back `redirect`,
+ * `success`, `fail` or `error`, and needs nothing else. The state is made and checked by the hub's
+ * own sign-in, which is the same for every network.
  */
-function run(
+function runStrategy(
   settings: NetworkSettings,
-  callbackURL: string,
-  scopes: readonly string[],
-  query: Record<string, string>,
-  state: string,
+  { redirectUri: callbackURL, scopes, state, query }: LoginRequest & LoginReturn,
 ): Promise<Outcome> {
   const { pages, api, version, clientId, clientSecret } = settings;
   const verify: Verify = (accessToken, _refresh, params, profile, done) => {
@@ -65,23 +74,22 @@ function run(
         reject(new NetworkError('facebook', 'denied', 'the person said no'));
       },
       error: (error: unknown) => {
-        reject(asNetworkError(error));
+        reject(toNetworkError(error));
       },
       pass: () => {
         reject(new NetworkError('facebook', 'bad_request', 'no answer'));
       },
     });
-    // A token answer that is no JSON throws outside every callback (NETWORKS 4.3), hence the guard
-    // around the whole run.
+    // A token answer that is no JSON throws outside every callback (NETWORKS 4.3).
     try {
       bound.authenticate({ query } as never, { scope: [...scopes], state });
     } catch (error) {
-      reject(asNetworkError(error));
+      reject(toNetworkError(error));
     }
   });
 }
 
-function asNetworkError(error: unknown): NetworkError {
+function toNetworkError(error: unknown): NetworkError {
   if (error instanceof NetworkError) return error;
   const { name, message, oauthError } = error as {
     name?: string;
@@ -97,26 +105,22 @@ function asNetworkError(error: unknown): NetworkError {
   return new NetworkError('facebook', 'network_down', message ?? 'Facebook cannot be reached');
 }
 
-/** Where to send the browser. */
-export async function begin(
+/** The address to send the browser to. Throws NetworkErrors. */
+export async function beginLogin(
   settings: NetworkSettings,
-  redirectUri: string,
-  scopes: readonly string[],
-  state: string,
+  request: LoginRequest,
 ): Promise<string> {
-  const { redirect } = await run(settings, redirectUri, scopes, {}, state);
+  const { redirect } = await runStrategy(settings, { ...request, query: {} });
   if (!redirect) throw new NetworkError('facebook', 'bad_request', 'no address');
   return redirect;
 }
 
-/** Who came back. */
-export async function complete(
+/** Who came back from Facebook. Throws NetworkErrors. */
+export async function completeLogin(
   settings: NetworkSettings,
-  redirectUri: string,
-  scopes: readonly string[],
-  query: Record<string, string>,
+  request: LoginReturn,
 ): Promise<Login> {
-  const { user } = await run(settings, redirectUri, scopes, query, '');
+  const { user } = await runStrategy(settings, { ...request, state: '' });
   if (!user) throw new NetworkError('facebook', 'bad_request', 'no person');
   return user;
 }

@@ -7,23 +7,33 @@ import {
   type UserV2,
 } from 'twitter-api-v2';
 import type { Clock } from '../../platform/clock.js';
+import { inPieces } from '../../platform/pieces.js';
 import { tidyLine, tidyText } from '../../platform/text.js';
 import type { NetworkSettings } from '../../config.js';
 import {
   NetworkError,
   PROFILE_NAME,
+  type AccountName,
+  type AccountRef,
   type Adapter,
   type Answer,
+  type AuthRequest,
+  type AuthReturn,
+  type AuthStart,
   type CheckPlan,
+  type CheckRequest,
   type LinkedAccount,
+  type Parsed,
   type Post,
+  type PostsRequest,
   type Profile,
   type TokenSet,
 } from '../network.js';
-import { askInBatches, type Said } from '../batches.js';
-import { agentFor, CircuitBreaker, type Heard } from '../outward.js';
+import { askInBatches, type Finding } from '../batches.js';
+import { agentFor, CircuitBreaker, type OutcomeListener } from '../outward.js';
 import { parseX } from './addresses.js';
 
+/** Accounts in one request. */
 const BATCH = 100;
 /** Price of one user read, in millionths of a dollar (NETWORKS 4.1). */
 const USER_READ = 10_000;
@@ -36,23 +46,23 @@ const PROFILE = [
 ] as const;
 
 /**
- * X, API v2, through twitter-api-v2; its hosts are constants, so a plugin rewrites them to the
- * configured origins.
+ * X, by its API v2, through twitter-api-v2. The library's hosts are constants, so a plugin rewrites
+ * them to the configured origins.
  */
 export class XAdapter implements Adapter {
   readonly id = 'x';
   readonly accountDeed = 'follow';
   readonly publicHandles = true;
   readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
-  private readonly road: CircuitBreaker;
+  private readonly breaker: CircuitBreaker;
   private appClient: { client: TwitterApi; until: number } | null = null;
 
   constructor(
     private readonly settings: NetworkSettings,
     private readonly clock: Clock,
-    heard: Heard,
+    onOutcome: OutcomeListener,
   ) {
-    this.road = new CircuitBreaker('x', () => clock.now().getTime(), asNetworkError, heard);
+    this.breaker = new CircuitBreaker('x', () => clock.now().getTime(), toNetworkError, onOutcome);
   }
 
   private options(): {
@@ -86,7 +96,7 @@ export class XAdapter implements Adapter {
     return new TwitterApi(tokens.accessToken, this.options());
   }
 
-  /** The app's own bearer, for public profiles; an hour old at most. */
+  /** A client with the app's own token, for public profiles; it is an hour old at most. */
   private async app(): Promise<TwitterApi> {
     const now = this.clock.now().getTime();
     if (!this.appClient || this.appClient.until < now) {
@@ -98,20 +108,15 @@ export class XAdapter implements Adapter {
         this.options(),
       );
       this.appClient = {
-        client: await this.road.execute(() => keys.appLogin()),
+        client: await this.breaker.execute(() => keys.appLogin()),
         until: now + 3_600_000,
       };
     }
     return this.appClient.client;
   }
 
-  beginAuth({
-    state,
-    redirectUri,
-  }: {
-    state: string;
-    redirectUri: string;
-  }): Promise<{ url: string; secret: Record<string, string> }> {
+  /** See `Adapter`. */
+  beginAuth({ state, redirectUri }: AuthRequest): Promise<AuthStart> {
     const link = this.login().generateOAuth2AuthLink(redirectUri, {
       state,
       scope: [...this.scopes],
@@ -119,43 +124,38 @@ export class XAdapter implements Adapter {
     return Promise.resolve({ url: link.url, secret: { verifier: link.codeVerifier } });
   }
 
-  async completeAuth({
-    query,
-    secret,
-    redirectUri,
-  }: {
-    query: Record<string, string>;
-    secret: Record<string, string>;
-    redirectUri: string;
-  }): Promise<LinkedAccount> {
+  /** See `Adapter`. */
+  async completeAuth({ query, secret, redirectUri }: AuthReturn): Promise<LinkedAccount> {
     if (query['error']) throw new NetworkError('x', 'denied', query['error']);
     if (!query['code']) throw new NetworkError('x', 'bad_request', 'no code');
     const code = query['code'];
-    const got = await this.road.execute(() =>
+    const login = await this.breaker.execute(() =>
       this.login().loginWithOAuth2({ code, codeVerifier: secret['verifier'] ?? '', redirectUri }),
     );
-    const { data } = await this.road.execute(() => got.client.v2.me());
-    return { account: this.ref(data), tokens: tokenSet(got, this.clock), manages: [] };
+    const { data } = await this.breaker.execute(() => login.client.v2.me());
+    return { account: this.ref(data), tokens: tokenSet(login, this.clock), manages: [] };
   }
 
+  /** See `Adapter`. */
   async refresh(tokens: TokenSet): Promise<TokenSet> {
     const { refreshToken } = tokens;
     if (!refreshToken) throw new NetworkError('x', 'auth_expired', 'no refresh token');
     try {
       return tokenSet(
-        await this.road.execute(() => this.login().refreshOAuth2Token(refreshToken)),
+        await this.breaker.execute(() => this.login().refreshOAuth2Token(refreshToken)),
         this.clock,
       );
     } catch (error) {
-      // A refused refresh token is gone for good: the person has to sign in there again.
+      // A refresh token that was refused is gone for good: the person has to sign in again.
       if (error instanceof NetworkError && error.code === 'bad_request')
         throw new NetworkError('x', 'auth_revoked', error.message);
       throw error;
     }
   }
 
+  /** See `Adapter`. */
   async revoke(tokens: TokenSet): Promise<void> {
-    await this.road
+    await this.breaker
       .execute(async () => {
         await this.login().revokeOAuth2Token(
           tokens.refreshToken ?? tokens.accessToken,
@@ -166,35 +166,38 @@ export class XAdapter implements Adapter {
       .catch(() => undefined);
   }
 
-  parse(text: string): ReturnType<Adapter['parse']> {
+  /** See `Adapter`. */
+  parse(text: string): Parsed {
     return parseX(text, this.settings.pages);
   }
 
+  /** See `Adapter`. */
   handleKey(handle: string): string {
     return handle.toLowerCase();
   }
 
-  async resolve(parsed: { handle: string } | { id: string }): Promise<Profile | null> {
+  /** See `Adapter`. */
+  async resolve(name: AccountName): Promise<Profile | null> {
     const client = await this.app();
-    const found = await this.road.execute(() =>
-      'id' in parsed
-        ? client.v2.users([parsed.id], { 'user.fields': [...PROFILE] })
-        : client.v2.usersByUsernames([parsed.handle], { 'user.fields': [...PROFILE] }),
+    const found = await this.breaker.execute(() =>
+      'id' in name
+        ? client.v2.users([name.id], { 'user.fields': [...PROFILE] })
+        : client.v2.usersByUsernames([name.handle], { 'user.fields': [...PROFILE] }),
     );
     const user = (found.data as UserV2[] | undefined)?.[0];
     return user ? this.profile(user) : null;
   }
 
+  /** See `Adapter`. */
   async profiles(ids: string[]): Promise<Map<string, Profile | null>> {
     const client = await this.app();
     const known = new Map<string, Profile | null>();
-    for (let from = 0; from < ids.length; from += BATCH) {
-      const part = ids.slice(from, from + BATCH);
-      const { data, errors } = await this.road.execute(() =>
+    for (const part of inPieces(ids, BATCH)) {
+      const { data, errors } = await this.breaker.execute(() =>
         client.v2.users(part, { 'user.fields': [...PROFILE] }),
       );
-      // Who is missing is named beside the others (NETWORKS 4.1); whoever is neither told nor named
-      // was not answered for.
+      // Accounts that are gone are named beside the others (NETWORKS 4.1); an account that is in
+      // neither list was not answered for.
       for (const gone of errors ?? [])
         if (gone.parameter === 'ids' && gone.value && part.includes(gone.value))
           known.set(gone.value, null);
@@ -216,42 +219,28 @@ export class XAdapter implements Adapter {
     };
   }
 
+  /** See `Adapter`. */
   planCheck(accounts: number): CheckPlan {
     return { calls: Math.ceil(accounts / BATCH), cost: accounts * USER_READ, by: 'accounts' };
   }
 
-  async check({
-    tokens,
-    accounts,
-    hear,
-  }: {
-    tokens: TokenSet;
-    person: string;
-    accounts: string[];
-    hear?: (answers: Answer[]) => void;
-  }): Promise<Answer[]> {
-    const client = this.as(tokens);
-    const ask = async (ids: string[]): Promise<Said[]> => {
-      const reply = await this.road.execute(() =>
+  /** See `Adapter`. */
+  check(request: CheckRequest): Promise<Answer[]> {
+    const client = this.as(request.tokens);
+    const ask = async (ids: string[]): Promise<Finding[]> => {
+      const reply = await this.breaker.execute(() =>
         client.v2.users(ids, { 'user.fields': ['connection_status'] }),
       );
       const users = new Map((reply.data as UserV2[] | undefined)?.map((user) => [user.id, user]));
-      return ids.map((id) => verdictOf(users.get(id)));
+      return ids.map((id) => findingOf(users.get(id)));
     };
-    return askInBatches(accounts, BATCH, this.clock, ask, hear);
+    return askInBatches(request, { size: BATCH, clock: this.clock, ask });
   }
 
-  async fetchPosts({
-    account,
-    limit,
-    tokens,
-  }: {
-    account: string;
-    limit: number;
-    tokens?: TokenSet;
-  }): Promise<Post[]> {
+  /** See `Adapter`. */
+  async fetchPosts({ account, limit, tokens }: PostsRequest): Promise<Post[]> {
     const client = tokens ? this.as(tokens) : await this.app();
-    const page = await this.road.execute(() =>
+    const page = await this.breaker.execute(() =>
       client.v2.userTimeline(account, {
         max_results: Math.min(100, Math.max(5, limit)),
         exclude: ['replies', 'retweets'],
@@ -268,25 +257,21 @@ export class XAdapter implements Adapter {
     }));
   }
 
+  /** See `Adapter`. */
   accountUrl(id: string): string {
     return `${this.settings.pages}/i/user/${encodeURIComponent(id)}`;
   }
 
-  private ref(user: { id: string; username: string }): {
-    network: 'x';
-    id: string;
-    handle: string;
-    url: string;
-  } {
+  private ref(user: Pick<UserV2, 'id' | 'username'>): AccountRef {
     return { network: 'x', id: user.id, handle: user.username, url: this.accountUrl(user.id) };
   }
 }
 
 /**
- * `connection_status` is absent when there is no connection: that is `no` only if the user itself
- * came back (NETWORKS 4.1).
+ * Reads the verdict from an account's `connection_status`, which is absent where there is no
+ * connection: that is `no` only if the account itself was answered (NETWORKS 4.1).
  */
-function verdictOf(user: UserV2 | undefined): Said {
+function findingOf(user: UserV2 | undefined): Finding {
   if (!user) return { verdict: 'unknown', reason: 'not_found' };
   const status = (user as { connection_status?: unknown }).connection_status;
   if (status === undefined) return { verdict: 'no', reason: null };
@@ -298,18 +283,18 @@ function verdictOf(user: UserV2 | undefined): Said {
 }
 
 function tokenSet(
-  got: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] },
+  login: { accessToken: string; refreshToken?: string; expiresIn: number; scope: string[] },
   clock: Clock,
 ): TokenSet {
   return {
-    accessToken: got.accessToken,
-    refreshToken: got.refreshToken ?? null,
-    expiresAt: new Date(clock.now().getTime() + got.expiresIn * 1000),
-    scopes: got.scope,
+    accessToken: login.accessToken,
+    refreshToken: login.refreshToken ?? null,
+    expiresAt: new Date(clock.now().getTime() + login.expiresIn * 1000),
+    scopes: login.scope,
   };
 }
 
-function asNetworkError(error: unknown): NetworkError {
+function toNetworkError(error: unknown): NetworkError {
   if (error instanceof ApiResponseError) {
     const { code } = error;
     const retryAt = error.rateLimit?.reset ? new Date(error.rateLimit.reset * 1000) : null;

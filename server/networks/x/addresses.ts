@@ -1,7 +1,7 @@
 import { addressOf, partsOf, typed, urlOf } from '../addresses.js';
 import type { Parsed } from '../network.js';
 
-/** First path parts of x.com that are pages of X itself. */
+/** First parts of a path that are pages of X itself. */
 const PAGES = new Set([
   'home',
   'explore',
@@ -30,8 +30,8 @@ const HANDLE = /^[A-Za-z0-9_]{1,15}$/;
 const ID = /^\d{1,20}$/;
 
 /**
- * Every form of an X address there was: handle, profile, post, intent, numeric id, the old `#!`
- * ones, and the one a signed-out visitor ends on.
+ * Reads every form of address that X ever had: handle, profile, post, intent, numeric id, the old
+ * ones with `#!`, and the one that a signed-out visitor ends on.
  */
 export function parseX(text: string, pages: string): Parsed {
   const plain = typed(text);

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import express, { type ErrorRequestHandler } from 'express';
 import { Agent, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { answerInTime, Pulse } from '../../server/platform/pulse.js';
+import { answerInTime, StoreHealth } from '../../server/platform/store-health.js';
 
-describe('the pulse of a store', () => {
+describe('the health check of a store', () => {
   it('is silent when nothing was answered for a while, also when that was said, and not while it answers', async () => {
     let now = 0;
     let answer: (() => void) | null = null;
     let away = false;
-    const pulse = new Pulse(
+    const storeHealth = new StoreHealth(
       () =>
         away
           ? Promise.reject(new Error('away'))
@@ -18,36 +18,36 @@ describe('the pulse of a store', () => {
             }),
       () => now,
     );
-    const first = pulse.beat();
+    const first = storeHealth.check();
     const answerFirst = answer as unknown as () => void;
     now += 600;
-    expect(pulse.silent).to.equal(false);
-    const second = pulse.beat();
+    expect(storeHealth.isSilent).to.equal(false);
+    const second = storeHealth.check();
     now += 200;
-    expect(pulse.silent, 'asked 800 ms ago').to.equal(true);
+    expect(storeHealth.isSilent, 'asked 800 ms ago').to.equal(true);
     (answer as unknown as () => void)();
     await second;
-    expect(pulse.silent, 'one connection is dead, another has answered').to.equal(false);
+    expect(storeHealth.isSilent, 'one connection is dead, another has answered').to.equal(false);
     answerFirst();
     await first;
-    expect(pulse.silent).to.equal(false);
+    expect(storeHealth.isSilent).to.equal(false);
     now += 60_000;
-    expect(pulse.silent, 'a process that stood still accuses nobody').to.equal(false);
+    expect(storeHealth.isSilent, 'a process that stood still accuses nobody').to.equal(false);
     away = true;
-    await pulse.beat();
+    await storeHealth.check();
     now += 500;
-    await pulse.beat();
+    await storeHealth.check();
     now += 500;
-    expect(pulse.silent, 'refused for a second').to.equal(true);
+    expect(storeHealth.isSilent, 'refused for a second').to.equal(true);
   });
 
   it('has three askings under way at most', () => {
     let asked = 0;
-    const pulse = new Pulse(() => {
+    const storeHealth = new StoreHealth(() => {
       asked += 1;
       return new Promise(() => undefined);
     });
-    for (let beats = 0; beats < 10; beats += 1) void pulse.beat();
+    for (let check = 0; check < 10; check += 1) void storeHealth.check();
     expect(asked).to.equal(3);
   });
 });
@@ -62,14 +62,14 @@ describe('a request while the store is silent', () => {
 
   /** Asks an app whose handlers wait for nothing that ever comes, over one kept connection. */
   async function asked(
-    pulse: { silent: boolean },
+    storeHealth: { isSilent: boolean },
     during: (ask: (path: string) => Promise<string>, finish: () => void) => Promise<void>,
   ): Promise<void> {
     const app = express();
     const waiting: (() => void)[] = [];
     app.use(
       answerInTime(
-        pulse,
+        storeHealth,
         (error, req, res) => {
           problem(error, req, res, () => undefined);
         },
@@ -115,15 +115,15 @@ describe('a request while the store is silent', () => {
   }
 
   it('is answered 503, and what its handler answers later spoils no other answer of the connection', () =>
-    asked({ silent: true }, async (ask, finish) => {
+    asked({ isSilent: true }, async (ask, finish) => {
       expect(await ask('/waits')).to.equal('503 unavailable');
       finish();
       expect(await ask('/waits')).to.equal('503 unavailable');
     }));
 
   it('is waited for while the store answers, and no longer from when it falls silent', () => {
-    const pulse = { silent: false };
-    return asked(pulse, async (ask, finish) => {
+    const storeHealth = { isSilent: false };
+    return asked(storeHealth, async (ask, finish) => {
       const slow = ask('/waits');
       const first = await Promise.race([
         slow,
@@ -134,7 +134,7 @@ describe('a request while the store is silent', () => {
       expect(await slow).to.equal('200 answered');
       const next = ask('/waits');
       setTimeout(() => {
-        pulse.silent = true;
+        storeHealth.isSilent = true;
       }, 40);
       expect(await next).to.equal('503 unavailable');
       finish();
@@ -142,7 +142,7 @@ describe('a request while the store is silent', () => {
   });
 
   it('is left alone when its answer has begun', () =>
-    asked({ silent: true }, async (ask, finish) => {
+    asked({ isSilent: true }, async (ask, finish) => {
       const begun = ask('/begun');
       setTimeout(finish, 80);
       expect(await begun).to.equal('200 whole');
