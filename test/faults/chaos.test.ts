@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Person } from '../../scripts/sandbox/world.js';
+import type { Person } from '../../scripts/sandbox/records.js';
 import { startMongodb } from '../../scripts/services/mongodb.js';
 import { end, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
