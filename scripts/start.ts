@@ -21,6 +21,7 @@ import { seedDemo } from './demo/seed.js';
 import {
   dataDir,
   demoEnv,
+  networksAt,
   nodeOptions,
   portsOf,
   SANDBOX_PORTS,
@@ -258,15 +259,17 @@ async function demo(port: number, sandboxPort: number, publicUrl: string): Promi
     `MongoDB: ${mongodb.kind}. Redis: ${redis.kind}. (${((Date.now() - begun) / 1000).toFixed(1)} s)`,
   );
 
-  const networks = {
-    x: `http://127.0.0.1:${sandboxPort + 1}`,
-    facebook: `http://127.0.0.1:${sandboxPort + 2}`,
-    facebookGraph: `http://127.0.0.1:${sandboxPort + 3}`,
-  };
+  const networks = networksAt(sandboxPort);
   const env = {
     ...process.env,
     NODE_ENV: 'development',
-    ...demoEnv({ dir, secrets, port, publicUrl, mongodb: mongodb.url, redis: redis.url, networks }),
+    ...demoEnv(dir, secrets, {
+      port,
+      publicUrl,
+      mongodb: mongodb.url,
+      redis: redis.url,
+      networks,
+    }),
   };
   await keep('sandbox', 'scripts/sandbox/main.js', [], {
     ...env,
