@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Person } from '../../scripts/sandbox/records.js';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { NetworkId } from '../../server/networks/network.js';
 import type { Entry } from '../../server/points/service.js';
@@ -183,7 +183,7 @@ describe('when everything breaks in turn', function () {
   async function breakThings(): Promise<void> {
     const again = async (service: Service, start: () => Promise<Service>): Promise<Service> => {
       process.kill(service.pid ?? 0, 'SIGKILL');
-      await end(service.pid ?? 0);
+      await endById(service.pid ?? 0);
       await pause(Math.random() * 1500);
       return start();
     };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
+import { execa } from 'execa';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ describe('a store whose disk is full', function () {
   it('makes the hub answer 503, and holds all that was acknowledged and nothing else when there is room again', async () => {
     expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
     // What a full disk is to a server: no file may grow.
-    execFileSync('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
+    await execa('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
     for (const athlete of ['athlete2', 'athlete3']) {
       const refused = await follow(athlete);
       expect([

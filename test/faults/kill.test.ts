@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { followAt, startHub, type HubProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
@@ -182,7 +182,7 @@ describe('killed under load', function () {
   it('nor the store', () =>
     rounds(async () => {
       process.kill(store.pid ?? 0, 'SIGKILL');
-      await end(store.pid ?? 0);
+      await endById(store.pid ?? 0);
       store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
     }));
 

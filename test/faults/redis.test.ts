@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { ChatItem } from '../../server/wire.js';
 import { until } from '../support/until.js';
@@ -88,7 +88,7 @@ describe('with a Redis that', function () {
     await follow('athlete1', 1);
     const before = sockets.map(({ socket }) => socket.id);
     process.kill(redis.pid ?? 0, 'SIGKILL');
-    await end(redis.pid ?? 0);
+    await endById(redis.pid ?? 0);
     await goesOn(['athlete1', 'athlete2', 'athlete3', 'athlete4']);
     redis = await startRedis(dir, quiet, { port });
     await until(async () =>

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import { createApp } from '../../server/app.js';
 import { readConfig } from '../../server/config.js';
@@ -120,7 +120,7 @@ describe('sign-out', function () {
       'was killed',
       async () => {
         process.kill(redis.pid ?? 0, 'SIGKILL');
-        await end(redis.pid ?? 0);
+        await endById(redis.pid ?? 0);
       },
       async () => {
         redis = await startRedis(dir, quiet, { port });

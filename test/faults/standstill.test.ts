@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
+import { execa } from 'execa';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,12 +65,12 @@ describe('a store that stands still after its disk was full', function () {
     const first = stores.mongodb;
     expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
     expect(asked, 'a store that writes is not asked for its disk').to.equal(0);
-    execFileSync('prlimit', ['--pid', String(first.pid), '--fsize=4096:']);
+    await execa('prlimit', ['--pid', String(first.pid), '--fsize=4096:']);
     expect((await follow('athlete2')).status).to.equal(503);
     await until(() => asked > 5);
     expect([said, stores.mongodb === first]).to.deep.equal([[], true]);
     // There is room again, and still it writes nothing: WiredTiger has given up for good.
-    execFileSync('prlimit', ['--pid', String(first.pid), '--fsize=unlimited:unlimited']);
+    await execa('prlimit', ['--pid', String(first.pid), '--fsize=unlimited:unlimited']);
     room = true;
     await until(() => stores.mongodb !== first);
     await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
