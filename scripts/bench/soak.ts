@@ -24,7 +24,7 @@ interface Minute {
 
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
-/** MB an hour by which a figure grows: the slope of the line through its minutes (least squares). */
+/** MB an hour by which a figure grows: the slope of the line of least squares. */
 export function slope(figures: readonly number[]): number {
   const middle = (figures.length - 1) / 2;
   const mean = figures.reduce((sum, figure) => sum + figure, 0) / figures.length;

@@ -20,7 +20,7 @@ const CONSENT = pageOf('consent');
 const ACCOUNT = pageOf('account');
 const MISSING = pageOf('missing');
 
-/** Finds who is signed in on this network's pages, by a cookie of its own (cookies know no ports). */
+/** Finds who is signed in on a network's pages: each has its own cookie (cookies know no ports). */
 export function signedIn(req: Request, network: Network, world: World): Person | null {
   const match = new RegExp(`(?:^|;\\s*)sandbox-${network}=([^;]+)`).exec(req.get('cookie') ?? '');
   return match?.[1] ? world.person(decodeURIComponent(match[1])) : null;

@@ -34,7 +34,7 @@ const WINDOW_S = 900;
 const SECRETS =
   /((?:access_token|code|client_secret|appsecret_proof|fb_exchange_token|refresh_token)=)[^&]+/g;
 
-/** What happens to requests on their way: planted faults, rate limits, and the log of all of them. */
+/** What happens to requests on their way: planted faults, rate limits, and the log. */
 export class Traffic {
   faults: Fault[] = [];
   rates: Rate[] = [];

@@ -18,7 +18,7 @@ export type Ready = Record<string, unknown>;
 
 /** How long a program may take to end before it is killed, in ms. */
 const PATIENCE_MS = 12_000;
-/** The pauses before a program is started again, in ms; one that ran longer than LONG_MS is well. */
+/** The pauses before a program is started again, and the run after which it counts as well; ms. */
 const [SHORTEST_MS, LONGEST_MS, LONG_MS] = [250, 10_000, 10_000];
 
 /** The programs of a hub, their output in files of their names below `dir`/logs. */

@@ -105,7 +105,11 @@ describe('clients that', function () {
           resolve(said);
         });
       });
-    const upgrade = `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`;
+    const upgrade =
+      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ' +
+      `${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: ` +
+      'websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ' +
+      `${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`;
     const [idle, never] = await Promise.all([half('GET /fr HTTP/1.1\r\nHost: '), half(upgrade)]);
     expect(idle).to.match(/^HTTP\/1\.1 408/);
     expect(never).to.match(/^HTTP\/1\.1 101/);

@@ -49,7 +49,9 @@ describe('jobs of workers that are killed', function () {
   const jobs = () => world.context.connection.collection('jobs');
   const done = (): Promise<number> => effects().countDocuments();
   const distinct = async (): Promise<number[]> =>
-    [...new Set((await effects().find().toArray()).map((one) => one.n))].sort((a, b) => a - b);
+    [...new Set((await effects().find().toArray()).map((effect) => effect.n))].sort(
+      (a, b) => a - b,
+    );
   const ask = (many: number): Promise<void> =>
     world.context.jobs.addMany(
       'effect',

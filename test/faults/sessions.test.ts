@@ -136,40 +136,45 @@ describe('sign-out', function () {
       },
     ],
   ] as const)
-    it(`is final while Redis ${how}, and when it is back with its old copies, in every process`, async () => {
-      const browser = world.browser();
-      await browser.signIn('x', 'fan2');
-      const page = await browser.go('/en/me');
-      const { cookie } = browser;
-      const body = browser.form(page.text, '/sign-out');
-      expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([
-        true,
-        true,
-      ]);
-      await away();
-      try {
-        expect((await browser.send('/en/sign-out', { method: 'POST', body })).status).to.equal(303);
-        expect(await isSomebody(cookie)).to.equal(false);
-        // The other process heard no news: what it knows of the fan is five seconds old at most.
-        await until(async () => !(await isSomebody(cookie, second.url)));
-      } finally {
-        await home();
-      }
-      await until(() =>
-        world.context.redis.commands.ping().then(
-          () => true,
-          () => false,
-        ),
-      );
-      await until(() =>
-        second.context.redis.commands.ping().then(
-          () => true,
-          () => false,
-        ),
-      );
-      for (const at of [world.url, second.url])
-        expect(await isSomebody(cookie, at)).to.equal(false);
-      const { cookie: crowd } = await leaveInACrowd();
-      expect(await isSomebody(crowd)).to.equal(false);
-    });
+    it(
+      `is final while Redis ${how}, and when it is back with its old copies, in ` + 'every process',
+      async () => {
+        const browser = world.browser();
+        await browser.signIn('x', 'fan2');
+        const page = await browser.go('/en/me');
+        const { cookie } = browser;
+        const body = browser.form(page.text, '/sign-out');
+        expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([
+          true,
+          true,
+        ]);
+        await away();
+        try {
+          expect((await browser.send('/en/sign-out', { method: 'POST', body })).status).to.equal(
+            303,
+          );
+          expect(await isSomebody(cookie)).to.equal(false);
+          // The other process heard no news: what it knows of the fan is five seconds old at most.
+          await until(async () => !(await isSomebody(cookie, second.url)));
+        } finally {
+          await home();
+        }
+        await until(() =>
+          world.context.redis.commands.ping().then(
+            () => true,
+            () => false,
+          ),
+        );
+        await until(() =>
+          second.context.redis.commands.ping().then(
+            () => true,
+            () => false,
+          ),
+        );
+        for (const at of [world.url, second.url])
+          expect(await isSomebody(cookie, at)).to.equal(false);
+        const { cookie: crowd } = await leaveInACrowd();
+        expect(await isSomebody(crowd)).to.equal(false);
+      },
+    );
 });

@@ -87,11 +87,11 @@ describe('posts of verified accounts', () => {
       if (network === 'x') throw new NetworkError(network, 'network_down', 'down');
     };
     expect(await world.context.posts.fetch('', 10)).to.equal(null);
-    expect(asked.filter((one) => one.startsWith('x:'))).to.have.length(1);
-    expect(asked.filter((one) => one.startsWith('facebook:'))).to.have.length(1);
+    expect(asked.filter((each) => each.startsWith('x:'))).to.have.length(1);
+    expect(asked.filter((each) => each.startsWith('facebook:'))).to.have.length(1);
     answer = () => undefined;
     await world.context.posts.fetch('', 10);
-    expect(asked.filter((one) => one.startsWith('x:'))).to.have.length(6);
+    expect(asked.filter((each) => each.startsWith('x:'))).to.have.length(6);
   });
 
   it('end at once when the run is told to, and nobody’s turn is lost', async () => {

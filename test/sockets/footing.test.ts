@@ -102,18 +102,22 @@ describe('what sockets stand on', () => {
     });
 
   for (const first of [true, false])
-    it(`is found gone though a change was numbered before ${first ? 'the first look of all' : 'a look'} and written after it`, async () => {
-      const { fan, token } = await world.fan(`late${String(first)}`);
-      enter('token', fan._id, { token });
-      if (!first) await footing.look();
-      const changed = await world.context.fans.nextChange();
-      await footing.look();
-      await world.context.connection
-        .collection('fans')
-        .updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
-      await footing.look();
-      expect(ended).to.deep.equal(['token']);
-    });
+    it(
+      'is found gone though a change was numbered before ' +
+        `${first ? 'the first look of all' : 'a look'} and written after it`,
+      async () => {
+        const { fan, token } = await world.fan(`late${String(first)}`);
+        enter('token', fan._id, { token });
+        if (!first) await footing.look();
+        const changed = await world.context.fans.nextChange();
+        await footing.look();
+        await world.context.connection
+          .collection('fans')
+          .updateOne({ _id: fan._id as never }, { $set: { changed, state: 'banned' } });
+        await footing.look();
+        expect(ended).to.deep.equal(['token']);
+      },
+    );
 
   it('is found gone though the store did not answer when it was to be looked at, however long', async () => {
     const { fan, token } = await world.fan('unread');
@@ -148,25 +152,29 @@ describe('what sockets stand on', () => {
     expect(ended).to.deep.equal([]);
   });
 
-  it('is looked at every minute whatever is counted: a session whose time is over, a fan who is no more', async () => {
-    const { fan, token } = await world.fan('gone');
-    const mine = await session(fan._id, 'timed');
-    enter('session', fan._id, { session: mine });
-    enter('token', fan._id, { token });
-    await footing.look();
-    await world.context.connection
-      .collection('sessions')
-      .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
-    await footing.look();
-    expect(ended).to.deep.equal([]);
-    now += 60_000;
-    await footing.look();
-    expect(ended).to.deep.equal(['session']);
-    await world.context.connection.collection('fans').deleteOne({ _id: fan._id as never });
-    now += 60_000;
-    await footing.look();
-    expect(ended.slice(1)).to.include('token');
-  });
+  it(
+    'is looked at every minute whatever is counted: a session whose time is over, ' +
+      'a fan who is no more',
+    async () => {
+      const { fan, token } = await world.fan('gone');
+      const mine = await session(fan._id, 'timed');
+      enter('session', fan._id, { session: mine });
+      enter('token', fan._id, { token });
+      await footing.look();
+      await world.context.connection
+        .collection('sessions')
+        .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
+      await footing.look();
+      expect(ended).to.deep.equal([]);
+      now += 60_000;
+      await footing.look();
+      expect(ended).to.deep.equal(['session']);
+      await world.context.connection.collection('fans').deleteOne({ _id: fan._id as never });
+      now += 60_000;
+      await footing.look();
+      expect(ended.slice(1)).to.include('token');
+    },
+  );
 
   it('stands while the store does not answer', async () => {
     const { fan, token } = await world.fan('patient');

@@ -67,6 +67,7 @@ export class StartedHub {
     return this;
   }
 
+  /** The id of the starter. */
   get pid(): number {
     return this.starter?.pid ?? 0;
   }
@@ -86,6 +87,7 @@ export class StartedHub {
     return run(['scripts/run.mjs', 'hub', ...args], this.env);
   }
 
+  /** Removes its folder. */
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -100,7 +100,7 @@ describe('live chat', () => {
         ),
       ),
     );
-    expect(new Set(twice.map((one) => one.item.n)).size).to.equal(1);
+    expect(new Set(twice.map((each) => each.item.n)).size).to.equal(1);
   });
 
   it('has no holes whatever two processes say at once', async () => {
@@ -122,7 +122,7 @@ describe('live chat', () => {
               ),
             ),
           );
-          const ns = said.map((one) => one.item.n).sort((a, b) => a - b);
+          const ns = said.map((each) => each.item.n).sort((a, b) => a - b);
           expect(ns).to.deep.equal(ns.map((_n, at) => before + 1 + at));
         },
       ),
@@ -170,7 +170,7 @@ describe('live chat', () => {
         if (chat === SLUG && last >= item.n) resolve(last);
       });
     });
-    expect([told, heard.some((one) => one.text === 'unheard')]).to.deep.equal([item.n, false]);
+    expect([told, heard.some((each) => each.text === 'unheard')]).to.deep.equal([item.n, false]);
   });
 
   it('reads once for all who come back at the same time, and anew as soon as something is said', async () => {
@@ -180,7 +180,7 @@ describe('live chat', () => {
       chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
     const crowd = async (): Promise<string[]> =>
       (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(
-        ({ items }) => items.map((one) => one.text).join(),
+        ({ items }) => items.map((item) => item.text).join(),
       );
     let reads = 0;
     await speak('one');
@@ -199,41 +199,45 @@ describe('live chat', () => {
     await until(async () => (await crowd())[0] === 'one,two,three');
   });
 
-  it('counts the fans in a room, each once on however many tabs and processes, here at once and elsewhere as it is told, and forgets who has left', async () => {
-    await world.room('counted');
-    const enter = async (
-      name: string,
-    ): Promise<{ socket: TestSocket; count: number; fan: string }> => {
-      const { token, fan } = await world.fan(name);
-      const socket = world.socket(token);
-      const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
-      return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
-    };
-    const entered = [
-      await enter('ann'),
-      await enter('ben'),
-      await enter('ben'),
-      await enter('ben'),
-    ];
-    expect(entered.map((one) => one.count)).to.deep.equal([1, 2, 2, 2]);
-    const [here, far] = [world.context.chats.presence, other.chats.presence];
-    for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
-    await Promise.all([here.tell('counted'), far.tell('counted')]);
-    // Ann is on both.
-    await until(
-      async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
-    );
-    for (const { socket } of entered.slice(0, 3)) socket.disconnect();
-    await here.tell('counted');
-    await until(
-      async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
-    );
-    entered[3]?.socket.disconnect();
-    await until(async () => (await far.count('counted')) === 3);
-    far.left('counted', 'far1');
-    await far.tell('counted');
-    await until(async () => (await here.count('counted')) === 2);
-  });
+  it(
+    'counts the fans in a room, each once on however many tabs and processes, ' +
+      'here at once and elsewhere as it is told, and forgets who has left',
+    async () => {
+      await world.room('counted');
+      const enter = async (
+        name: string,
+      ): Promise<{ socket: TestSocket; count: number; fan: string }> => {
+        const { token, fan } = await world.fan(name);
+        const socket = world.socket(token);
+        const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
+        return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
+      };
+      const entered = [
+        await enter('ann'),
+        await enter('ben'),
+        await enter('ben'),
+        await enter('ben'),
+      ];
+      expect(entered.map((each) => each.count)).to.deep.equal([1, 2, 2, 2]);
+      const [here, far] = [world.context.chats.presence, other.chats.presence];
+      for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
+      await Promise.all([here.tell('counted'), far.tell('counted')]);
+      // Ann is on both.
+      await until(
+        async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
+      );
+      for (const { socket } of entered.slice(0, 3)) socket.disconnect();
+      await here.tell('counted');
+      await until(
+        async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
+      );
+      entered[3]?.socket.disconnect();
+      await until(async () => (await far.count('counted')) === 3);
+      far.left('counted', 'far1');
+      await far.tell('counted');
+      await until(async () => (await here.count('counted')) === 2);
+    },
+  );
 
   it('shows the host as host and a moderator as moderator', async () => {
     const host = await world.fan('athlete1', { role: 'athlete' });
@@ -458,46 +462,50 @@ describe('chat limits', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_x, n) => say(token, `client-${n}-abcdef`)),
     );
-    expect(answers.filter((one) => one.status === 201)).to.have.length(5);
-    const refused = answers.find((one) => one.status === 429);
+    expect(answers.filter((answer) => answer.status === 201)).to.have.length(5);
+    const refused = answers.find((answer) => answer.status === 429);
     expect(refused?.body).to.include({ id: 'rate_limited' });
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
   });
 
-  it('count what is refused as well, before anybody looks at its text: by the API, a socket or a form', async () => {
-    const long = '\u00e9\u4e00'.repeat(1000);
-    const ids = Array.from({ length: 8 }, (_x, n) => `client-long-${n}-abc`);
-    const inOrder = <T>(answers: T[]): T[] => answers.sort();
-    const expected = [400, 400, 400, 400, 400, 429, 429, 429];
-    const { token } = await world.fan('talker');
-    const said = await Promise.all(
-      ids.map((clientId) =>
-        world.api('/chats/r/messages', { method: 'POST', token, body: { text: long, clientId } }),
-      ),
-    );
-    expect(inOrder(said.map(({ status }) => status))).to.deep.equal(expected);
-    const socket = world.socket((await world.fan('shouter')).token);
-    const heard = await Promise.all(
-      ids.map((clientId) =>
-        socket.timeout(5000).emitWithAck('chat:say', { chat: 'r', text: long, clientId }),
-      ),
-    );
-    expect(
-      inOrder((heard as { error?: { id: string } }[]).map(({ error }) => error?.id ?? 'said')),
-    ).to.deep.equal(expected.map((status) => (status === 400 ? 'bad_input' : 'rate_limited')));
-    const browser = world.browser();
-    await browser.welcome((await browser.signIn('x', 'fan3')).text, {});
-    const page = (await browser.go('/en/chats/r')).text;
-    const sent = await Promise.all(
-      ids.map((clientId) => {
-        const form = browser.form(page, '/chats/r/say');
-        form.set('text', long);
-        form.set('clientId', clientId);
-        return browser.post('/en/chats/r/say', form);
-      }),
-    );
-    expect(inOrder(sent.map(({ status }) => status))).to.deep.equal(expected);
-  });
+  it(
+    'count what is refused as well, before anybody looks at its text: by the API, ' +
+      'a socket or a form',
+    async () => {
+      const long = '\u00e9\u4e00'.repeat(1000);
+      const ids = Array.from({ length: 8 }, (_x, n) => `client-long-${n}-abc`);
+      const inOrder = <T>(answers: T[]): T[] => answers.sort();
+      const expected = [400, 400, 400, 400, 400, 429, 429, 429];
+      const { token } = await world.fan('talker');
+      const said = await Promise.all(
+        ids.map((clientId) =>
+          world.api('/chats/r/messages', { method: 'POST', token, body: { text: long, clientId } }),
+        ),
+      );
+      expect(inOrder(said.map(({ status }) => status))).to.deep.equal(expected);
+      const socket = world.socket((await world.fan('shouter')).token);
+      const heard = await Promise.all(
+        ids.map((clientId) =>
+          socket.timeout(5000).emitWithAck('chat:say', { chat: 'r', text: long, clientId }),
+        ),
+      );
+      expect(
+        inOrder((heard as { error?: { id: string } }[]).map(({ error }) => error?.id ?? 'said')),
+      ).to.deep.equal(expected.map((status) => (status === 400 ? 'bad_input' : 'rate_limited')));
+      const browser = world.browser();
+      await browser.welcome((await browser.signIn('x', 'fan3')).text, {});
+      const page = (await browser.go('/en/chats/r')).text;
+      const sent = await Promise.all(
+        ids.map((clientId) => {
+          const form = browser.form(page, '/chats/r/say');
+          form.set('text', long);
+          form.set('clientId', clientId);
+          return browser.post('/en/chats/r/say', form);
+        }),
+      );
+      expect(inOrder(sent.map(({ status }) => status))).to.deep.equal(expected);
+    },
+  );
 
   it('are not used up by repeats of what was said, by the API, a socket or a form', async () => {
     const { token, fan } = await world.fan('patient');
@@ -505,8 +513,8 @@ describe('chat limits', () => {
     const again = await Promise.all(
       Array.from({ length: 20 }, () => say(token, 'client-again-0001')),
     );
-    expect(again.map((one) => one.status)).to.deep.equal(again.map(() => 201));
-    expect(new Set(again.map((one) => JSON.stringify(one.body['item'])))).to.deep.equal(
+    expect(again.map((each) => each.status)).to.deep.equal(again.map(() => 201));
+    expect(new Set(again.map((each) => JSON.stringify(each.body['item'])))).to.deep.equal(
       new Set([JSON.stringify(first.body['item'])]),
     );
     const socket = world.socket(token);
@@ -549,6 +557,6 @@ describe('chat limits', () => {
           Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')),
         )),
       );
-    expect(answers.some((one) => one.status === 429)).to.equal(true);
+    expect(answers.some((answer) => answer.status === 429)).to.equal(true);
   });
 });
