@@ -103,7 +103,7 @@ describe('the story', function () {
     }
     throw new Error(
       `nobody could sign in as ${who}: ${page.url()} says ` +
-        `${await page.locator('main').innerText()}`,
+        (await page.locator('main').innerText()),
     );
   };
   const clean = async (page: Page): Promise<void> => {

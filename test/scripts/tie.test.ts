@@ -51,7 +51,7 @@ describe('a program that is tied to its starter', function () {
 
   for (const [way, programs] of Object.entries(WAYS))
     it(
-      'keeps its id and its arguments, and is gone after kill -9 of the starter, by ' + `${way}`,
+      'keeps its id and its arguments, and is gone after kill -9 of the starter, by ' + way,
       async () => {
         const { child, tied } = await starter(way.slice(0, 6), { ...sleep, ...programs });
         child.kill('SIGKILL');
