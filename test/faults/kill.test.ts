@@ -169,11 +169,14 @@ describe('killed under load', function () {
     await right();
   }
 
-  it('the web process loses nothing that was acknowledged and doubles nothing, ten times over', () =>
-    rounds(async () => {
-      await web.kill();
-      web = await startHub('web', env);
-    }));
+  it(
+    'the web process loses nothing that was acknowledged ' + 'and doubles nothing, ten times over',
+    () =>
+      rounds(async () => {
+        await web.kill();
+        web = await startHub('web', env);
+      }),
+  );
   it('the worker neither', () =>
     rounds(async () => {
       await worker.kill();
@@ -186,18 +189,21 @@ describe('killed under load', function () {
       store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
     }));
 
-  it('answers 503 while the store is stopped, in words too, and recovers without a restart', async () => {
-    const pid = web.child.pid;
-    await store.stop();
-    const answer = await followAt(url, tokens[0]?.token ?? '', 'athlete1');
-    expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '2']);
-    expect((await fetch(`${url}/readyz`)).status).to.equal(503);
-    expect((await fetch(`${url}/healthz`)).status).to.equal(200);
-    const page = await fetch(`${url}/en/athletes/athlete1`);
-    expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
-    store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
-    await until(async () => (await fetch(`${url}/readyz`)).status === 200);
-    expect(web.child.pid).to.equal(pid);
-    expect(web.child.exitCode).to.equal(null);
-  });
+  it(
+    'answers 503 while the store is stopped, in words ' + 'too, and recovers without a restart',
+    async () => {
+      const pid = web.child.pid;
+      await store.stop();
+      const answer = await followAt(url, tokens[0]?.token ?? '', 'athlete1');
+      expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '2']);
+      expect((await fetch(`${url}/readyz`)).status).to.equal(503);
+      expect((await fetch(`${url}/healthz`)).status).to.equal(200);
+      const page = await fetch(`${url}/en/athletes/athlete1`);
+      expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
+      store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
+      await until(async () => (await fetch(`${url}/readyz`)).status === 200);
+      expect(web.child.pid).to.equal(pid);
+      expect(web.child.exitCode).to.equal(null);
+    },
+  );
 });

@@ -108,93 +108,100 @@ describe('whatever a socket sends', function () {
     await stands();
   });
 
-  it('packets of every type, whole and broken, in any order, with and without attachments', async () => {
-    const payload = fc.oneof(
-      fc.constantFrom(
+  it(
+    'packets of every type, whole and broken, in any ' + 'order, with and without attachments',
+    async () => {
+      const payload = fc.oneof(
+        fc.constantFrom(
+          '',
+          '[]',
+          '{}',
+          '[null]',
+          '[1]',
+          '["chat:join"]',
+          '["chat:join",null]',
+          '["chat:say",{"chat":"room"}]',
+          '["error",{}]',
+          '["disconnect"]',
+          '["disconnecting",1]',
+        ),
+        fc.constantFrom(
+          '["chat:say",{"_placeholder":true,"num":0}]',
+          '["chat:join",{"_placeholder":true,"num":99}]',
+          '["__proto__"]',
+          '["constructor",{}]',
+          '["connect"]',
+          '"text"',
+          '{"token":1}',
+          '{"pid":"x","offset":"0-0"}',
+        ),
+        fc.json({ maxDepth: 3 }),
+        fc.string({ maxLength: 30 }),
+      );
+      const namespace = fc.constantFrom(
         '',
-        '[]',
-        '{}',
-        '[null]',
-        '[1]',
-        '["chat:join"]',
-        '["chat:join",null]',
-        '["chat:say",{"chat":"room"}]',
-        '["error",{}]',
-        '["disconnect"]',
-        '["disconnecting",1]',
-      ),
-      fc.constantFrom(
-        '["chat:say",{"_placeholder":true,"num":0}]',
-        '["chat:join",{"_placeholder":true,"num":99}]',
-        '["__proto__"]',
-        '["constructor",{}]',
-        '["connect"]',
-        '"text"',
-        '{"token":1}',
-        '{"pid":"x","offset":"0-0"}',
-      ),
-      fc.json({ maxDepth: 3 }),
-      fc.string({ maxLength: 30 }),
-    );
-    const namespace = fc.constantFrom(
-      '',
-      '/village,',
-      '/,',
-      '/elsewhere,',
-      '/village',
-      '/village?token=x,',
-      '/../,',
-    );
-    const id = fc.constantFrom('', '0', '7', '99999999999999999999', '-1');
-    const attachments = fc.constantFrom('', '', '', '1-', '2-', '0-', '99-', 'x-', '-');
-    const socketPacket = fc
-      .tuple(
-        fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''),
-        attachments,
-        namespace,
-        id,
-        payload,
-      )
-      .map(([type, count, nsp, ack, data]) => `4${type}${count}${nsp}${ack}${data}`);
-    const enginePacket = fc
-      .tuple(
-        fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'),
-        fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'),
-      )
-      .map((parts) => parts.join(''));
-    const packet = fc.oneof(
-      { weight: 6, arbitrary: socketPacket },
-      { weight: 2, arbitrary: enginePacket },
-      {
-        weight: 2,
-        arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-      },
-      { weight: 1, arbitrary: fc.string({ maxLength: 60 }) },
-    );
-    const senders = await Promise.all(Array.from({ length: 4 }, (_x, n) => world.fan(`many${n}`)));
-    let turn = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.boolean(),
-        fc.array(packet, { minLength: 1, maxLength: 12 }),
-        async (inside, packets) => {
-          const raw = inside
-            ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '')
-            : await RawSocket.open(url);
-          for (const packet of packets) raw.send(packet);
-          // What came before it has been handled once this is answered, or it is closed.
-          raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
-          await until(
-            () =>
-              raw.ended || !inside || raw.heard.some((text) => text.startsWith('43/village,31337')),
-          );
-          raw.close();
-          await stands();
+        '/village,',
+        '/,',
+        '/elsewhere,',
+        '/village',
+        '/village?token=x,',
+        '/../,',
+      );
+      const id = fc.constantFrom('', '0', '7', '99999999999999999999', '-1');
+      const attachments = fc.constantFrom('', '', '', '1-', '2-', '0-', '99-', 'x-', '-');
+      const socketPacket = fc
+        .tuple(
+          fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''),
+          attachments,
+          namespace,
+          id,
+          payload,
+        )
+        .map(([type, count, nsp, ack, data]) => `4${type}${count}${nsp}${ack}${data}`);
+      const enginePacket = fc
+        .tuple(
+          fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'),
+          fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'),
+        )
+        .map((parts) => parts.join(''));
+      const packet = fc.oneof(
+        { weight: 6, arbitrary: socketPacket },
+        { weight: 2, arbitrary: enginePacket },
+        {
+          weight: 2,
+          arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
         },
-      ),
-      { numRuns: 80 },
-    );
-  });
+        { weight: 1, arbitrary: fc.string({ maxLength: 60 }) },
+      );
+      const senders = await Promise.all(
+        Array.from({ length: 4 }, (_x, n) => world.fan(`many${n}`)),
+      );
+      let turn = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.boolean(),
+          fc.array(packet, { minLength: 1, maxLength: 12 }),
+          async (inside, packets) => {
+            const raw = inside
+              ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '')
+              : await RawSocket.open(url);
+            for (const packet of packets) raw.send(packet);
+            // What came before it has been handled once this is answered, or it is closed.
+            raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
+            await until(
+              () =>
+                raw.ended ||
+                !inside ||
+                raw.heard.some((text) => text.startsWith('43/village,31337')),
+            );
+            raw.close();
+            await stands();
+          },
+        ),
+        { numRuns: 80 },
+      );
+    },
+  );
 
   it('frames that are none, and a connection broken in the middle of the handshake', async () => {
     for (const opcode of [0, 3, 7, 8, 9, 10, 11, 15]) {

@@ -95,21 +95,24 @@ describe('a program that is interrupted', function () {
       },
     );
 
-  it('leaves nothing running: npm start that is stopped while it starts its dead stores again', async () => {
-    const mark = randomBytes(8).toString('hex');
-    const hub = await new StartedHub().prepare();
-    hub.env['MARK_OF_TEST'] = mark;
-    await hub.start();
-    const stores = (): { pid: number }[] =>
-      marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
-    const first = stores().map(({ pid }) => pid);
-    for (const pid of first) process.kill(pid, 'SIGKILL');
-    // Some are under way again, and answer nothing yet.
-    await until(() => stores().some(({ pid }) => !first.includes(pid)));
-    const { code } = await hub.end('SIGINT');
-    expect([first.length, code, marked('MARK_OF_TEST', mark)]).to.deep.equal([2, 0, []]);
-    hub.remove();
-  });
+  it(
+    'leaves nothing running: npm start that is stopped ' + 'while it starts its dead stores again',
+    async () => {
+      const mark = randomBytes(8).toString('hex');
+      const hub = await new StartedHub().prepare();
+      hub.env['MARK_OF_TEST'] = mark;
+      await hub.start();
+      const stores = (): { pid: number }[] =>
+        marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
+      const first = stores().map(({ pid }) => pid);
+      for (const pid of first) process.kill(pid, 'SIGKILL');
+      // Some are under way again, and answer nothing yet.
+      await until(() => stores().some(({ pid }) => !first.includes(pid)));
+      const { code } = await hub.end('SIGINT');
+      expect([first.length, code, marked('MARK_OF_TEST', mark)]).to.deep.equal([2, 0, []]);
+      hub.remove();
+    },
+  );
 
   it('is noticed by its mark, and is still there until then', async () => {
     const mark = randomBytes(8).toString('hex');

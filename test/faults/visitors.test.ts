@@ -77,22 +77,25 @@ describe('a visitor', () => {
     },
   );
 
-  it('gets another form token with every page, each good for as long as the browser is open', async () => {
-    const browser = world.browser();
-    const tokens: string[] = [];
-    for (let n = 0; n < 4; n += 1)
-      tokens.push(
-        browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '',
-      );
-    // Compressed beside something that the address puts into the page, a token that stays the same
-    // could be guessed letter by letter (BREACH).
-    for (let at = 0; at < 60; at += 8)
-      expect(new Set(tokens.map((token) => token.slice(at, at + 8))).size, `part ${at}`).to.equal(
-        tokens.length,
-      );
-    for (const token of tokens) expect(await signIn(world, browser.cookie, token)).to.equal(303);
-    await world.context.connection.collection('sessions').deleteMany({});
-  });
+  it(
+    'gets another form token with every page, each good ' + 'for as long as the browser is open',
+    async () => {
+      const browser = world.browser();
+      const tokens: string[] = [];
+      for (let n = 0; n < 4; n += 1)
+        tokens.push(
+          browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '',
+        );
+      // Compressed beside something that the address puts into the page, a token that stays the same
+      // could be guessed letter by letter (BREACH).
+      for (let at = 0; at < 60; at += 8)
+        expect(new Set(tokens.map((token) => token.slice(at, at + 8))).size, `part ${at}`).to.equal(
+          tokens.length,
+        );
+      for (const token of tokens) expect(await signIn(world, browser.cookie, token)).to.equal(303);
+      await world.context.connection.collection('sessions').deleteMany({});
+    },
+  );
 });
 
 describe('a visitor of an address that begins many logins', () => {

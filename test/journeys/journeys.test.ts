@@ -318,16 +318,19 @@ describe('the story', function () {
     );
   }
 
-  it('of an organiser on a phone: the pages of what waits for somebody are right for everybody', async () => {
-    const { context, page } = await person(true, 'fr', { viewport: { width: 412, height: 823 } });
-    await signIn(page, 'fr', 'organiser1');
-    for (const path of ['/fr/console', '/en/console/networks']) {
-      const answer = await page.goto(`${world.url}${path}`);
-      expect([path, answer?.status()]).to.deep.equal([path, 200]);
-      await clean(page);
-    }
-    await context.close();
-  });
+  it(
+    'of an organiser on a phone: the pages of what waits ' + 'for somebody are right for everybody',
+    async () => {
+      const { context, page } = await person(true, 'fr', { viewport: { width: 412, height: 823 } });
+      await signIn(page, 'fr', 'organiser1');
+      for (const path of ['/fr/console', '/en/console/networks']) {
+        const answer = await page.goto(`${world.url}${path}`);
+        expect([path, answer?.status()]).to.deep.equal([path, 200]);
+        await clean(page);
+      }
+      await context.close();
+    },
+  );
 
   it('leaves no error in any console and no breach of the content policy', () => {
     expect(faults).to.deep.equal([]);

@@ -115,27 +115,33 @@ describe('jobs that were given up', function () {
     return browser;
   };
 
-  it('stand on a page in both languages, with what went wrong, and start again at a press', async () => {
-    const id = await fail('by-form');
-    const browser = await signedIn('organiser');
-    const page = await browser.go('/en/console');
-    expect(page.text)
-      .to.contain('Another job')
-      .and.to.contain('&lt;b&gt;by-form&lt;/b&gt; cannot be')
-      .and.to.contain('1 try');
-    expect((await browser.go('/fr/console')).text)
-      .to.contain('Travaux abandonnés')
-      .and.to.contain('1 essai');
-    expect((await browser.go('/en')).text).to.contain('href="/en/console"');
-    const fields = browser.form(page.text, `/console/jobs/${id}/start`);
-    const after = await browser.post(`/en/console/jobs/${id}/start`, fields);
-    expect([after.status, after.text.includes('The job starts again.')]).to.deep.equal([200, true]);
-    await world.context.jobs.drain();
-    expect(done).to.include('by-form');
-    expect((await browser.post(`/en/console/jobs/${id}/start`, fields)).text).to.contain(
-      'somebody has started it already',
-    );
-  });
+  it(
+    'stand on a page in both languages, with what went ' + 'wrong, and start again at a press',
+    async () => {
+      const id = await fail('by-form');
+      const browser = await signedIn('organiser');
+      const page = await browser.go('/en/console');
+      expect(page.text)
+        .to.contain('Another job')
+        .and.to.contain('&lt;b&gt;by-form&lt;/b&gt; cannot be')
+        .and.to.contain('1 try');
+      expect((await browser.go('/fr/console')).text)
+        .to.contain('Travaux abandonnés')
+        .and.to.contain('1 essai');
+      expect((await browser.go('/en')).text).to.contain('href="/en/console"');
+      const fields = browser.form(page.text, `/console/jobs/${id}/start`);
+      const after = await browser.post(`/en/console/jobs/${id}/start`, fields);
+      expect([after.status, after.text.includes('The job starts again.')]).to.deep.equal([
+        200,
+        true,
+      ]);
+      await world.context.jobs.drain();
+      expect(done).to.include('by-form');
+      expect((await browser.post(`/en/console/jobs/${id}/start`, fields)).text).to.contain(
+        'somebody has started it already',
+      );
+    },
+  );
 
   for (const who of ['fan', ...ROLES.filter((role) => !mayDoSo.has(role))])
     it(`have no page for a${/^[aeiou]/.test(who) ? 'n' : ''} ${who}`, async () => {

@@ -52,35 +52,38 @@ describe('posts of verified accounts', () => {
     expect(await world.context.connection.collection('posts').countDocuments()).to.equal(6);
   });
 
-  it('go on behind the account at which a run ended, also when it is verified no more', async () => {
-    const { posts, registry } = world.context;
-    const after = await posts.fetch('', 3);
-    expect(after).to.equal(asked[2]);
-    const gone = await world.context.connection
-      .collection('accounts')
-      .findOne({ accountId: after?.split(':')[1] });
-    await world.context.connection
-      .collection('accounts')
-      .updateOne({ _id: gone?._id as never }, { $set: { state: 'revoked' } });
-    world.context.bus.tell('registry:changed', {
-      network: 'x',
-      account: String(gone?.['accountId']),
-    });
-    while ((await registry.verified()).length > 5)
-      await new Promise((resolve) => setImmediate(resolve));
-    expect(await posts.fetch(after ?? '', 10)).to.equal(null);
-    expect(asked).to.have.length(6);
-    expect(new Set(asked).size).to.equal(6);
-    await world.context.connection
-      .collection('accounts')
-      .updateOne({ _id: gone?._id as never }, { $set: { state: 'verified' } });
-    world.context.bus.tell('registry:changed', {
-      network: 'x',
-      account: String(gone?.['accountId']),
-    });
-    while ((await registry.verified()).length < 6)
-      await new Promise((resolve) => setImmediate(resolve));
-  });
+  it(
+    'go on behind the account at which a run ended, ' + 'also when it is verified no more',
+    async () => {
+      const { posts, registry } = world.context;
+      const after = await posts.fetch('', 3);
+      expect(after).to.equal(asked[2]);
+      const gone = await world.context.connection
+        .collection('accounts')
+        .findOne({ accountId: after?.split(':')[1] });
+      await world.context.connection
+        .collection('accounts')
+        .updateOne({ _id: gone?._id as never }, { $set: { state: 'revoked' } });
+      world.context.bus.tell('registry:changed', {
+        network: 'x',
+        account: String(gone?.['accountId']),
+      });
+      while ((await registry.verified()).length > 5)
+        await new Promise((resolve) => setImmediate(resolve));
+      expect(await posts.fetch(after ?? '', 10)).to.equal(null);
+      expect(asked).to.have.length(6);
+      expect(new Set(asked).size).to.equal(6);
+      await world.context.connection
+        .collection('accounts')
+        .updateOne({ _id: gone?._id as never }, { $set: { state: 'verified' } });
+      world.context.bus.tell('registry:changed', {
+        network: 'x',
+        account: String(gone?.['accountId']),
+      });
+      while ((await registry.verified()).length < 6)
+        await new Promise((resolve) => setImmediate(resolve));
+    },
+  );
 
   it('of a network that is down are left for the next time, those of another come', async () => {
     answer = (network) => {

@@ -85,26 +85,29 @@ describe('a data folder', function () {
     },
   );
 
-  it('serves commands while no hub runs, two at a time, while one starts, and after its end', async () => {
-    const alone = await Promise.all([hub.hub('ledger', 'verify'), hub.hub('boards', 'rebuild')]);
-    expect(
-      alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')]),
-    ).to.deep.equal([
-      [0, ''],
-      [0, ''],
-    ]);
-    expect(alone.map(({ errors }) => errors).join('')).to.match(
-      /^"npm run hub -- (ledger verify|boards rebuild)" \(process \d+\) is at work here; waiting for it …\n$/,
-    );
-    const starting = hub.start();
-    await until(() => existsSync(join(hub.dir, 'stores.json')));
-    const during = await Promise.all([hub.hub('token', 'fan1'), hub.hub('token', 'fan2')]);
-    await starting;
-    expect(during.map(({ code, errors }) => (code === 0 ? '' : errors))).to.deep.equal(['', '']);
-    await hub.end('SIGINT');
-    const after = await hub.hub('ledger', 'verify');
-    expect([after.code, after.errors]).to.deep.equal([0, '']);
-  });
+  it(
+    'serves commands while no hub runs, two at a time, ' + 'while one starts, and after its end',
+    async () => {
+      const alone = await Promise.all([hub.hub('ledger', 'verify'), hub.hub('boards', 'rebuild')]);
+      expect(
+        alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')]),
+      ).to.deep.equal([
+        [0, ''],
+        [0, ''],
+      ]);
+      expect(alone.map(({ errors }) => errors).join('')).to.match(
+        /^"npm run hub -- (ledger verify|boards rebuild)" \(process \d+\) is at work here; waiting for it …\n$/,
+      );
+      const starting = hub.start();
+      await until(() => existsSync(join(hub.dir, 'stores.json')));
+      const during = await Promise.all([hub.hub('token', 'fan1'), hub.hub('token', 'fan2')]);
+      await starting;
+      expect(during.map(({ code, errors }) => (code === 0 ? '' : errors))).to.deep.equal(['', '']);
+      await hub.end('SIGINT');
+      const after = await hub.hub('ledger', 'verify');
+      expect([after.code, after.errors]).to.deep.equal([0, '']);
+    },
+  );
 
   it('makes a start wait for the command that is at work there', async () => {
     const lock = await takeLock(lockName('data', hub.dir));

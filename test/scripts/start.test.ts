@@ -40,22 +40,25 @@ describe('npm start', function () {
       })
     ).status;
 
-  it('opens a hub, says who can sign in and what to try first, and tells programs what runs', async () => {
-    const { web, worker, mongodb, redis, sandbox } = hub.running;
-    expect(web.url).to.equal(`http://127.0.0.1:${hub.env['PORT']}`);
-    expect([web.pid, worker.pid].every(alive)).to.equal(true);
-    expect(mongodb.uri).to.match(/^mongodb:\/\//);
-    expect([mongodb.kind, redis.kind].every((kind) => kind.length > 0)).to.equal(true);
-    expect(redis.url).to.match(/^redis:\/\//);
-    expect(sandbox?.networks).to.have.all.keys('x', 'facebook');
-    expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([
-      200, 200,
-    ]);
-    const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, {
-      headers: { 'x-sandbox-token': sandbox?.token ?? '' },
-    });
-    expect(log.status).to.equal(200);
-  });
+  it(
+    'opens a hub, says who can sign in and what to try ' + 'first, and tells programs what runs',
+    async () => {
+      const { web, worker, mongodb, redis, sandbox } = hub.running;
+      expect(web.url).to.equal(`http://127.0.0.1:${hub.env['PORT']}`);
+      expect([web.pid, worker.pid].every(alive)).to.equal(true);
+      expect(mongodb.uri).to.match(/^mongodb:\/\//);
+      expect([mongodb.kind, redis.kind].every((kind) => kind.length > 0)).to.equal(true);
+      expect(redis.url).to.match(/^redis:\/\//);
+      expect(sandbox?.networks).to.have.all.keys('x', 'facebook');
+      expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([
+        200, 200,
+      ]);
+      const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, {
+        headers: { 'x-sandbox-token': sandbox?.token ?? '' },
+      });
+      expect(log.status).to.equal(200);
+    },
+  );
 
   it(
     'gives a personal token and prints nothing else, for people of the demo who ' +
@@ -73,25 +76,32 @@ describe('npm start', function () {
     },
   );
 
-  it('gives and takes roles, hides and shows people, and says what commands there are', async () => {
-    expect((await hub.hub('role', 'fan1', 'volunteer')).out).to.match(/^fan1 .*: volunteer\n$/);
-    expect((await hub.hub('role', 'fan1', 'volunteer', '--take')).out).to.match(/: fan\n$/);
-    expect((await hub.hub('role', 'fan1', 'king')).errors).to.contain('There is no role king');
-    expect((await hub.hub('hide', 'athlete', 'athlete12')).out).to.contain('is hidden');
-    await until(async () => (await answers(hub.running.web.url, '/en/athletes/athlete12')) === 404);
-    expect((await hub.hub('hide', 'athlete', 'athlete12', '--show')).out).to.contain('shown again');
-    const help = await hub.hub('--help');
-    for (const command of [
-      'import athletes FILE',
-      'role FAN ROLE',
-      'token FAN',
-      'ledger verify',
-      'boards rebuild',
-      'seed demo',
-    ])
-      expect(help.out).to.contain(command);
-    expect((await hub.hub('dance')).code).to.equal(2);
-  });
+  it(
+    'gives and takes roles, hides and shows people, ' + 'and says what commands there are',
+    async () => {
+      expect((await hub.hub('role', 'fan1', 'volunteer')).out).to.match(/^fan1 .*: volunteer\n$/);
+      expect((await hub.hub('role', 'fan1', 'volunteer', '--take')).out).to.match(/: fan\n$/);
+      expect((await hub.hub('role', 'fan1', 'king')).errors).to.contain('There is no role king');
+      expect((await hub.hub('hide', 'athlete', 'athlete12')).out).to.contain('is hidden');
+      await until(
+        async () => (await answers(hub.running.web.url, '/en/athletes/athlete12')) === 404,
+      );
+      expect((await hub.hub('hide', 'athlete', 'athlete12', '--show')).out).to.contain(
+        'shown again',
+      );
+      const help = await hub.hub('--help');
+      for (const command of [
+        'import athletes FILE',
+        'role FAN ROLE',
+        'token FAN',
+        'ledger verify',
+        'boards rebuild',
+        'seed demo',
+      ])
+        expect(help.out).to.contain(command);
+      expect((await hub.hub('dance')).code).to.equal(2);
+    },
+  );
 
   it(
     'verifies the ledger, and names the first bad entry and exits 1 when one was ' +

@@ -119,22 +119,25 @@ describe('what sockets stand on', () => {
       },
     );
 
-  it('is found gone though the store did not answer when it was to be looked at, however long', async () => {
-    const { fan, token } = await world.fan('unread');
-    enter('token', fan._id, { token });
-    await footing.look();
-    await world.context.fans.ban(fan._id, 'admin', 'test');
-    const { fans } = world.context;
-    Object.assign(fans, { footing: () => Promise.reject(new Error('away')) });
-    for (let looks = 0; looks < 4; looks += 1) {
+  it(
+    'is found gone though the store did not answer when ' + 'it was to be looked at, however long',
+    async () => {
+      const { fan, token } = await world.fan('unread');
+      enter('token', fan._id, { token });
       await footing.look();
-      now += 5000;
-    }
-    Reflect.deleteProperty(fans, 'footing');
-    expect(ended).to.deep.equal([]);
-    await footing.look();
-    expect(ended).to.deep.equal(['token']);
-  });
+      await world.context.fans.ban(fan._id, 'admin', 'test');
+      const { fans } = world.context;
+      Object.assign(fans, { footing: () => Promise.reject(new Error('away')) });
+      for (let looks = 0; looks < 4; looks += 1) {
+        await footing.look();
+        now += 5000;
+      }
+      Reflect.deleteProperty(fans, 'footing');
+      expect(ended).to.deep.equal([]);
+      await footing.look();
+      expect(ended).to.deep.equal(['token']);
+    },
+  );
 
   it('is read ten seconds long after a change, and not for ever', async () => {
     const { fan, token } = await world.fan('stays');

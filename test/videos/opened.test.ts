@@ -322,21 +322,24 @@ describe('what an award opened', () => {
     },
   );
 
-  it('is asked apart when locks name more athletes than are worth looking up with every follow', () => {
-    const thing = (n: number) => ({
-      lock: [
-        {
-          kind: 'follow' as const,
-          athletes: ['star', ...Array.from({ length: 19 }, (_x, at) => `a${n}-${at}`)],
-          need: 2,
-          network: null,
-        },
-      ],
-    });
-    const beside = (count: number): number =>
-      new LockIndex(Array.from({ length: count }, (_x, n) => thing(n))).beside('star').size;
-    expect([1, 2, 3].map(beside)).to.deep.equal([20, 39, 0]);
-  });
+  it(
+    'is asked apart when locks name more athletes than ' + 'are worth looking up with every follow',
+    () => {
+      const thing = (n: number) => ({
+        lock: [
+          {
+            kind: 'follow' as const,
+            athletes: ['star', ...Array.from({ length: 19 }, (_x, at) => `a${n}-${at}`)],
+            need: 2,
+            network: null,
+          },
+        ],
+      });
+      const beside = (count: number): number =>
+        new LockIndex(Array.from({ length: count }, (_x, n) => thing(n))).beside('star').size;
+      expect([1, 2, 3].map(beside)).to.deep.equal([20, 39, 0]);
+    },
+  );
 
   it(
     'is read once for all fans of a flush, and of each fan only the deeds that ' +

@@ -154,50 +154,56 @@ describe('live chat', () => {
     await until(() => heard.some((item) => item.text === 'from afar'));
   });
 
-  it('tells the room within seconds of what another process said when the news of it was lost', async () => {
-    const { socket, heard } = await joined((await world.fan('ann')).token);
-    const tell = other.bus.tell.bind(other.bus);
-    other.bus.tell = () => undefined;
-    const { item } = await other.chats.say(
-      { id: 'far', name: 'far', roles: [] },
-      SLUG,
-      'unheard',
-      id(),
-    );
-    other.bus.tell = tell;
-    const told = await new Promise<number>((resolve) => {
-      socket.on('chat:presence', ({ chat, last }) => {
-        if (chat === SLUG && last >= item.n) resolve(last);
-      });
-    });
-    expect([told, heard.some((each) => each.text === 'unheard')]).to.deep.equal([item.n, false]);
-  });
-
-  it('reads once for all who come back at the same time, and anew as soon as something is said', async () => {
-    await world.room('crowd');
-    const { chats, connection } = world.context;
-    const speak = (text: string): Promise<unknown> =>
-      chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
-    const crowd = async (): Promise<string[]> =>
-      (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(
-        ({ items }) => items.map((item) => item.text).join(),
+  it(
+    'tells the room within seconds of what another ' + 'process said when the news of it was lost',
+    async () => {
+      const { socket, heard } = await joined((await world.fan('ann')).token);
+      const tell = other.bus.tell.bind(other.bus);
+      other.bus.tell = () => undefined;
+      const { item } = await other.chats.say(
+        { id: 'far', name: 'far', roles: [] },
+        SLUG,
+        'unheard',
+        id(),
       );
-    let reads = 0;
-    await speak('one');
-    connection.set(
-      'debug',
-      (collection: string, method: string) =>
-        (reads += Number(collection === 'chat_items' && method === 'find')),
-    );
-    expect(new Set(await crowd())).to.deep.equal(new Set(['one']));
-    expect(reads).to.equal(1);
-    await speak('two');
-    expect(new Set(await crowd())).to.deep.equal(new Set(['one,two']));
-    expect(reads).to.equal(2);
-    connection.set('debug', false);
-    await other.chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', 'three', id());
-    await until(async () => (await crowd())[0] === 'one,two,three');
-  });
+      other.bus.tell = tell;
+      const told = await new Promise<number>((resolve) => {
+        socket.on('chat:presence', ({ chat, last }) => {
+          if (chat === SLUG && last >= item.n) resolve(last);
+        });
+      });
+      expect([told, heard.some((each) => each.text === 'unheard')]).to.deep.equal([item.n, false]);
+    },
+  );
+
+  it(
+    'reads once for all who come back at the same time, ' + 'and anew as soon as something is said',
+    async () => {
+      await world.room('crowd');
+      const { chats, connection } = world.context;
+      const speak = (text: string): Promise<unknown> =>
+        chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
+      const crowd = async (): Promise<string[]> =>
+        (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(
+          ({ items }) => items.map((item) => item.text).join(),
+        );
+      let reads = 0;
+      await speak('one');
+      connection.set(
+        'debug',
+        (collection: string, method: string) =>
+          (reads += Number(collection === 'chat_items' && method === 'find')),
+      );
+      expect(new Set(await crowd())).to.deep.equal(new Set(['one']));
+      expect(reads).to.equal(1);
+      await speak('two');
+      expect(new Set(await crowd())).to.deep.equal(new Set(['one,two']));
+      expect(reads).to.equal(2);
+      connection.set('debug', false);
+      await other.chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', 'three', id());
+      await until(async () => (await crowd())[0] === 'one,two,three');
+    },
+  );
 
   it(
     'counts the fans in a room, each once on however many tabs and processes, ' +
@@ -307,34 +313,37 @@ describe('live chat', () => {
     expect('data' in answer && answer.data.item.text).to.equal('abc');
   });
 
-  it('lets nobody in without a session or token, from a foreign origin, or by polling', async () => {
-    const refused = (options: object): Promise<string> =>
-      new Promise((resolve) => {
-        const socket = io(`${world.url}/village`, {
-          transports: ['websocket'],
-          forceNew: true,
-          reconnection: false,
-          ...options,
+  it(
+    'lets nobody in without a session or token, from ' + 'a foreign origin, or by polling',
+    async () => {
+      const refused = (options: object): Promise<string> =>
+        new Promise((resolve) => {
+          const socket = io(`${world.url}/village`, {
+            transports: ['websocket'],
+            forceNew: true,
+            reconnection: false,
+            ...options,
+          });
+          socket.on('connect_error', (error) => {
+            socket.close();
+            resolve((error as { data?: { id: string } }).data?.id ?? error.message);
+          });
+          socket.on('connect', () => {
+            socket.close();
+            resolve('connected');
+          });
         });
-        socket.on('connect_error', (error) => {
-          socket.close();
-          resolve((error as { data?: { id: string } }).data?.id ?? error.message);
-        });
-        socket.on('connect', () => {
-          socket.close();
-          resolve('connected');
-        });
-      });
-    expect(await refused({})).to.equal('not_signed_in');
-    expect(await refused({ auth: { token: 'vlg_none' } })).to.equal('bad_token');
-    expect(
-      await refused({
-        auth: { token: (await world.fan('ann')).token },
-        extraHeaders: { origin: 'https://evil.example' },
-      }),
-    ).to.not.equal('connected');
-    expect((await fetch(`${world.url}/socket.io/?EIO=4&transport=polling`)).status).to.equal(400);
-  });
+      expect(await refused({})).to.equal('not_signed_in');
+      expect(await refused({ auth: { token: 'vlg_none' } })).to.equal('bad_token');
+      expect(
+        await refused({
+          auth: { token: (await world.fan('ann')).token },
+          extraHeaders: { origin: 'https://evil.example' },
+        }),
+      ).to.not.equal('connected');
+      expect((await fetch(`${world.url}/socket.io/?EIO=4&transport=polling`)).status).to.equal(400);
+    },
+  );
 
   it('stops a fan at once who is banned or signed out everywhere', async () => {
     const { token, fan } = await world.fan('rude');
@@ -411,18 +420,21 @@ describe('live chat', () => {
     expect((await lead.post(`/en/chats/${SLUG}/state`, form)).text).to.contain('Pause');
   });
 
-  it('works without JavaScript: a form, a page, and what was typed kept when it is refused', async () => {
-    const browser = world.browser();
-    await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
-    const page = await browser.go(`/en/chats/${SLUG}`);
-    const form = browser.form(page.text, `/chats/${SLUG}/say`);
-    form.set('text', 'by form');
-    expect((await browser.post(`/en/chats/${SLUG}/say`, form)).text).to.contain('by form');
-    form.set('text', 'x'.repeat(300));
-    const refused = await browser.post(`/en/chats/${SLUG}/say`, form);
-    expect(refused.status).to.equal(400);
-    expect(refused.text).to.contain('1 to 280').and.contain('x'.repeat(300));
-  });
+  it(
+    'works without JavaScript: a form, a page, and what ' + 'was typed kept when it is refused',
+    async () => {
+      const browser = world.browser();
+      await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
+      const page = await browser.go(`/en/chats/${SLUG}`);
+      const form = browser.form(page.text, `/chats/${SLUG}/say`);
+      form.set('text', 'by form');
+      expect((await browser.post(`/en/chats/${SLUG}/say`, form)).text).to.contain('by form');
+      form.set('text', 'x'.repeat(300));
+      const refused = await browser.post(`/en/chats/${SLUG}/say`, form);
+      expect(refused.status).to.equal(400);
+      expect(refused.text).to.contain('1 to 280').and.contain('x'.repeat(300));
+    },
+  );
 
   it('tells points to the fan\u2019s open pages', async () => {
     const { token } = await world.fan('fan2');
@@ -539,24 +551,27 @@ describe('chat limits', () => {
       expect((await browser.post('/en/chats/r/say', form)).status).to.equal(200);
   });
 
-  it('hold for who says everything twice, and for who repeats one thing without an end', async () => {
-    const { token, fan } = await world.fan('sly');
-    const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
-    for (let round = 0; round < 2; round += 1)
-      await Promise.all(said.map((clientId) => say(token, clientId)));
-    // At most five each time, and none because it was refused before.
-    const stored = await world.context.connection
-      .collection('chat_items')
-      .countDocuments({ chat: 'r', fan: fan._id });
-    expect(stored).to.be.within(5, 10);
-    const { token: stubborn } = await world.fan('stubborn');
-    const answers = [];
-    for (let part = 0; part < 5; part += 1)
-      answers.push(
-        ...(await Promise.all(
-          Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')),
-        )),
-      );
-    expect(answers.some((answer) => answer.status === 429)).to.equal(true);
-  });
+  it(
+    'hold for who says everything twice, and for who ' + 'repeats one thing without an end',
+    async () => {
+      const { token, fan } = await world.fan('sly');
+      const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
+      for (let round = 0; round < 2; round += 1)
+        await Promise.all(said.map((clientId) => say(token, clientId)));
+      // At most five each time, and none because it was refused before.
+      const stored = await world.context.connection
+        .collection('chat_items')
+        .countDocuments({ chat: 'r', fan: fan._id });
+      expect(stored).to.be.within(5, 10);
+      const { token: stubborn } = await world.fan('stubborn');
+      const answers = [];
+      for (let part = 0; part < 5; part += 1)
+        answers.push(
+          ...(await Promise.all(
+            Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')),
+          )),
+        );
+      expect(answers.some((answer) => answer.status === 429)).to.equal(true);
+    },
+  );
 });
