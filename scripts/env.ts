@@ -37,6 +37,7 @@ const Secrets = z.object({
 });
 export type Secrets = z.infer<typeof Secrets>;
 
+/** The folder of everything that a hub keeps (DATA_DIR). */
 export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] || '.data');
 
 /**
@@ -45,8 +46,8 @@ export const dataDir = (): string => resolve(root, process.env['DATA_DIR'] || '.
 export const SANDBOX_PORTS = 4;
 
 /**
- * PORT and SANDBOX_PORT (with the ports after it). Throws a ConfigError that names each which is
- * none, or where they overlap.
+ * Reads PORT and SANDBOX_PORT. Throws a ConfigError that names each which is no port, or says that
+ * PORT is one of the sandbox networks' own.
  */
 export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: number } {
   const problems: string[] = [];
@@ -62,13 +63,15 @@ export function portsOf(env: NodeJS.ProcessEnv): { port: number; sandboxPort: nu
   const sandboxPort = read(
     'SANDBOX_PORT',
     4100,
-    Port.refine((at) => at >= 1 && at <= last, {
+    Port.refine((first) => first >= 1 && first <= last, {
       error: ({ input }) => `"${String(input)}" is not from 1 to ${last}`,
     }),
   );
   if (problems.length === 0 && port >= sandboxPort && port < sandboxPort + SANDBOX_PORTS)
     problems.push(
-      `PORT ${port} is one of the sandbox networks' ports (SANDBOX_PORT ${sandboxPort} to ${sandboxPort + SANDBOX_PORTS - 1}). Set one of the two elsewhere.`,
+      `PORT ${port} is one of the sandbox networks' ports ` +
+        `(SANDBOX_PORT ${sandboxPort} to ${sandboxPort + SANDBOX_PORTS - 1}). ` +
+        'Set one of the two elsewhere.',
     );
   if (problems.length > 0) throw new ConfigError(problems);
   return { port, sandboxPort };
@@ -96,7 +99,8 @@ export function writeWhole(file: string, text: string, mode = 0o644): void {
 }
 
 /**
- * A JSON file of ours. Throws an Error that says in one line what is wrong with it, and `remedy`.
+ * Reads a JSON file of ours. Throws an Error that says in one line what is wrong with it, and then
+ * `remedy`.
  */
 function readOurs<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
   const text = readFileSync(file, 'utf8');
@@ -112,8 +116,8 @@ function readOurs<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
 }
 
 /**
- * What `DATA_DIR/run.json` tells of the hub that runs on this folder. Throws an Error of one line
- * when it cannot be read.
+ * Reads what `DATA_DIR/run.json` says of the hub that runs on this folder. Throws an Error of one
+ * line when it cannot be read.
  */
 export const runFileOf = (dir: string): RunFile =>
   readOurs(
@@ -125,9 +129,10 @@ export const runFileOf = (dir: string): RunFile =>
 const random = (bytes: number): string => randomBytes(bytes).toString('base64');
 
 /**
- * The secrets of a hub that was started by `npm start`: made once, kept in DATA_DIR, readable by
- * its owner only. For who holds the lock of the folder, or finds a hub running there. Throws an
- * Error of one line when the file cannot be read: what they sealed must not be lost by a guess.
+ * Reads the secrets of a hub that `npm start` runs, and makes them at first: kept in DATA_DIR,
+ * readable by their owner only. Call it while holding the lock of the folder, or where a hub runs.
+ * Throws an Error of one line when the file cannot be read: what the secrets sealed must not be
+ * lost by a guess.
  */
 export function secretsOf(dir: string): Secrets {
   mkdirSync(dir, { recursive: true });
@@ -136,7 +141,8 @@ export function secretsOf(dir: string): Secrets {
     return readOurs(
       file,
       Secrets,
-      'Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.',
+      'Put a copy of it back. Without one delete it: new secrets are made, ' +
+        'and everybody signs in and links their networks anew.',
     );
   const fresh: Secrets = {
     SESSION_SECRET: random(48),
@@ -156,34 +162,44 @@ export function secretsOf(dir: string): Secrets {
   return fresh;
 }
 
-/** The settings of a demo hub: its own secrets, and the sandbox networks' origins and keys. */
-export function demoEnv(input: {
-  dir: string;
-  secrets: Secrets;
+/** Where the parts of a demo hub are reached. */
+export interface DemoAddresses {
   port: number;
   publicUrl: string;
   mongodb: string;
   redis: string;
   networks: { x: string; facebook: string; facebookGraph: string };
-}): NodeJS.ProcessEnv {
-  const { secrets } = input;
-  return {
-    PORT: String(input.port),
-    PUBLIC_URL: input.publicUrl,
-    DATA_DIR: input.dir,
-    MONGODB_URI: input.mongodb,
-    REDIS_URL: input.redis,
-    SESSION_SECRET: secrets.SESSION_SECRET,
-    TOKEN_KEYS: secrets.TOKEN_KEYS,
-    SIGNING_KEY: secrets.SIGNING_KEY,
-    METRICS_TOKEN: secrets.METRICS_TOKEN,
-    X_CLIENT_ID: secrets.clients.x.id,
-    X_CLIENT_SECRET: secrets.clients.x.secret,
-    X_ORIGIN_PAGES: input.networks.x,
-    X_ORIGIN_API: input.networks.x,
-    FACEBOOK_APP_ID: secrets.clients.facebook.id,
-    FACEBOOK_APP_SECRET: secrets.clients.facebook.secret,
-    FACEBOOK_ORIGIN_PAGES: input.networks.facebook,
-    FACEBOOK_ORIGIN_GRAPH: input.networks.facebookGraph,
-  };
 }
+
+/** The addresses of the sandbox networks whose control plane is at this port. */
+export function networksAt(sandboxPort: number): DemoAddresses['networks'] {
+  const [x, facebook, facebookGraph] = [1, 2, 3].map(
+    (offset) => `http://127.0.0.1:${sandboxPort + offset}`,
+  ) as [string, string, string];
+  return { x, facebook, facebookGraph };
+}
+
+/** The settings of a demo hub: its own secrets, and the sandbox networks' origins and keys. */
+export const demoEnv = (
+  dir: string,
+  secrets: Secrets,
+  { port, publicUrl, mongodb, redis, networks }: DemoAddresses,
+): NodeJS.ProcessEnv => ({
+  PORT: String(port),
+  PUBLIC_URL: publicUrl,
+  DATA_DIR: dir,
+  MONGODB_URI: mongodb,
+  REDIS_URL: redis,
+  SESSION_SECRET: secrets.SESSION_SECRET,
+  TOKEN_KEYS: secrets.TOKEN_KEYS,
+  SIGNING_KEY: secrets.SIGNING_KEY,
+  METRICS_TOKEN: secrets.METRICS_TOKEN,
+  X_CLIENT_ID: secrets.clients.x.id,
+  X_CLIENT_SECRET: secrets.clients.x.secret,
+  X_ORIGIN_PAGES: networks.x,
+  X_ORIGIN_API: networks.x,
+  FACEBOOK_APP_ID: secrets.clients.facebook.id,
+  FACEBOOK_APP_SECRET: secrets.clients.facebook.secret,
+  FACEBOOK_ORIGIN_PAGES: networks.facebook,
+  FACEBOOK_ORIGIN_GRAPH: networks.facebookGraph,
+});

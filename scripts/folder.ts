@@ -44,7 +44,8 @@ export async function takeFolder(
       for (let next = await Promise.race([words.next(), silence]); ; next = await words.next()) {
         if (next === 'silent')
           throw new Error(
-            `another process holds ${dir} and does not say who it is. End it, or set DATA_DIR to another folder.`,
+            `another process holds ${dir} and does not say who it is. End it, or set ` +
+              'DATA_DIR to another folder.',
           );
         if (next.done) break;
         if (decide(next.value as Holder) === 'leave') return null;

@@ -2,14 +2,13 @@
  * `npm test`: starts the stores of the tests, runs mocha over them, and prints the plain closing
  * line.
  */
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startProgram, type Program } from './program.js';
 import { root } from './root.js';
-import { end, type Service } from './services/process.js';
+import type { Service } from './services/process.js';
 import { startStores } from './services/stores.js';
-import { spawnTied } from './tie.mjs';
 
 const say = (line: string): void => {
   process.stdout.write(`village: ${line}\n`);
@@ -17,12 +16,12 @@ const say = (line: string): void => {
 const dir = mkdtempSync(join(tmpdir(), 'village-test-'));
 const services: Service[] = [];
 let code = 1;
-let tests: ChildProcess | null = null;
+let tests: Program | null = null;
 const stopped = new AbortController();
 const stop = async (): Promise<void> => {
   stopped.abort();
-  if (tests?.pid) await end(tests.pid);
-  await Promise.all(services.map((one) => one.stop()));
+  await tests?.stop();
+  await Promise.all(services.map((service) => service.stop()));
   rmSync(dir, { recursive: true, force: true });
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -37,57 +36,44 @@ try {
     readFileSync(join(root, 'node_modules', '@sparticuz', 'chromium', 'package.json'), 'utf8'),
   ) as { version: string };
   // The browser as test/support/chromium.ts takes it.
-  say(
-    `tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}, browser: ${process.env['VILLAGE_BROWSER'] || `carried ${carried.version}`}`,
-  );
+  const browser = process.env['VILLAGE_BROWSER'] || `carried ${carried.version}`;
+  say(`tests on MongoDB: ${mongodb.kind}, Redis: ${redis.kind}, browser: ${browser}`);
   const args = process.argv.slice(2);
   // Not by its bin, which would start mocha as a process of its own that nothing ties to us.
   const mocha = join(root, 'node_modules', 'mocha', 'lib', 'cli', 'cli.js');
   const options = (
     JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as { 'node-option': string[] }
-  )['node-option'].map((one) => `--${one}`);
+  )['node-option'].map((option) => `--${option}`);
   const report = join(dir, 'report.json');
   const coverage = args.includes('--coverage');
   const rest = args.filter((arg) => arg !== '--coverage');
-  const command = coverage
-    ? [
-        join(root, 'node_modules', 'c8', 'bin', 'c8.js'),
-        '--include',
-        'server/**',
-        '--reporter',
-        'text-summary',
-        '--reporter',
-        'text',
-        '--lines',
-        '90',
-        '--check-coverage',
-        process.execPath,
-        ...options,
-        mocha,
-      ]
-    : [...options, mocha];
-  code = await new Promise<number>((resolve) => {
-    tests = spawnTied(
-      process.execPath,
-      [
-        ...command,
-        '--reporter',
-        join(root, 'test', 'support', 'reporter.cjs'),
-        '--reporter-option',
-        `output=${report}`,
-        ...(rest.some((arg) => arg.endsWith('.ts')) ? rest : [...rest, 'test/**/*.test.ts']),
-      ],
-      {
-        cwd: root,
-        stdio: 'inherit',
-        env: { ...process.env, MONGODB_URI: mongodb.url, REDIS_URL: redis.url, NODE_ENV: 'test' },
-      },
-    );
-    tests.once('exit', (exit) => {
-      tests = null;
-      resolve(exit ?? 1);
-    });
-  });
+  const covered = [
+    join(root, 'node_modules', 'c8', 'bin', 'c8.js'),
+    ...['--include', 'server/**', '--reporter', 'text-summary', '--reporter', 'text'],
+    ...['--lines', '90', '--check-coverage', process.execPath],
+  ];
+  tests = startProgram(
+    process.execPath,
+    [
+      ...(coverage ? covered : []),
+      ...options,
+      mocha,
+      ...['--reporter', join(root, 'test', 'support', 'reporter.cjs')],
+      ...['--reporter-option', `output=${report}`],
+      ...rest,
+      ...(rest.some((arg) => arg.endsWith('.ts')) ? [] : ['test/**/*.test.ts']),
+    ],
+    {
+      cwd: root,
+      stdin: 'inherit',
+      stdout: 'inherit',
+      stderr: 'inherit',
+      patienceMs: 10_000,
+      env: { ...process.env, MONGODB_URI: mongodb.url, REDIS_URL: redis.url, NODE_ENV: 'test' },
+    },
+  );
+  code = (await tests.ended).code ?? 1;
+  tests = null;
   const counts = JSON.parse(readFileSync(report, 'utf8')) as {
     passes: number;
     failures: number;

@@ -1,4 +1,10 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 
-/** `spawn`, but what is started never outlives this process. Its id and its arguments are those of the program itself. */
+/**
+ * The program and the arguments that run a command tied to this process. The id and the arguments
+ * that the system shows are those of the command itself.
+ */
+export function tied(command: string, args: readonly string[]): [string, readonly string[]];
+
+/** `spawn` for the set-up, which runs before there is execa: what it starts never outlives it. */
 export function spawnTied(command: string, args: string[], options: SpawnOptions): ChildProcess;

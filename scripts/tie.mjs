@@ -15,7 +15,8 @@ const WAYS = [
   [
     'python3',
     '-c',
-    'import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])',
+    'import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); ' +
+      'os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])',
   ],
 ];
 
@@ -38,14 +39,17 @@ function way() {
 }
 
 /**
- * `spawn`, but what is started never outlives this process. Its id and its arguments are those of
- * the program itself.
+ * The program and the arguments that run a command tied to this process. The id and the arguments
+ * that the system shows are those of the command itself.
  */
-export function spawnTied(command, args, options) {
+export function tied(command, args) {
   const [first = command, ...before] = way();
-  return spawn(
-    first,
-    first === command ? args : [...before, String(process.pid), command, ...args],
-    options,
-  );
+  return first === command
+    ? [command, args]
+    : [first, [...before, String(process.pid), command, ...args]];
+}
+
+/** `spawn` for the set-up, which runs before there is execa: what it starts never outlives it. */
+export function spawnTied(command, args, options) {
+  return spawn(...tied(command, args), options);
 }

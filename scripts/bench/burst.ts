@@ -1,23 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { TokenVault } from '../../server/platform/secrets.js';
-import type { BenchHub } from './hub.js';
-import { bulkFans } from './hub.js';
-import { cpu, row, say, setting } from './table.js';
+import type { Program } from '../program.js';
+import { pause } from '../services/process.js';
+import { bulkFans, type BenchHub } from './hub.js';
+import { cpu, row, say } from './table.js';
 
-const IDENTITIES = setting('identities', 10_000);
-/** Athletes that each fan follows. */
-const DEEDS = setting('deeds', 2);
 const STARS = 50;
 const BATCH = 100;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * So many fans whose identities are linked, who hold deeds under a confirmed card, and follow on
- * the network what they hold.
+ * Makes fans with linked identities who hold deeds under a confirmed card, and follow on the
+ * network what they hold.
  */
 async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> {
-  const { context, sandbox } = hub;
-  const made = await bulkFans(context, IDENTITIES, 'burst');
+  const { context, sandbox, sizes } = hub;
+  const made = await bulkFans(context, sizes.identities, 'burst');
   const vault = new TokenVault(context.config.tokenKeys);
   const card = await context.cards.require('x', 'follow');
   const stars = (await context.registry.verified('x')).slice(0, STARS);
@@ -63,7 +60,7 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
         context.points.recordMany(
           fan,
           Array.from(
-            { length: DEEDS },
+            { length: sizes.deeds },
             (_x, k) => stars[(n + k) % stars.length] as (typeof stars)[number],
           ).map((star) => {
             const account = sandbox.world.byX(star.accountId);
@@ -91,12 +88,12 @@ async function people(hub: BenchHub): Promise<{ fan: string; token: string }[]> 
         ),
       ),
     );
-    if (from % 10_000 === 0) say(`burst: ${from + some.length} of ${IDENTITIES} fans made`);
+    if (from % 10_000 === 0) say(`burst: ${from + some.length} of ${sizes.identities} fans made`);
   }
   return made;
 }
 
-/** Asks for the fan's own check by the API, and answers after how many ms its network was asked. */
+/** Asks for a fan's own check by the API; answers after how many ms the network was asked. */
 async function check(
   hub: BenchHub,
   { fan, token }: { fan: string; token: string },
@@ -121,15 +118,12 @@ async function check(
 }
 
 /**
- * Everybody's identity comes due at once: the time until all were asked, with one worker and with
- * two, and how long a fan's own check takes meanwhile. Run by name only: `npm run bench burst --
- * --identities=100000`. Needs a started web process at the hub's address.
+ * Lets everybody's identity come due at once: the time until all were asked, with one worker and
+ * with two, and how long a fan's own check takes meanwhile. Needs a started web process at the
+ * hub's address.
  */
-export async function burst(
-  hub: BenchHub,
-  startWorker: () => Promise<{ pid: number; stop: () => Promise<void> }>,
-): Promise<void> {
-  const { context } = hub;
+export async function burst(hub: BenchHub, startWorker: () => Promise<Program>): Promise<void> {
+  const { context, sizes } = hub;
   await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
   const made = await people(hub);
   const identities = context.connection.collection('identities');
@@ -140,7 +134,7 @@ export async function burst(
     const begun = performance.now();
     const running = await Promise.all(Array.from({ length: workers }, startWorker));
     const checks: number[] = [];
-    for (let left = IDENTITIES, turn = 0; left > 0; turn += 1) {
+    for (let left = sizes.identities, turn = 0; left > 0; turn += 1) {
       await pause(1000);
       checks.push(await check(hub, asker[turn % asker.length] as (typeof made)[number]));
       left = await identities.countDocuments({ checkedAt: new Date(1) });
@@ -148,19 +142,23 @@ export async function burst(
         say(`burst: ${left} left after ${Math.round((performance.now() - begun) / 1000)} s`);
     }
     const seconds = (performance.now() - begun) / 1000;
-    const used = running.reduce((sum, one) => sum + cpu(one.pid), 0);
-    await Promise.all(running.map((one) => one.stop()));
+    const used = running.reduce((sum, { pid }) => sum + cpu(pid), 0);
+    await Promise.all(running.map((worker) => worker.stop()));
     checks.sort((a, b) => a - b);
-    // The network keeps no list so long: each yes is in the doubts, with the round of the asking
-    // that heard it.
+    // The network keeps no list that long: each yes is in the doubts, with the round that heard it.
     const heard =
       (await context.connection
         .collection('doubts')
-        .countDocuments({ state: 'held', yesRound: { $gte: workers } })) / DEEDS;
+        .countDocuments({ state: 'held', yesRound: { $gte: workers } })) / sizes.deeds;
+    const total = sizes.identities;
+    const middle = Math.round(checks[Math.floor(checks.length / 2)] ?? 0);
     row(
-      `${IDENTITIES} identities due, ${workers} worker${workers > 1 ? 's' : ''}`,
-      `all asked in ${seconds.toFixed(1)} s, ${Math.round(IDENTITIES / seconds)} a second, ${heard} heard, ${((used / IDENTITIES) * 1000).toFixed(2)} ms of a worker’s processor each; a fan’s own check meanwhile p50 ${Math.round(checks[Math.floor(checks.length / 2)] ?? 0)} ms, slowest ${Math.round(checks.at(-1) ?? 0)} ms of ${checks.length}`,
-      `one call a fan is the least`,
+      `${total} identities due, ${workers} worker${workers > 1 ? 's' : ''}`,
+      `all asked in ${seconds.toFixed(1)} s, ${Math.round(total / seconds)} a second, ` +
+        `${heard} heard, ${((used / total) * 1000).toFixed(2)} ms of a worker’s processor each; ` +
+        `a fan’s own check meanwhile p50 ${middle} ms, ` +
+        `slowest ${Math.round(checks.at(-1) ?? 0)} ms of ${checks.length}`,
+      'one call a fan is the least',
       'own check 2 s',
     );
   }

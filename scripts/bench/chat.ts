@@ -2,6 +2,7 @@ import { io, type Socket } from 'socket.io-client';
 import { figures, type Figures } from './load.js';
 import { cpu } from './table.js';
 
+/** What a chat came to. */
 export interface ChatFigures extends Figures {
   deliveries: number;
   lost: number;
@@ -17,16 +18,25 @@ interface Room {
 }
 
 /**
- * So many sockets in one room, so many messages a second: how long until the last one has it, and
- * whether each has each once. `connected` is awaited before the first word; `pid` is the server.
+ * Says so many messages a second to so many sockets in one room: how long each takes to arrive, and
+ * whether each socket hears each once. `connected` is awaited before the first word; `pid` is the
+ * server.
  */
 export async function chat(
   room: Room,
-  sockets: number,
-  perSecond: number,
-  seconds: number,
-  pid: number,
-  connected: () => Promise<void> = () => Promise.resolve(),
+  {
+    sockets,
+    perSecond,
+    seconds,
+    pid,
+    connected = () => Promise.resolve(),
+  }: {
+    sockets: number;
+    perSecond: number;
+    seconds: number;
+    pid: number;
+    connected?: () => Promise<void>;
+  },
 ): Promise<ChatFigures> {
   const all: Socket[] = [];
   for (let from = 0; from < sockets; from += 50) {
@@ -47,12 +57,12 @@ export async function chat(
   }
   const times: number[] = [];
   const seen = new Map<string, number>();
-  for (const [at, socket] of all.entries()) {
+  for (const [index, socket] of all.entries()) {
     room.hear(socket, (text) => {
       const [mark, sent] = text.split('|');
       if (mark !== 'bench') return;
       times.push(performance.now() - Number(sent));
-      const key = `${at}|${text}`;
+      const key = `${index}|${text}`;
       seen.set(key, (seen.get(key) ?? 0) + 1);
     });
   }
@@ -81,6 +91,7 @@ export async function chat(
   };
 }
 
+/** A room of socket.io alone. */
 export const bareRoom = (url: string): Room => ({
   connect: () => io(url, { transports: ['websocket'], forceNew: true, reconnection: false }),
   enter: () => Promise.resolve(),
@@ -92,6 +103,7 @@ export const bareRoom = (url: string): Room => ({
   },
 });
 
+/** A chat of the village. */
 export const villageRoom = (url: string, slug: string, tokens: string[]): Room => ({
   connect: (n) =>
     io(`${url}/village`, {

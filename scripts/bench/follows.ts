@@ -1,16 +1,10 @@
-import type { BenchHub } from './hub.js';
-import { bulkFans } from './hub.js';
+import { pause } from '../services/process.js';
+import { bulkFans, type BenchHub } from './hub.js';
 import { closed, open, type Shot } from './load.js';
 import { demoFan } from '../demo/sign-in.js';
-import { row, setting, text } from './table.js';
+import { row, text } from './table.js';
 
-const AWARDS = setting('awards', 20_000);
-/** How many verified accounts the hub of a bench has. */
-export const STARS = setting('stars', 1000);
-
-/**
- * Follow to points, acknowledged, settled and at a steady rate; the ledger is verified after it.
- */
+/** From follow to points: acknowledged, settled and at a steady rate; verifies the ledger then. */
 export async function awards(hub: BenchHub, bare: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const limit = await closed(
@@ -21,16 +15,16 @@ export async function awards(hub: BenchHub, bare: string): Promise<void> {
       20_000,
     ),
   );
-  const people = await bulkFans(hub.context, AWARDS + 6000, 'award');
-  let at = 0;
+  const people = await bulkFans(hub.context, hub.sizes.awards + 6000, 'award');
+  let index = 0;
   const shot = (): Shot | null => {
-    const one = people[at];
-    at += 1;
-    return one
+    const fan = people[index];
+    index += 1;
+    return fan
       ? {
           method: 'POST',
-          path: `/api/v1/athletes/star${at % 50}/follow`,
-          headers: { ...headers, authorization: `Bearer ${one.token}` },
+          path: `/api/v1/athletes/star${index % 50}/follow`,
+          headers: { ...headers, authorization: `Bearer ${fan.token}` },
           body: '{"network":"x"}',
         }
       : null;
@@ -42,7 +36,7 @@ export async function awards(hub: BenchHub, bare: string): Promise<void> {
   const acknowledged = await closed(
     hub.url,
     128,
-    ((left) => () => ((left -= 1) >= 0 ? shot() : null))(AWARDS),
+    ((left) => () => ((left -= 1) >= 0 ? shot() : null))(hub.sizes.awards),
   );
   // Settled: the scores know every entry. Boards are written in the same pass.
   for (;;) {
@@ -51,7 +45,7 @@ export async function awards(hub: BenchHub, bare: string): Promise<void> {
       (await entries.countDocuments())
     )
       break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
   const settled = (performance.now() - begun) / 1000;
   const wrote = (await entries.countDocuments()) - before;
@@ -83,18 +77,18 @@ async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
     const fan = await demoFan(context, me.handle, ['x']);
     people.push({ token: await context.tokens.create(fan._id, 'bench'), star: n % 50 });
   }
-  let at = 0;
+  let index = 0;
   const shot = (): Shot | null => {
-    const one = people[at];
-    at += 1;
+    const fan = people[index];
+    index += 1;
     const headers = {
       'content-type': 'application/json',
-      authorization: `Bearer ${one?.token ?? ''}`,
+      authorization: `Bearer ${fan?.token ?? ''}`,
     };
-    return one
+    return fan
       ? {
           method: 'POST',
-          path: `/api/v1/athletes/star${one.star}/follow`,
+          path: `/api/v1/athletes/star${fan.star}/follow`,
           headers,
           body: '{"network":"x"}',
         }
@@ -111,16 +105,16 @@ async function confirmed({ context, sandbox, url }: BenchHub): Promise<void> {
 
 /** What the store costs when a fan links a network on which they follow every star. */
 export async function firstLink(hub: BenchHub): Promise<void> {
-  const { context, sandbox } = hub;
+  const { context, sandbox, sizes } = hub;
   await context.cards.sign('x', { mode: 'confirmed', deeds: ['follow'] }, 'bench');
   const calls = (): number =>
-    sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
-  const plan = context.networks.adapter('x').planCheck(STARS);
+    sandbox.world.log.filter(({ path }) => path.startsWith('/2/users?')).length;
+  const plan = context.networks.adapter('x').planCheck(sizes.stars);
   const rounds: { ms: number; network: number; calls: number; points: number }[] = [];
-  // The first round also compiles and fills what a running hub has long had: it is told apart.
+  // The first round also compiles and fills what a running hub has long had: it stands apart.
   for (let round = 0; round < 8; round += 1) {
     const me = sandbox.world.add({ handle: `collector${round}`, name: 'Collector' });
-    for (let n = 0; n < STARS; n += 1) {
+    for (let n = 0; n < sizes.stars; n += 1) {
       const star = sandbox.world.person(`star${n}`);
       if (star) sandbox.world.relate('x', me, star, true);
     }
@@ -132,7 +126,7 @@ export async function firstLink(hub: BenchHub): Promise<void> {
     const made = calls() - before;
     const asked = performance.now();
     const usable = await context.fans.identities.usable(fan._id, 'x');
-    const accounts = (await context.registry.verified('x')).map((one) => one.accountId);
+    const accounts = (await context.registry.verified('x')).map(({ accountId }) => accountId);
     if (usable?.tokens)
       await context.networks
         .adapter('x')
@@ -148,10 +142,11 @@ export async function firstLink(hub: BenchHub): Promise<void> {
   const middle = warm.sort(
     (a, b) => a.ms - a.network - (b.ms - b.network),
   )[3] as (typeof rounds)[number];
-  const store = (one: (typeof rounds)[number]): number => Math.round(one.ms - one.network);
+  const store = (round: (typeof rounds)[number]): number => Math.round(round.ms - round.network);
   row(
-    `first link, ${STARS} athletes`,
-    `${middle.calls} calls, ${middle.points} points, ${Math.round(middle.ms)} ms in all, about ${store(middle)} ms of it the store (the very first: ${store(first)} ms)`,
+    `first link, ${sizes.stars} athletes`,
+    `${middle.calls} calls, ${middle.points} points, ${Math.round(middle.ms)} ms in all, ` +
+      `about ${store(middle)} ms of it the store (the very first: ${store(first)} ms)`,
     `plan ${plan.calls} calls; asking alone ${Math.round(middle.network)} ms`,
     'calls = plan; store 200 / 100 ms',
   );

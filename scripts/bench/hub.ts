@@ -4,24 +4,33 @@ import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
 import { startSandbox, type Sandbox } from '../sandbox/start.js';
 import { demoFan } from '../demo/sign-in.js';
+import type { Sizes } from './options.js';
 
 const key = (bytes: number): string => randomBytes(bytes).toString('base64');
+/** A hub that is measured. */
 export interface BenchHub {
   context: Context;
   sandbox: Sandbox;
   env: NodeJS.ProcessEnv;
   url: string;
   organiser: string;
+  sizes: Sizes;
 }
 
-/** A hub for measuring: its own database, a hub card, so many verified stars, nothing else. */
-export async function prepare(
-  mongodb: string,
-  redis: string,
-  port: number,
-  dataDir: string,
-  stars: number,
-): Promise<BenchHub> {
+/** Makes a hub for measuring: its own database, a hub card, verified stars, nothing else. */
+export async function prepare({
+  mongodb,
+  redis,
+  port,
+  dataDir,
+  sizes,
+}: {
+  mongodb: string;
+  redis: string;
+  port: number;
+  dataDir: string;
+  sizes: Sizes;
+}): Promise<BenchHub> {
   const clients = {
     x: { id: 'bench', secret: 'bench-secret' },
     facebook: { id: '1', secret: 'bench-secret' },
@@ -63,17 +72,17 @@ export async function prepare(
     log: pino({ level: 'error' }),
   });
   await context.release();
-  const people = Array.from({ length: stars }, (_x, n) => ({
+  const people = Array.from({ length: sizes.stars }, (_x, n) => ({
     handle: `star${n}`,
     name: `Star Number ${n}`,
   }));
-  for (const one of people) sandbox.world.add(one);
+  for (const person of people) sandbox.world.add(person);
   await context.athletes.put(
-    people.map((one) => ({
+    people.map(({ handle, name }) => ({
       source: 'bench',
-      sourceId: one.handle,
-      slug: one.handle,
-      name: one.name,
+      sourceId: handle,
+      slug: handle,
+      name,
       sex: '',
       noc: 'FRA',
       country: 'France',
@@ -84,19 +93,19 @@ export async function prepare(
     })),
   );
   const now = new Date();
-  // Thousands of decisions one by one would measure the registry, which is not asked here: they are
-  // written as they would be.
+  // Thousands of decisions would measure the registry, which is not meant here: their results are
+  // written straight.
   await context.connection.collection('accounts').insertMany(
-    people.map((one, n) => ({
+    people.map(({ handle, name }, n) => ({
       _id: `acc${n}` as never,
       network: 'x',
-      accountId: sandbox.world.person(one.handle)?.ids.x,
-      handle: one.handle,
-      handleKey: one.handle,
-      skeleton: one.handle,
+      accountId: sandbox.world.person(handle)?.ids.x,
+      handle,
+      handleKey: handle,
+      skeleton: handle,
       former: [],
       gone: false,
-      athlete: one.handle,
+      athlete: handle,
       state: 'verified',
       epoch: 1,
       since: now,
@@ -104,7 +113,7 @@ export async function prepare(
       warning: null,
       owners: [],
       profile: {
-        name: one.name,
+        name,
         about: '',
         createdAt: null,
         followers: null,
@@ -123,7 +132,7 @@ export async function prepare(
       'bench',
     )
   )._id;
-  return { context, sandbox, env, url, organiser };
+  return { context, sandbox, env, url, organiser, sizes };
 }
 
 /** Opens a live chat of this name. */
@@ -136,7 +145,7 @@ export async function openRoom({ context, organiser }: BenchHub, slug: string): 
   );
 }
 
-/** Fans with a token each, written in bulk; the names of those who are given, else new ones. */
+/** Writes fans with a token each in bulk; `who` is their ids, or how many new ones. */
 export async function bulkFans(
   context: Context,
   who: number | string[],
@@ -183,7 +192,7 @@ export async function bulkFans(
   return made;
 }
 
-/** So many scores of fans on the boards, written straight, for measuring boards alone. */
+/** Writes the scores of so many fans straight, for measuring boards alone; answers some ids. */
 export async function bulkScores(context: Context, count: number): Promise<string[]> {
   const sample: string[] = [];
   for (let from = 0; from < count; from += 10_000) {

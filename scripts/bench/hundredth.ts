@@ -5,9 +5,8 @@ import { makeDeed } from '../../server/points/service.js';
 import { root } from '../root.js';
 import { bulkFans, type BenchHub } from './hub.js';
 import { closed, type Figures, type Shot } from './load.js';
-import { row, say, setting, text } from './table.js';
+import { row, say, text } from './table.js';
 
-const FANS = setting('hundred', 800);
 /** Follows that each of them has made before, and how many are measured after it. */
 const BEFORE = 99;
 const EACH = 5;
@@ -24,7 +23,7 @@ const star = (n: number): string => `star${FIRST + (n % STARS)}`;
 function lockOf(n: number): Lock {
   const follow = (count: number, need: number, network: 'x' | null = null): Lock[number] => ({
     kind: 'follow',
-    athletes: Array.from({ length: count }, (_x, at) => star(n * 7 + at * 3)),
+    athletes: Array.from({ length: count }, (_x, index) => star(n * 7 + index * 3)),
     need,
     network,
   });
@@ -103,31 +102,32 @@ async function follow99({ context, sandbox }: BenchHub, fans: string[]): Promise
  * it must not be felt.
  */
 export async function hundredth(hub: BenchHub): Promise<void> {
+  const fans = hub.sizes.hundred;
   const headers = { 'content-type': 'application/json' };
   const run = async (people: { token: string }[], from: number, each: number): Promise<Figures> => {
-    let at = 0;
+    let index = 0;
     return closed(hub.url, 128, (): Shot | null => {
-      const one = people[at % people.length];
-      const n = from + Math.floor(at / people.length);
-      at += 1;
-      return at > people.length * each
+      const fan = people[index % people.length];
+      const n = from + Math.floor(index / people.length);
+      index += 1;
+      return index > people.length * each
         ? null
         : {
             method: 'POST',
-            path: `/api/v1/athletes/${star(n + at * 11)}/follow`,
-            headers: { ...headers, authorization: `Bearer ${one?.token ?? ''}` },
+            path: `/api/v1/athletes/${star(n + index * 11)}/follow`,
+            headers: { ...headers, authorization: `Bearer ${fan?.token ?? ''}` },
             body: '{"network":"x"}',
           };
     });
   };
-  const people = await bulkFans(hub.context, FANS, 'hundred');
+  const people = await bulkFans(hub.context, fans, 'hundred');
   await follow99(
     hub,
-    people.map((one) => one.fan),
+    people.map(({ fan }) => fan),
   );
-  say(`${FANS} fans with ${BEFORE} follows each are there`);
+  say(`${fans} fans with ${BEFORE} follows each are there`);
   await run(await bulkFans(hub.context, 1500, 'warm'), 0, 1);
-  const first = await run(await bulkFans(hub.context, FANS * EACH, 'first'), 0, 1);
+  const first = await run(await bulkFans(hub.context, fans * EACH, 'first'), 0, 1);
   const empty = await run(people, 0, EACH);
   const clip = (name: string): string => join(root, 'scripts', 'demo', 'clips', name);
   const both = { fr: 'Clip', en: 'Clip' };

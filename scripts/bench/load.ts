@@ -7,6 +7,7 @@ export interface Shot {
   headers?: Record<string, string>;
   body?: string;
 }
+/** What a load came to; times in ms. */
 export interface Figures {
   count: number;
   failed: number;
@@ -45,9 +46,10 @@ function fire(base: URL, shot: Shot): Promise<{ status: number; ms: number }> {
   });
 }
 
+/** Sums up the times of answers. */
 export function figures(times: number[], failed: number, seconds: number): Figures {
   const sorted = Float64Array.from(times).sort();
-  const at = (share: number): number =>
+  const percentile = (share: number): number =>
     Math.round(
       (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 100,
     ) / 100;
@@ -56,12 +58,12 @@ export function figures(times: number[], failed: number, seconds: number): Figur
     failed,
     seconds: Math.round(seconds * 100) / 100,
     perSecond: Math.round(times.length / seconds),
-    p50: at(0.5),
-    p99: at(0.99),
+    p50: percentile(0.5),
+    p99: percentile(0.99),
   };
 }
 
-/** As many as it can take: so many at a time, until the shots are used up or the time is over. */
+/** Sends as many as it can take: `width` at a time, until there are no more or time is over. */
 export async function closed(
   url: string,
   width: number,
@@ -85,7 +87,7 @@ export async function closed(
   return figures(times, failed, (performance.now() - begun) / 1000);
 }
 
-/** At a steady rate, whatever the server does: what users feel. */
+/** Sends at a steady rate, whatever the server does: what users feel. */
 export async function open(
   url: string,
   perSecond: number,

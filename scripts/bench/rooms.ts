@@ -1,40 +1,44 @@
-import type { ChildProcess } from 'node:child_process';
+import type { Program } from '../program.js';
 import { bareRoom, chat, villageRoom } from './chat.js';
+import { pause } from '../services/process.js';
 import { bulkFans, openRoom, type BenchHub } from './hub.js';
+import type { Measured } from './processes.js';
 import { row } from './table.js';
 import { weigh } from './weight.js';
 
 /** Chats of a thousand and of five thousand sockets, beside the bare socket.io of the same run. */
-export async function chats(
-  hub: BenchHub,
-  bare: string,
-  barePid: number,
-  web: ChildProcess,
-): Promise<void> {
-  const pid = web.pid ?? 0;
+export async function chats(hub: BenchHub, bare: Measured, web: Program): Promise<void> {
   const people = await bulkFans(hub.context, 5000, 'chat');
   await openRoom(hub, 'bench');
-  for (const [sockets, rate, goal] of [
+  for (const [sockets, perSecond, goal] of [
     [1000, 10, 'p99 bare + 25 / 15 ms; 40k / 80k deliveries a second a core; 0 lost'],
     [5000, 2, 'p99 bare + 60 / 40 ms; 0 lost'],
   ] as const) {
-    const alone = await chat(bareRoom(bare), sockets, rate, 10, barePid);
+    const alone = await chat(bareRoom(bare.url), {
+      sockets,
+      perSecond,
+      seconds: 10,
+      pid: bare.child.pid,
+    });
     const aloneEach = Math.round(alone.deliveries / alone.used);
     const before = await weigh(web);
     let idle = 0;
     const room = villageRoom(
       hub.url,
       'bench',
-      people.map((one) => one.token),
+      people.map(({ token }) => token),
     );
-    const ours = await chat(room, sockets, rate, 10, pid, async () => {
+    const connected = async (): Promise<void> => {
       // What connecting has left behind is no part of what a message costs.
-      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      await pause(10_000);
       idle = ((await weigh(web)) - before) / 1024 / sockets;
-    });
+    };
+    const pid = web.pid;
+    const ours = await chat(room, { sockets, perSecond, seconds: 10, pid, connected });
     row(
-      `chat, ${sockets} sockets, ${rate} messages a second`,
-      `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ${Math.round(ours.deliveries / ours.used)} deliveries a CPU second`,
+      `chat, ${sockets} sockets, ${perSecond} messages a second`,
+      `p50 ${ours.p50} ms, p99 ${ours.p99} ms, ${ours.lost} lost, ${ours.doubled} doubled, ` +
+        `${Math.round(ours.deliveries / ours.used)} deliveries a CPU second`,
       `p50 ${alone.p50} ms, p99 ${alone.p99} ms, ${aloneEach} deliveries a CPU second`,
       goal,
     );

@@ -29,42 +29,42 @@ type Joined = { data: { items: Item[]; last: number } } | { error: unknown };
  */
 export function seat(url: string, slug: string, token: string): Seat {
   const socket = io(`${url}/village`, { ...MANNERS, auth: { token } });
-  const one: Seat = { socket, last: 0, shown: [], joined: false };
+  const reader: Seat = { socket, last: 0, shown: [], joined: false };
   const held = new Map<number, Item>();
   let fetching = false;
   const fill = async (): Promise<void> => {
     if (fetching) return;
     fetching = true;
-    const answer = await fetch(`${url}/api/v1/chats/${slug}/messages?after=${one.last}`).catch(
+    const answer = await fetch(`${url}/api/v1/chats/${slug}/messages?after=${reader.last}`).catch(
       () => null,
     );
     fetching = false;
     if (answer?.ok) take(((await answer.json()) as { items: Item[] }).items);
   };
   const take = (items: Item[]): void => {
-    for (const item of items) if (item.n > one.last) held.set(item.n, item);
-    for (let next = held.get(one.last + 1); next; next = held.get(one.last + 1)) {
+    for (const item of items) if (item.n > reader.last) held.set(item.n, item);
+    for (let next = held.get(reader.last + 1); next; next = held.get(reader.last + 1)) {
       held.delete(next.n);
-      one.last = next.n;
-      one.shown.push(next);
+      reader.last = next.n;
+      reader.shown.push(next);
     }
     if (held.size > 0) void fill();
   };
   socket.on('connect', () => {
-    socket.emit('chat:join', { chat: slug, after: one.last }, (answer: Joined) => {
+    socket.emit('chat:join', { chat: slug, after: reader.last }, (answer: Joined) => {
       if ('error' in answer) return;
       take(answer.data.items);
-      one.joined = true;
+      reader.joined = true;
     });
   });
   socket.on('chat:said', ({ items }: { items: Item[] }) => {
     take(items);
   });
   socket.on('chat:presence', ({ last }: { last: number }) => {
-    if (last > one.last) void fill();
+    if (last > reader.last) void fill();
   });
   socket.on('disconnect', () => {
-    one.joined = false;
+    reader.joined = false;
   });
-  return one;
+  return reader;
 }

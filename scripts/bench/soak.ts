@@ -5,17 +5,9 @@ import { root } from '../root.js';
 import { VIDEOS } from '../demo/content.js';
 import { bulkFans, openRoom, type BenchHub } from './hub.js';
 import { open, type Shot } from './load.js';
-import { cpu, memory, row, say, setting, text } from './table.js';
+import { cpu, memory, row, say, text } from './table.js';
 import { MANNERS } from './seat.js';
 
-const MINUTES = setting('minutes', 60);
-const FANS = setting('soakers', 3000);
-/**
- * Requests and newly opened sockets a second: about half of what two cores can do, so that an hour
- * shows memory and not a queue.
- */
-const REQUESTS = setting('rate', 80);
-const CONNECTS = setting('connects', 10);
 /** The share of minutes in which a process still fills its caches: not counted in the slope. */
 const WARM = 0.3;
 
@@ -32,55 +24,53 @@ interface Minute {
 
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
-/**
- * MB an hour by which a figure grows: the slope of the straight line through its minutes (least
- * squares).
- */
+/** MB an hour by which a figure grows: the slope of the line of least squares. */
 export function slope(figures: readonly number[]): number {
   const middle = (figures.length - 1) / 2;
-  const mean = figures.reduce((sum, one) => sum + one, 0) / figures.length;
+  const mean = figures.reduce((sum, figure) => sum + figure, 0) / figures.length;
   let [over, under] = [0, 0];
-  for (const [at, one] of figures.entries()) {
-    over += (at - middle) * (one - mean);
-    under += (at - middle) ** 2;
+  for (const [index, figure] of figures.entries()) {
+    over += (index - middle) * (figure - mean);
+    under += (index - middle) ** 2;
   }
   return under === 0 ? 0 : (over / under) * 60;
 }
 
 /** Videos of every kind of lock, so that a page and a range cost what they cost. */
 async function publish({ context, organiser }: BenchHub): Promise<void> {
-  for (const [at, video] of VIDEOS.entries()) {
+  for (const [index, video] of VIDEOS.entries()) {
     const clip = (kind: string): string =>
       join(root, 'scripts', 'demo', 'clips', `${video.slug}.${kind}`);
     const lock =
-      at === 2
+      index === 2
         ? video.lock
         : [
             {
               kind: 'follow' as const,
-              athletes: [`star${at}`, `star${at + 2}`],
+              athletes: [`star${index}`, `star${index + 2}`],
               need: 1,
               network: null,
             },
           ];
     await context.videos.publish(
       { id: organiser, roles: ['organiser'] },
-      { ...video, athlete: `star${at}`, lock },
+      { ...video, athlete: `star${index}`, lock },
       { media: clip('mp4'), poster: clip('jpg') },
     );
   }
 }
 
 /**
- * An hour of everything at once, and what the processes weigh meanwhile (RELIABILITY F20): pages,
+ * Runs an hour of everything at once, and follows what the processes weigh (RELIABILITY F20): pages,
  * JSON, follows and their undoing, ranges of videos, fans who come to a chat, say a word and leave.
  * Writes every minute to build/soak.json. `heap` is the least heap seen in a minute, so what is
  * left after collections.
  */
 export async function soak(hub: BenchHub, web: number, worker: number): Promise<void> {
+  const { soakers, rate, connects } = hub.sizes;
   await publish(hub);
   await openRoom(hub, 'soak');
-  const people = await bulkFans(hub.context, FANS, 'soak');
+  const people = await bulkFans(hub.context, soakers, 'soak');
   const as = (): { authorization: string } => ({ authorization: `Bearer ${pick(people).token}` });
   const pages = [
     '/fr',
@@ -164,12 +154,12 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
       () => undefined,
     );
   }, 2000);
-  const visiting = setInterval(visit, 1000 / CONNECTS);
+  const visiting = setInterval(visit, 1000 / connects);
   const used = cpu(web);
   try {
-    for (let minute = 1; minute <= MINUTES; minute += 1) {
+    for (let minute = 1; minute <= hub.sizes.minutes; minute += 1) {
       heap = Infinity;
-      const load = await open(hub.url, REQUESTS, 60, shot);
+      const load = await open(hub.url, rate, 60, shot);
       minutes.push({
         minute,
         webMb: Math.round(memory(web) / 1024),
@@ -182,7 +172,8 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
       });
       const now = minutes.at(-1) as Minute;
       say(
-        `minute ${minute}: web ${now.webMb} MB (heap ${now.heapMb}), worker ${now.workerMb} MB, ${now.sockets} sockets, ${now.entries} entries, ${text(load)}`,
+        `minute ${minute}: web ${now.webMb} MB (heap ${now.heapMb}), worker ${now.workerMb} MB, ` +
+          `${now.sockets} sockets, ${now.entries} entries, ${text(load)}`,
       );
       writeFileSync(join(root, 'build', 'soak.json'), JSON.stringify(minutes, null, 1));
     }
@@ -193,12 +184,18 @@ export async function soak(hub: BenchHub, web: number, worker: number): Promise<
   const { bad } = await hub.context.points.verify();
   if (bad) throw new Error(`the ledger is wrong after the run: ${JSON.stringify(bad)}`);
   const warm = minutes.slice(Math.floor(minutes.length * WARM));
-  const grows = (of: (one: Minute) => number): string =>
-    `${of(warm[0] as Minute)} to ${of(warm.at(-1) as Minute)} MB, ${slope(warm.map(of)).toFixed(1)} MB an hour`;
+  const grows = (figureOf: (minute: Minute) => number): string => {
+    const [from = 0, to = 0] = [warm[0], warm.at(-1)].map((each) => each && figureOf(each));
+    return `${from} to ${to} MB, ${slope(warm.map(figureOf)).toFixed(1)} MB an hour`;
+  };
+  const failed = minutes.reduce((sum, minute) => sum + minute.failed, 0);
+  const slowest = Math.max(...warm.map(({ p99 }) => p99));
+  const share = Math.round(((cpu(web) - used) / hub.sizes.minutes / 60) * 100);
   row(
-    `${MINUTES} minutes of mixed load`,
-    `web ${grows((one) => one.webMb)}; its heap ${grows((one) => one.heapMb)}; worker ${grows((one) => one.workerMb)}; ` +
-      `${minutes.reduce((sum, one) => sum + one.failed, 0)} failed, p99 ${Math.max(...warm.map((one) => one.p99))} ms, ${Math.round(((cpu(web) - used) / MINUTES / 60) * 100)} % of a core`,
+    `${hub.sizes.minutes} minutes of mixed load`,
+    `web ${grows(({ webMb }) => webMb)}; its heap ${grows(({ heapMb }) => heapMb)}; ` +
+      `worker ${grows(({ workerMb }) => workerMb)}; ` +
+      `${failed} failed, p99 ${slowest} ms, ${share} % of a core`,
     '',
     'heap after collection: 1 MB an hour',
   );

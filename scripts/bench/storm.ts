@@ -6,13 +6,17 @@ import { row, say } from './table.js';
 
 const SLUG = 'storm';
 
-/** Waits until all are ready; answers the seconds it took. */
-async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number): Promise<number> {
+/** Waits until all seats are ready; answers the seconds that took. */
+async function all(
+  seats: Seat[],
+  isReady: (seat: Seat) => boolean,
+  seconds: number,
+): Promise<number> {
   const begun = performance.now();
-  while (!seats.every(ready)) {
+  while (!seats.every(isReady)) {
     if (performance.now() - begun > seconds * 1000)
       throw new Error(
-        `${seats.filter((one) => !ready(one)).length} of ${seats.length} never came back`,
+        `${seats.filter((each) => !isReady(each)).length} of ${seats.length} never came back`,
       );
     await pause(20);
   }
@@ -20,15 +24,15 @@ async function all(seats: Seat[], ready: (one: Seat) => boolean, seconds: number
 }
 
 /**
- * The web process is restarted under so many sockets in one room, and things are said meanwhile:
- * how long until all are back and have heard them.
+ * Restarts the web process under so many sockets in one room while things are said there: how long
+ * until all are back and have heard them.
  */
 export async function storm(
   hub: BenchHub,
-  sockets: number,
   bare: string,
   restart: () => Promise<void>,
 ): Promise<void> {
+  const { sockets } = hub.sizes;
   const people = await bulkFans(hub.context, sockets, 'storm');
   const speaker = { id: hub.organiser, name: 'o', roles: ['organiser'] as const };
   await openRoom(hub, SLUG);
@@ -57,7 +61,7 @@ export async function storm(
   const seats: Seat[] = [];
   for (let from = 0; from < sockets; from += 100) {
     const part = people.slice(from, from + 100).map(({ token }) => seat(hub.url, SLUG, token));
-    await all(part, (one) => one.joined && one.last === said, 30);
+    await all(part, ({ joined, last }) => joined && last === said, 30);
     seats.push(...part);
   }
   say(`${sockets} sockets are in; the web process is restarted under them`);
@@ -67,13 +71,14 @@ export async function storm(
   const gone = performance.now();
   await restart();
   const away = (performance.now() - gone) / 1000;
-  const back = await all(seats, (one) => one.joined, 120);
+  const back = await all(seats, ({ joined }) => joined, 120);
   clearInterval(speaking);
-  const heard = await all(seats, (one) => one.last >= said, 30);
-  for (const one of seats) one.socket.disconnect();
+  const heard = await all(seats, ({ last }) => last >= said, 30);
+  for (const { socket } of seats) socket.disconnect();
   row(
     `restart under ${sockets} sockets`,
-    `away ${away.toFixed(1)} s; all back ${back.toFixed(1)} s later and ${heard.toFixed(1)} s on with all of ${said} items`,
+    `away ${away.toFixed(1)} s; all back ${back.toFixed(1)} s later ` +
+      `and ${heard.toFixed(1)} s on with all of ${said} items`,
     `socket.io alone: as many connect in ${aloneSeconds.toFixed(1)} s`,
     '15 / 6 s',
   );

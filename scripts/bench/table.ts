@@ -2,20 +2,22 @@ import { readFileSync } from 'node:fs';
 import type { Figures } from './load.js';
 
 /** The table of a run. */
+/** Adds a row to the table: what was measured, beside the bare limit and DESIGN's goal. */
 export const rows: { scenario: string; figure: string; bare: string; goal: string }[] = [];
+/** Says what is under way. */
 export const say = (line: string): void => {
   process.stderr.write(`bench: ${line}\n`);
 };
+/** Adds a row to the table: what was measured, beside the bare limit and DESIGN's goal. */
 export const row = (scenario: string, figure: string, bare: string, goal: string): void => {
   rows.push({ scenario, figure, bare, goal });
   say(`${scenario}: ${figure} (bare: ${bare}; floor / target: ${goal})`);
 };
-export const text = (one: Figures): string =>
-  `${one.perSecond}/s, p50 ${one.p50} ms, p99 ${one.p99} ms${one.failed ? `, ${one.failed} failed` : ''}`;
-
-/** A number of the command line, `--name=5`. */
-export const setting = (name: string, normal: number): number =>
-  Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? normal);
+/** Figures in one line. */
+export function text({ perSecond, p50, p99, failed }: Figures): string {
+  const failures = failed ? `, ${failed} failed` : '';
+  return `${perSecond}/s, p50 ${p50} ms, p99 ${p99} ms${failures}`;
+}
 
 /** Seconds of processor time a process has had. */
 export const cpu = (pid: number): number => {

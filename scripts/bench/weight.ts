@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import type { Program } from '../program.js';
 
 /**
  * Loaded into a measured process: on request it collects all garbage and tells what is then in use.
@@ -20,14 +20,8 @@ export const weighable = [
 ];
 
 /** Bytes of heap and buffers that a process holds once all its garbage is collected. */
-export function weigh(child: ChildProcess): Promise<number> {
-  return new Promise((resolve) => {
-    const hear = (message: { weight?: number }): void => {
-      if (message.weight === undefined) return;
-      child.off('message', hear);
-      resolve(message.weight);
-    };
-    child.on('message', hear);
-    child.send('weigh');
-  });
+export async function weigh(child: Program): Promise<number> {
+  const answer = child.message<{ weight: number }>('weight');
+  child.send('weigh');
+  return (await answer)?.weight ?? 0;
 }

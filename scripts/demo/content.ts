@@ -4,15 +4,15 @@ import type { ChatRecord } from '../../server/village/service.js';
 import { ATHLETES } from '../sandbox/people.js';
 
 /** The demo's athletes as the directory takes them. */
-export const ATHLETE_FACTS: AthleteFacts[] = ATHLETES.map((one) => ({
+export const ATHLETE_FACTS: AthleteFacts[] = ATHLETES.map((each) => ({
   source: 'demo',
-  sourceId: one.handle,
-  slug: one.handle,
-  name: one.name,
+  sourceId: each.handle,
+  slug: each.handle,
+  name: each.name,
   sex: '',
-  noc: one.noc,
-  country: one.country,
-  disciplines: [one.discipline],
+  noc: each.noc,
+  country: each.country,
+  disciplines: [each.discipline],
   games: ['2024-summer'],
   medals: { gold: 0, silver: 0, bronze: 0 },
   lastYear: 2024,
@@ -89,6 +89,7 @@ export const VIDEOS: VideoFacts[] = [
 ];
 
 const HOUR = 3_600_000;
+/** The demo's chats: one is live from the start, the others come in the next days. */
 export const CHATS = (now: Date): (ChatRecord & { opening: string[] })[] => {
   const at = (hours: number): Date =>
     new Date(Math.ceil(now.getTime() / HOUR) * HOUR + hours * HOUR);
@@ -109,7 +110,8 @@ export const CHATS = (now: Date): (ChatRecord & { opening: string[] })[] => {
       endsAt: at(24 * 30),
       fromVillage: true,
       opening: [
-        'Bonjour à tous, je suis au village. Posez-moi tout. / Hello everybody, I am in the village. Ask me anything.',
+        'Bonjour à tous, je suis au village. Posez-moi tout. / Hello everybody, I am ' +
+          'in the village. Ask me anything.',
       ],
     },
     {

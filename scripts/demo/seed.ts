@@ -42,7 +42,7 @@ const TO_DECIDE: { account: string; athlete: string }[] = [
  * Staff and athletes go by their (invented) names: a handle such as `moderator1` would be a role.
  */
 const nameOf = (handle: string): string =>
-  PEOPLE.find((one) => one.handle === handle)?.name ?? handle;
+  PEOPLE.find((each) => each.handle === handle)?.name ?? handle;
 
 /**
  * Fills an empty hub with the demo, once, through the doors that people use. Answers false when it
@@ -96,8 +96,8 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
         });
     }
   }
-  for (const one of TO_DECIDE)
-    await registry.submit(actor('moderator1'), one.account, one.athlete).catch(() => undefined);
+  for (const each of TO_DECIDE)
+    await registry.submit(actor('moderator1'), each.account, each.athlete).catch(() => undefined);
 
   for (const video of VIDEOS) {
     const media = join(root, 'scripts', 'demo', 'clips', `${video.slug}.mp4`);

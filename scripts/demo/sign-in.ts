@@ -1,3 +1,4 @@
+import { load } from 'cheerio/slim';
 import type { Context } from '../../server/context.js';
 import type { FanRecord } from '../../server/fans/service.js';
 import type { LinkedAccount, NetworkId } from '../../server/networks/network.js';
@@ -14,13 +15,9 @@ async function proveAccount(
   const page = await fetch(begun.url);
   if (!page.ok) throw new Error(`${network}: the consent page answered ${page.status}`);
   const fields = new URLSearchParams({ person: handle, answer: 'allow' });
-  for (const [, name = '', value = ''] of (await page.text()).matchAll(
-    /<input type="hidden" name="([^"]+)" value="([^"]*)"/g,
-  ))
-    fields.set(
-      name,
-      value.replace(/&#(\d+);/g, (_all, code: string) => String.fromCharCode(Number(code))),
-    );
+  const $ = load(await page.text());
+  for (const field of $('form input[type=hidden]'))
+    fields.set($(field).attr('name') ?? '', $(field).attr('value') ?? '');
   const answered = await fetch(begun.url.replace(/\?.*/, ''), {
     method: 'POST',
     body: fields,

@@ -1,6 +1,7 @@
 import express, { type Express } from 'express';
 import { z } from 'zod';
 import type { OAuth } from './oauth.js';
+import type { Person } from './records.js';
 import type { World } from './world.js';
 
 const network = z.enum(['x', 'facebook']);
@@ -29,9 +30,42 @@ const RateInput = z.object({
   windowS: z.number().int().min(1).default(900),
 });
 
+interface Answer {
+  status: number;
+  body: unknown;
+}
+const done = (body: unknown): Answer => ({ status: 200, body });
+const refusal = (status: number, error: string): Answer => ({ status, body: { error } });
+
+/** Does what a person is told to do on a network. */
+function perform(world: World, person: Person, act: string, given: z.infer<typeof Act>): Answer {
+  const { network: on, account, post, text, to } = given;
+  if (act === 'post') {
+    const author = on === 'x' ? person.ids.x : person.page;
+    if (!author || !text) return refusal(400, 'post needs text, and on Facebook a Page');
+    return done({ post: world.post(on, author, text) });
+  }
+  if (act === 'rename') {
+    if (!to) return refusal(400, 'rename needs `to`, the new handle');
+    if (!world.rename(on, person, to)) return refusal(409, `somebody is called ${to} there`);
+    return done({ ok: true });
+  }
+  if (post && (act === 'like' || act === 'unlike')) {
+    world.likePost(on, person.ids[on], post, act === 'like');
+    return done({ ok: true });
+  }
+  const target = account
+    ? (world.person(account) ?? world.byPage(account) ?? world.byX(account))
+    : null;
+  if (!target || !['follow', 'unfollow', 'like', 'unlike'].includes(act))
+    return refusal(400, 'follow, unfollow, like, unlike need an account that exists');
+  if (on === 'facebook' && !target.page) return refusal(400, `${target.handle} has no Page`);
+  return done({ changed: world.relate(on, person, target, act === 'follow' || act === 'like') });
+}
+
 /**
- * The control plane: what demo people do, faults, limits, the clock. Behind a token, on a port of
- * its own.
+ * Makes the control plane: what the invented people do, faults, limits, the clock. It asks for a
+ * token and has a port of its own.
  */
 export function control(world: World, oauths: OAuth[], token: string): Express {
   const app = express();
@@ -41,62 +75,26 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
     else res.status(401).json({ error: 'x-sandbox-token is missing or wrong' });
   });
   app.post('/__sandbox/people/:handle/:act', (req, res) => {
+    const { handle, act } = req.params;
     const given = Act.safeParse(req.body);
-    const person = world.person(req.params['handle']);
-    if (!given.success) {
-      res.status(400).json({ error: z.prettifyError(given.error) });
-      return;
-    }
-    if (!person) {
-      res.status(404).json({ error: `nobody is called ${req.params['handle']}` });
-      return;
-    }
-    const { network: on, account, post, text, to } = given.data;
-    const act = req.params['act'];
-    if (act === 'post') {
-      const author = on === 'x' ? person.ids.x : person.page;
-      if (!author || !text) {
-        res.status(400).json({ error: 'post needs text, and on Facebook a Page' });
-        return;
-      }
-      res.json({ post: world.post(on, author, text) });
-      return;
-    }
-    if (act === 'rename') {
-      if (to && world.rename(on, person, to)) res.json({ ok: true });
-      else
-        res.status(to ? 409 : 400).json({
-          error: to ? `somebody is called ${to} there` : 'rename needs `to`, the new handle',
-        });
-      return;
-    }
-    if (post && (act === 'like' || act === 'unlike')) {
-      world.likePost(on, person.ids[on], post, act === 'like');
-      res.json({ ok: true });
-      return;
-    }
-    const target = account
-      ? (world.person(account) ?? world.byPage(account) ?? world.byX(account))
-      : null;
-    if (!target || !['follow', 'unfollow', 'like', 'unlike'].includes(act)) {
-      res.status(400).json({ error: 'follow, unfollow, like, unlike need an account that exists' });
-      return;
-    }
-    if (on === 'facebook' && !target.page) {
-      res.status(400).json({ error: `${target.handle} has no Page` });
-      return;
-    }
-    res.json({ changed: world.relate(on, person, target, act === 'follow' || act === 'like') });
+    const person = world.person(handle);
+    const { status, body } = !given.success
+      ? refusal(400, z.prettifyError(given.error))
+      : person
+        ? perform(world, person, act, given.data)
+        : refusal(404, `nobody is called ${handle}`);
+    res.status(status).json(body);
   });
   app.post('/__sandbox/seed', (req, res) => {
-    for (const one of (req.body as { people?: { handle: string; name: string; page?: boolean }[] })
-      .people ?? [])
-      world.add(one);
+    const { people = [] } = req.body as {
+      people?: { handle: string; name: string; page?: boolean }[];
+    };
+    for (const person of people) world.add(person);
     res.json({ people: world.all().map(({ handle, ids, page }) => ({ handle, ids, page })) });
   });
   app.post('/__sandbox/clients', (req, res) => {
     const { network: on, redirectUri } = req.body as { network: string; redirectUri: string };
-    oauths.find((one) => one.network === on)?.redirects.add(redirectUri);
+    oauths.find((oauth) => oauth.network === on)?.redirects.add(redirectUri);
     res.json({ ok: true });
   });
   app.post('/__sandbox/fault', (req, res) => {
@@ -114,10 +112,7 @@ export function control(world: World, oauths: OAuth[], token: string): Express {
       res.status(400).json({ error: z.prettifyError(given.error) });
       return;
     }
-    world.rates = world.rates.filter(
-      (one) => one.network !== given.data.network || one.route !== given.data.route,
-    );
-    world.rates.push(given.data);
+    world.traffic.setRate(given.data);
     res.json({ ok: true });
   });
   app.post('/__sandbox/clock', (req, res) => {

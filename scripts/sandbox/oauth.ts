@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { secret, type Network, type Person, type World } from './world.js';
+import type { Grant, Network, Person } from './records.js';
+import { secret } from './secret.js';
+import type { World } from './world.js';
 
-export interface Grant {
-  person: string;
-  scopes: string[];
-  family: string;
-  kind: 'access' | 'refresh' | 'app';
-  expires: number;
-  live: boolean;
+/** A grant with its two tokens. */
+export interface Issued {
+  grant: Grant;
+  access: string;
+  refresh: string;
 }
 interface Code {
   person: string;
@@ -18,6 +18,7 @@ interface Code {
   used: boolean;
   family: string;
 }
+/** A refusal, with the error code of RFC 6749, 5.2. */
 export class OAuthFault extends Error {
   constructor(
     readonly error: string,
@@ -27,13 +28,16 @@ export class OAuthFault extends Error {
   }
 }
 
+const CODE_MS = 60_000;
+const ACCESS_SECONDS = 7200;
+
 /**
- * Codes are single use for a minute, refresh tokens rotate, and one that is used twice ends its
- * whole family (RFC 9700, 4.14.2).
+ * The authorization server of a network. A code serves once, within a minute; refresh tokens
+ * rotate, and using one of either twice ends its whole family (RFC 9700, 4.14.2).
  */
 export class OAuth {
   private readonly codes = new Map<string, Code>();
-  /** Tokens, kept with the world: a network does not forget them because it was restarted. */
+  /** What each token stands for; kept with the world, so that tokens outlast a restart. */
   readonly grants: Map<string, Grant>;
 
   constructor(
@@ -45,11 +49,13 @@ export class OAuth {
     this.grants = world.grants[network];
   }
 
-  checkRedirect(uri: string): boolean {
+  /** Whether the client may be sent back to this address. */
+  allowsRedirect(uri: string): boolean {
     return this.redirects.has(uri);
   }
 
-  code(
+  /** Issues the code that the browser carries back after a consent. */
+  issueCode(
     person: Person,
     input: { redirectUri: string; scopes: string[]; challenge: string | null },
   ): string {
@@ -57,23 +63,20 @@ export class OAuth {
     this.codes.set(code, {
       person: person.handle,
       ...input,
-      expires: this.world.now().getTime() + 60_000,
+      expires: this.world.now().getTime() + CODE_MS,
       used: false,
       family: secret(8),
     });
     return code;
   }
 
-  exchange(
-    code: string,
-    redirectUri: string,
-    verifier: string | null,
-  ): { grant: Grant; access: string; refresh: string } {
+  /** Exchanges a code for tokens. Throws an OAuthFault when it does not fit the consent. */
+  exchange(code: string, redirectUri: string, verifier: string | null): Issued {
     const found = this.codes.get(code);
     if (!found || found.expires < this.world.now().getTime())
       throw new OAuthFault('invalid_grant', 'Value passed for the authorization code was invalid.');
     if (found.used) {
-      this.end(found.family);
+      this.endFamily(found.family);
       throw new OAuthFault('invalid_grant', 'The code was used already.');
     }
     if (found.redirectUri !== redirectUri)
@@ -89,15 +92,11 @@ export class OAuth {
         'Value passed for the code verifier did not match the code challenge.',
       );
     found.used = true;
-    return this.issue(found.person, found.scopes, found.family, 7200);
+    return this.issue(found.person, found.scopes, found.family, ACCESS_SECONDS);
   }
 
-  issue(
-    person: string,
-    scopes: string[],
-    family: string,
-    seconds: number,
-  ): { grant: Grant; access: string; refresh: string } {
+  /** Issues tokens straight, without a consent page. */
+  issue(person: string, scopes: string[], family: string, seconds: number): Issued {
     const access = secret();
     const refresh = secret();
     const grant: Grant = {
@@ -114,19 +113,21 @@ export class OAuth {
     return { grant, access, refresh };
   }
 
-  refresh(token: string): { grant: Grant; access: string; refresh: string } {
+  /** Exchanges a refresh token for new tokens. Throws an OAuthFault when it is not live. */
+  refresh(token: string): Issued {
     const found = this.grants.get(token);
     if (!found || found.kind !== 'refresh')
       throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
     if (!found.live) {
-      this.end(found.family);
+      this.endFamily(found.family);
       throw new OAuthFault('invalid_request', 'Value passed for the token was invalid.');
     }
     found.live = false;
-    return this.issue(found.person, found.scopes, found.family, 7200);
+    return this.issue(found.person, found.scopes, found.family, ACCESS_SECONDS);
   }
 
-  app(): string {
+  /** Issues a token of the client itself, which never expires. */
+  issueAppToken(): string {
     const token = secret();
     this.grants.set(token, {
       person: '',
@@ -139,7 +140,7 @@ export class OAuth {
     return token;
   }
 
-  /** The live grant behind a token, or null; `expired` tells why. */
+  /** Finds the live grant behind an access token; without one `expired` says whether it was. */
   find(token: string): { grant: Grant | null; expired: boolean } {
     const grant = this.grants.get(token);
     if (!grant || !grant.live || grant.kind === 'refresh') return { grant: null, expired: false };
@@ -148,10 +149,13 @@ export class OAuth {
       : { grant, expired: false };
   }
 
-  end(family: string): void {
+  /** Ends all tokens of a family. */
+  endFamily(family: string): void {
     for (const grant of this.grants.values()) if (grant.family === family) grant.live = false;
     this.world.save();
   }
+
+  /** Ends all tokens of a person. */
   endPerson(person: string): void {
     for (const grant of this.grants.values()) if (grant.person === person) grant.live = false;
   }

@@ -20,6 +20,7 @@ const staff: [string, string][] = [
   ['organiser1', 'Marc Fontaine'],
   ['admin1', 'Ada Wills'],
 ];
+/** The invented athletes. */
 export const ATHLETES: {
   handle: string;
   name: string;
@@ -132,6 +133,7 @@ export const IMPOSTOR = {
   about: 'Official page. Giveaways every week, message me.',
 };
 
+/** All invented people. */
 export const PEOPLE: DemoPerson[] = [
   ...fans.map(([handle, name]) => ({
     handle,

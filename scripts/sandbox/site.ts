@@ -1,17 +1,18 @@
 import express, { type Express, type Request, type Response } from 'express';
 import { accountPage, notFoundPage, signedIn } from './pages.js';
-import { handleOn, type Network, type Person, type World } from './world.js';
+import { handleOn, type Network, type Person } from './records.js';
+import type { World } from './world.js';
 
-/** The frame of a sandbox network: faults, the log, and the pages a person sees. */
+/** Makes the frame of a sandbox network: planted faults strike, and every answer is logged. */
 export function site(network: Network, world: World): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use((req, res, next) => {
     res.once('finish', () => {
-      world.note(network, req.method, req.originalUrl, res.statusCode);
+      world.traffic.record(network, req.method, req.originalUrl, res.statusCode);
     });
-    const fault = world.fault(network, req.path);
+    const fault = world.traffic.takeFault(network, req.path);
     if (!fault) {
       next();
       return;
@@ -35,31 +36,27 @@ export function site(network: Network, world: World): Express {
   return app;
 }
 
-const remember = (res: Response, network: Network, handle: string): void => {
+/** Signs a person in on a network's pages. */
+export const remember = (res: Response, network: Network, handle: string): void => {
   res.cookie(`sandbox-${network}`, handle, { httpOnly: true, sameSite: 'lax' });
 };
 
-/** Pages and buttons; added last, because an account's address is any first path part. */
-export function people(app: Express, network: Network, world: World): void {
-  const idOf = (one: Person): string | null => (network === 'x' ? one.ids.x : one.page);
+const goBack = (res: Response, back = '/'): void => {
+  res.redirect(303, back.startsWith('/') ? back : '/');
+};
+
+/** Adds pages and buttons; call it last, because an account's address is any first path part. */
+export function addPages(app: Express, network: Network, world: World): void {
   app.post('/sandbox/person', (req: Request, res: Response) => {
-    const { person = '', back = '/' } = req.body as { person?: string; back?: string };
+    const { person = '', back } = req.body as { person?: string; back?: string };
     if (world.person(person)) remember(res, network, person);
-    res.redirect(303, back.startsWith('/') ? back : '/');
+    goBack(res, back);
   });
   app.post('/sandbox/act', (req: Request, res: Response) => {
+    const form = req.body as { what?: string; value?: string; back?: string };
     const me = signedIn(req, network, world);
-    const {
-      what = '',
-      value = '',
-      back = '/',
-    } = req.body as { what?: string; value?: string; back?: string };
-    const account = world.byHandle(network, value);
-    if (me && account && (what === 'follow' || what === 'unfollow'))
-      world.relate(network, me, account, what === 'follow');
-    if (me && (what === 'like' || what === 'unlike'))
-      world.likePost(network, me.ids[network], value, what === 'like');
-    res.redirect(303, back.startsWith('/') ? back : '/');
+    if (me) act(network, world, me, form.what ?? '', form.value ?? '');
+    goBack(res, form.back);
   });
   // An account by its number is shown under the handle it has now.
   app.get(network === 'x' ? '/i/user/:id' : '/profile.php', (req: Request, res: Response) => {
@@ -71,36 +68,45 @@ export function people(app: Express, network: Network, world: World): void {
     else res.status(404).send(notFoundPage(network));
   });
   app.get('/:handle', (req: Request, res: Response) => {
-    const account =
-      world.byHandle(network, String(req.params['handle']).replace(/^@/, '')) ??
-      world.byPage(String(req.params['handle']));
-    const id = account && idOf(account);
-    if (!account || !id) {
-      res.status(404).send(notFoundPage(network));
-      return;
-    }
-    const me = signedIn(req, network, world);
-    const posts = world.posts
-      .filter((post) => post.network === network && post.author === id)
-      .reverse()
-      .slice(0, 20)
-      .map((post) => ({
-        ...post,
-        liked: me !== null && world.likedPosts(network, me.ids[network]).includes(post.id),
-        likes: world.likers(network, post.id).length,
-      }));
-    res.send(
-      accountPage(
-        network,
-        world,
-        me,
-        account,
-        me !== null && world.related(network, me.ids[network], id),
-        world.followers(network, id).length,
-        posts,
-      ),
-    );
+    const handle = String(req.params['handle']);
+    const account = world.byHandle(network, handle.replace(/^@/, '')) ?? world.byPage(handle);
+    const page = account && showAccount(network, world, signedIn(req, network, world), account);
+    if (page) res.send(page);
+    else res.status(404).send(notFoundPage(network));
   });
 }
 
-export { remember };
+/** Does what a button says. */
+function act(network: Network, world: World, me: Person, what: string, value: string): void {
+  const account = world.byHandle(network, value);
+  if (account && (what === 'follow' || what === 'unfollow'))
+    world.relate(network, me, account, what === 'follow');
+  if (what === 'like' || what === 'unlike')
+    world.likePost(network, me.ids[network], value, what === 'like');
+}
+
+/** The page of an account with its latest posts; null for somebody who has none on this network. */
+function showAccount(
+  network: Network,
+  world: World,
+  me: Person | null,
+  account: Person,
+): string | null {
+  const id = network === 'x' ? account.ids.x : account.page;
+  if (!id) return null;
+  const liked = new Set(me ? world.likedPosts(network, me.ids[network]) : []);
+  return accountPage(network, world, {
+    me,
+    account,
+    follows: me !== null && world.related(network, me.ids[network], id),
+    followers: world.followers(network, id).length,
+    posts: world
+      .postsBy(network, id)
+      .slice(0, 20)
+      .map((post) => ({
+        ...post,
+        liked: liked.has(post.id),
+        likes: world.likers(network, post.id).length,
+      })),
+  });
+}

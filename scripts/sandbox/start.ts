@@ -3,18 +3,23 @@ import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import { createAppServer } from '../../server/platform/server.js';
 import { control } from './control.js';
-import { facebookPages, graph } from './facebook/server.js';
+import { graph } from './facebook/graph.js';
+import { facebookPages } from './facebook/login.js';
 import { OAuth } from './oauth.js';
 import { World } from './world.js';
-import { xSandbox } from './x/server.js';
+import { xSandbox } from './x/api.js';
 
+/** How the sandbox networks are started. */
 export interface SandboxOptions {
   port: number;
+  /** Where the world is kept; null keeps nothing. */
   file: string | null;
+  /** What the control plane asks for in `x-sandbox-token`. */
   token: string;
   clients: { x: { id: string; secret: string }; facebook: { id: string; secret: string } };
   redirects: { x: string[]; facebook: string[] };
 }
+/** Sandbox networks that run. */
 export interface Sandbox {
   url: string;
   token: string;

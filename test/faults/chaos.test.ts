@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Person } from '../../scripts/sandbox/world.js';
+import type { Person } from '../../scripts/sandbox/records.js';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { NetworkId } from '../../server/networks/network.js';
 import type { Entry } from '../../server/points/service.js';
@@ -183,7 +183,7 @@ describe('when everything breaks in turn', function () {
   async function breakThings(): Promise<void> {
     const again = async (service: Service, start: () => Promise<Service>): Promise<Service> => {
       process.kill(service.pid ?? 0, 'SIGKILL');
-      await end(service.pid ?? 0);
+      await endById(service.pid ?? 0);
       await pause(Math.random() * 1500);
       return start();
     };
@@ -306,10 +306,10 @@ describe('when everything breaks in turn', function () {
   /** Fan and deed of everything that the ledger holds. */
   const held = async (): Promise<Set<string>> => {
     const last = new Map<string, number>();
-    for (const one of await entries())
+    for (const entry of await entries())
       last.set(
-        `${one.fan}|${one.deed}`,
-        Math.max(one.turn, last.get(`${one.fan}|${one.deed}`) ?? 0),
+        `${entry.fan}|${entry.deed}`,
+        Math.max(entry.turn, last.get(`${entry.fan}|${entry.deed}`) ?? 0),
       );
     return new Set([...last].filter(([, turn]) => turn % 2 === 1).map(([key]) => key));
   };
@@ -341,31 +341,32 @@ describe('when everything breaks in turn', function () {
 
   it('keeps everything that was acknowledged, and gives each turn once', async () => {
     const stored = new Map(
-      (await entries()).map((one) => [`${one.fan}|${one.deed}|${one.turn}`, one]),
+      (await entries()).map((entry) => [`${entry.fan}|${entry.deed}|${entry.turn}`, entry]),
     );
     const lost = acknowledged.filter(
       ({ fan, deed, turn }) => turn > 0 && !stored.has(`${fan}|${deed}|${turn}`),
     );
     expect(lost, 'acknowledged and not there').to.deep.equal([]);
     const told = acknowledged
-      .filter((one) => one.awarded === 1)
+      .filter((each) => each.awarded === 1)
       .map(({ fan, deed, turn }) => `${fan}|${deed}|${turn}`);
     expect(told.length, 'told twice as new').to.equal(new Set(told).size);
     report(
-      `${acknowledged.length} acknowledged, ${told.length} of them new points; ${stored.size} entries; 0 lost, 0 doubled`,
+      `${acknowledged.length} acknowledged, ${told.length} of them new points; ` +
+        `${stored.size} entries; 0 lost, 0 doubled`,
     );
     const verified = await world.context.points.verify();
     expect(verified.bad).to.equal(null);
   });
 
   it('gives and takes nothing that the network had not said', async () => {
-    const wrong = (await entries()).filter((one) => {
+    const wrong = (await entries()).filter((entry) => {
       // Asked at, by our clock; answered before it was written. Both run on one machine here.
-      const [from, to] = [one.askedAt.getTime() - 50, one.at.getTime() + 50];
-      const known = spans.get(`${one.fan}|${one.deed}`) ?? [];
+      const [from, to] = [entry.askedAt.getTime() - 50, entry.at.getTime() + 50];
+      const known = spans.get(`${entry.fan}|${entry.deed}`) ?? [];
       const followed = known.some((span) => span.from <= to && span.to >= from);
       const always = known.some((span) => span.from <= from && span.to >= to);
-      return one.turn % 2 === 1 ? !followed : always;
+      return entry.turn % 2 === 1 ? !followed : always;
     });
     expect(wrong.map(({ fan, deed, turn, cause }) => ({ fan, deed, turn, cause }))).to.deep.equal(
       [],
@@ -376,12 +377,13 @@ describe('when everything breaks in turn', function () {
     const sums = new Map<string, number>();
     await until(async () => {
       sums.clear();
-      for (const one of await entries()) sums.set(one.fan, (sums.get(one.fan) ?? 0) + one.delta);
+      for (const entry of await entries())
+        sums.set(entry.fan, (sums.get(entry.fan) ?? 0) + entry.delta);
       const scores = await world.context.connection.collection('scores').find().toArray();
       const page = await world.context.points.board('hub', { limit: 100 });
       const shown = new Map(page?.rows.map((row) => [row.fan, row.points]));
       const scored = new Map(
-        scores.map((one) => [String(one._id), (one['after'] as { points: number }).points]),
+        scores.map((score) => [String(score._id), (score['after'] as { points: number }).points]),
       );
       return (
         page !== null &&
@@ -399,7 +401,8 @@ describe('when everything breaks in turn', function () {
     await Promise.all([web.stop(), worker.stop()]);
     const before = await differences();
     report(
-      `differences when all is quiet: ${before.unearned.length} follows without a point, ${before.untrue.length} points without a follow`,
+      `differences when all is quiet: ${before.unearned.length} follows without a ` +
+        `point, ${before.untrue.length} points without a follow`,
     );
     for (const fan of fans) await world.context.follows.checkAll(fan.id);
     let hours = 0;
@@ -414,7 +417,9 @@ describe('when everything breaks in turn', function () {
       world.sandbox.world.advance(HOUR);
     }
     report(
-      `follows have their points ${String(earned)} hours after everybody asked; differences after ${hours} hours: ${left.unearned.length}, ${left.untrue.length}`,
+      `follows have their points ${String(earned)} hours after everybody asked; ` +
+        `differences after ${hours} hours: ${left.unearned.length}, ` +
+        `${left.untrue.length}`,
     );
     expect(left).to.deep.equal({ unearned: [], untrue: [] });
     expect((await world.context.points.verify()).bad).to.equal(null);

@@ -45,35 +45,39 @@ describe('sockets in excess', function () {
     await world.close();
   });
 
-  it('a flood of any event, known or not, allowed or refused, with or without an acknowledgement, ends in a cut, long before it is all read', async () => {
-    const healthy = await enter(world.url, (await world.fan('calm')).token);
-    const { token } = await world.fan('flooder');
-    const floods = [
-      (n: number) => `42/village,${n}["chat:leave",{"chat":"room"}]`,
-      (n: number) => `42/village,${n}["chat:join",{"chat":"room"}]`,
-      (n: number) => `42/village,${n}["chat:join",null]`,
-      (n: number) => `42/village,${n}["chat:open",{}]`,
-      () => '42/village,["chat:say",{}]',
-      () => '42/village,["no:such"]',
-      () => '42/village,',
-      () => '43/village,1[]',
-      () => '3',
-    ];
-    for (const packet of floods) {
+  it(
+    'a flood of any event, known or not, allowed or refused, with or without an ' +
+      'acknowledgement, ends in a cut, long before it is all read',
+    async () => {
+      const healthy = await enter(world.url, (await world.fan('calm')).token);
+      const { token } = await world.fan('flooder');
+      const floods = [
+        (n: number) => `42/village,${n}["chat:leave",{"chat":"room"}]`,
+        (n: number) => `42/village,${n}["chat:join",{"chat":"room"}]`,
+        (n: number) => `42/village,${n}["chat:join",null]`,
+        (n: number) => `42/village,${n}["chat:open",{}]`,
+        () => '42/village,["chat:say",{}]',
+        () => '42/village,["no:such"]',
+        () => '42/village,',
+        () => '43/village,1[]',
+        () => '3',
+      ];
+      for (const packet of floods) {
+        const before = await cuts('flood');
+        const raw = await RawSocket.enter(world.url, token);
+        for (let n = 0; n < 2000; n += 1) raw.send(packet(n));
+        await until(() => raw.closed);
+        expect(await cuts('flood'), packet(0)).to.equal(before + 1);
+        expect(raw.heard.filter((text) => text.startsWith('43')).length).to.be.below(150);
+      }
+      // Before it is let in even less will do: each hello would cost a look at the stores.
       const before = await cuts('flood');
-      const raw = await RawSocket.enter(world.url, token);
-      for (let n = 0; n < 2000; n += 1) raw.send(packet(n));
+      const raw = await RawSocket.open(world.url);
+      for (let n = 0; n < 50; n += 1) raw.send('40/elsewhere,');
       await until(() => raw.closed);
-      expect(await cuts('flood'), packet(0)).to.equal(before + 1);
-      expect(raw.heard.filter((text) => text.startsWith('43')).length).to.be.below(150);
-    }
-    // Before it is let in even less will do: each hello would cost a look at the stores.
-    const before = await cuts('flood');
-    const raw = await RawSocket.open(world.url);
-    for (let n = 0; n < 50; n += 1) raw.send('40/elsewhere,');
-    await until(() => raw.closed);
-    expect([await cuts('flood'), healthy.connected]).to.deep.equal([before + 1, true]);
-  });
+      expect([await cuts('flood'), healthy.connected]).to.deep.equal([before + 1, true]);
+    },
+  );
 
   it('connections that never come into the village, or leave it and stay, are cut', async () => {
     const { token } = await world.fan('never');
@@ -99,29 +103,33 @@ describe('sockets in excess', function () {
     expect(main.heard.some((text) => text.startsWith('44'))).to.equal(true);
   });
 
-  it('of one fan, over all processes, the oldest goes when a new one comes, and that of another fan stays', async () => {
-    const { token } = await world.fan('many');
-    const other = await enter(world.url, (await world.fan('few')).token);
-    const sockets: Socket[] = [];
-    for (let n = 0; n < SEATS; n += 1)
-      sockets.push(await enter(n % 2 === 0 ? world.url : beside.url, token));
-    expect(sockets.every((one) => one.connected)).to.equal(true);
-    for (let n = 0; n < 3; n += 1) sockets.push(await enter(beside.url, token));
-    await until(() => sockets.slice(0, 3).every((one) => !one.connected));
-    expect(sockets.slice(3).every((one) => one.connected)).to.equal(true);
-    expect(other.connected).to.equal(true);
-    // A place that is given back is free again.
-    sockets.at(-1)?.disconnect();
-    await until(
-      async () =>
-        (await world.context.redis.commands.zcard(
-          `${world.context.redis.prefix}seats:${(await world.fan('many')).fan._id}`,
-        )) ===
-        SEATS - 1,
-    );
-    sockets.push(await enter(world.url, token));
-    expect(sockets[3]?.connected).to.equal(true);
-  });
+  it(
+    'of one fan, over all processes, the oldest goes when a new one comes, and ' +
+      'that of another fan stays',
+    async () => {
+      const { token } = await world.fan('many');
+      const other = await enter(world.url, (await world.fan('few')).token);
+      const sockets: Socket[] = [];
+      for (let n = 0; n < SEATS; n += 1)
+        sockets.push(await enter(n % 2 === 0 ? world.url : beside.url, token));
+      expect(sockets.every((socket) => socket.connected)).to.equal(true);
+      for (let n = 0; n < 3; n += 1) sockets.push(await enter(beside.url, token));
+      await until(() => sockets.slice(0, 3).every((socket) => !socket.connected));
+      expect(sockets.slice(3).every((socket) => socket.connected)).to.equal(true);
+      expect(other.connected).to.equal(true);
+      // A place that is given back is free again.
+      sockets.at(-1)?.disconnect();
+      await until(
+        async () =>
+          (await world.context.redis.commands.zcard(
+            `${world.context.redis.prefix}seats:${(await world.fan('many')).fan._id}`,
+          )) ===
+          SEATS - 1,
+      );
+      sockets.push(await enter(world.url, token));
+      expect(sockets[3]?.connected).to.equal(true);
+    },
+  );
 
   it('of one fan are bounded in each process while Redis forgets', async () => {
     const { token, fan } = await world.fan('forgotten');
@@ -130,8 +138,8 @@ describe('sockets in excess', function () {
       sockets.push(await enter(world.url, token));
       await world.context.redis.commands.del(`${world.context.redis.prefix}seats:${fan._id}`);
     }
-    await until(() => sockets.slice(0, 2).every((one) => !one.connected));
-    expect(sockets.slice(2).every((one) => one.connected)).to.equal(true);
+    await until(() => sockets.slice(0, 2).every((socket) => !socket.connected));
+    expect(sockets.slice(2).every((socket) => socket.connected)).to.equal(true);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
+import { execa } from 'execa';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,33 +39,38 @@ describe('a store whose disk is full', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('makes the hub answer 503, and holds all that was acknowledged and nothing else when there is room again', async () => {
-    expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
-    // What a full disk is to a server: no file may grow.
-    execFileSync('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
-    for (const athlete of ['athlete2', 'athlete3']) {
-      const refused = await follow(athlete);
-      expect([
-        refused.status,
-        refused.body['id'],
-        refused.headers.get('retry-after'),
-      ]).to.deep.equal([503, 'unavailable', '2']);
-    }
-    const page = await fetch(`${world.url}/en/athletes/athlete4`);
-    expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
-    expect((await fetch(`${world.url}/readyz`)).status).to.equal(503);
-    // A server that could not write its log stands still until it is started anew.
-    process.kill(store.pid ?? 0, 'SIGKILL');
-    await store.ended;
-    store = await start();
-    await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
-    expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 0 });
-    expect((await follow('athlete2')).body).to.include({ verdict: 'yes' });
-    expect((await follow('athlete4')).body).to.include({ verdict: 'yes', awarded: 1 });
-    const entries = await world.context.connection.collection('entries').find().toArray();
-    expect(new Set(entries.map((one) => String(one['deed']))).size, 'nothing doubled').to.equal(
-      entries.length,
-    );
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
+  it(
+    'makes the hub answer 503, and holds all that was acknowledged and nothing ' +
+      'else when there is room again',
+    async () => {
+      expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
+      // What a full disk is to a server: no file may grow.
+      await execa('prlimit', ['--pid', String(store.pid), '--fsize=4096:']);
+      for (const athlete of ['athlete2', 'athlete3']) {
+        const refused = await follow(athlete);
+        expect([
+          refused.status,
+          refused.body['id'],
+          refused.headers.get('retry-after'),
+        ]).to.deep.equal([503, 'unavailable', '2']);
+      }
+      const page = await fetch(`${world.url}/en/athletes/athlete4`);
+      expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
+      expect((await fetch(`${world.url}/readyz`)).status).to.equal(503);
+      // A server that could not write its log stands still until it is started anew.
+      process.kill(store.pid ?? 0, 'SIGKILL');
+      await store.ended;
+      store = await start();
+      await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
+      expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 0 });
+      expect((await follow('athlete2')).body).to.include({ verdict: 'yes' });
+      expect((await follow('athlete4')).body).to.include({ verdict: 'yes', awarded: 1 });
+      const entries = await world.context.connection.collection('entries').find().toArray();
+      expect(
+        new Set(entries.map((entry) => String(entry['deed']))).size,
+        'nothing doubled',
+      ).to.equal(entries.length);
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
 });

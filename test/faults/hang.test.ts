@@ -33,38 +33,40 @@ describe('a store that hangs', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('makes pages and JSON answer 503 with the time to come back, and all is as before when it goes on', async () => {
-    await world.fan('fan1');
-    const browser = world.browser();
-    await browser.signIn('x', 'fan1');
-    process.kill(store.pid ?? 0, 'SIGSTOP');
-    // A signed-in page reads four times, each of which would wait for itself.
-    const [page, me, follow] = await Promise.all([
-      browser.go('/en/me'),
-      world.api('/me', { token }),
-      world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } }),
-    ]);
-    expect([page.status, /One moment/.test(page.text)]).to.deep.equal([503, true]);
-    for (const answer of [me, follow])
-      expect([answer.status, answer.body['id'], answer.headers.get('retry-after')]).to.deep.equal([
-        503,
-        'unavailable',
-        '2',
+  it(
+    'makes pages and JSON answer 503 with the time to come back, and all is as ' +
+      'before when it goes on',
+    async () => {
+      await world.fan('fan1');
+      const browser = world.browser();
+      await browser.signIn('x', 'fan1');
+      process.kill(store.pid ?? 0, 'SIGSTOP');
+      // A signed-in page reads four times, each of which would wait for itself.
+      const [page, me, follow] = await Promise.all([
+        browser.go('/en/me'),
+        world.api('/me', { token }),
+        world.api('/athletes/athlete1/follow', { method: 'POST', token, body: { network: 'x' } }),
       ]);
-    expect((await fetch(`${world.url}/healthz`)).status).to.equal(200);
-    process.kill(store.pid ?? 0, 'SIGCONT');
-    await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
-    await until(
-      async () =>
-        (
-          await world.api('/athletes/athlete1/follow', {
-            method: 'POST',
-            token,
-            body: { network: 'x' },
-          })
-        ).body['verdict'] === 'yes',
-    );
-    expect((await browser.go('/en/me')).status).to.equal(200);
-    expect((await world.api('/me', { token })).body).to.include({ points: 1 });
-  });
+      expect([page.status, /One moment/.test(page.text)]).to.deep.equal([503, true]);
+      for (const answer of [me, follow])
+        expect([answer.status, answer.body['id'], answer.headers.get('retry-after')]).to.deep.equal(
+          [503, 'unavailable', '2'],
+        );
+      expect((await fetch(`${world.url}/healthz`)).status).to.equal(200);
+      process.kill(store.pid ?? 0, 'SIGCONT');
+      await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
+      await until(
+        async () =>
+          (
+            await world.api('/athletes/athlete1/follow', {
+              method: 'POST',
+              token,
+              body: { network: 'x' },
+            })
+          ).body['verdict'] === 'yes',
+      );
+      expect((await browser.go('/en/me')).status).to.equal(200);
+      expect((await world.api('/me', { token })).body).to.include({ points: 1 });
+    },
+  );
 });

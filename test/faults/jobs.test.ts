@@ -1,12 +1,11 @@
 import { expect } from 'chai';
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startProgram, type Program } from '../../scripts/program.js';
 import { root } from '../../scripts/root.js';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -20,7 +19,7 @@ describe('jobs of workers that are killed', function () {
   let port: number;
   let store: Service;
   let world: World;
-  const open = new Set<ChildProcess>();
+  const open = new Set<Program>();
   const quiet = (): undefined => undefined;
   const numbers = (many: number): number[] => Array.from({ length: many }, (_x, n) => n);
 
@@ -37,7 +36,7 @@ describe('jobs of workers that are killed', function () {
   });
   beforeEach(() => Promise.all([effects().deleteMany({}), jobs().deleteMany({})]));
   afterEach(() => {
-    for (const child of open) child.kill('SIGKILL');
+    for (const child of open) void child.stop('SIGKILL');
     open.clear();
   });
   after(async () => {
@@ -50,7 +49,9 @@ describe('jobs of workers that are killed', function () {
   const jobs = () => world.context.connection.collection('jobs');
   const done = (): Promise<number> => effects().countDocuments();
   const distinct = async (): Promise<number[]> =>
-    [...new Set((await effects().find().toArray()).map((one) => one.n))].sort((a, b) => a - b);
+    [...new Set((await effects().find().toArray()).map((effect) => effect.n))].sort(
+      (a, b) => a - b,
+    );
   const ask = (many: number): Promise<void> =>
     world.context.jobs.addMany(
       'effect',
@@ -63,19 +64,21 @@ describe('jobs of workers that are killed', function () {
     // The workers live by the machine's clock.
     world.clock.advance(-61_000);
   }
-  async function worker(): Promise<ChildProcess> {
-    const child = fork(join(root, 'test', 'support', 'job-worker.ts'), [], {
-      execArgv: ['--import', 'tsx/esm'],
+  async function worker(): Promise<Program> {
+    const script = join(root, 'test', 'support', 'job-worker.ts');
+    const child = startProgram(process.execPath, ['--import', 'tsx/esm', script], {
       env: { ...process.env, ...world.env, NODE_V8_COVERAGE: '' },
+      stdout: 'inherit',
+      stderr: 'inherit',
+      ipc: true,
     });
     open.add(child);
-    await once(child, 'message');
+    await child.message('ready');
     return child;
   }
-  const gone = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> => {
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
+  const gone = async (child: Program, signal: NodeJS.Signals): Promise<void> => {
+    await child.stop(signal);
+    open.delete(child);
   };
 
   it('are all done at least once, and only those that were in hand are done twice', async () => {
@@ -101,7 +104,7 @@ describe('jobs of workers that are killed', function () {
     await Promise.all([worker(), worker()]);
     await until(async () => (await done()) >= 20);
     process.kill(store.pid ?? 0, 'SIGKILL');
-    await end(store.pid ?? 0);
+    await endById(store.pid ?? 0);
     store = await startMongodb(join(dir, 'mongodb'), quiet, { port });
     await until(async () => (await done().catch(() => 0)) >= 60);
     await world.context.redis.commands.flushall();
@@ -117,9 +120,8 @@ describe('jobs of workers that are killed', function () {
     const leaver = await worker();
     await until(async () => (await done()) >= 4);
     process.kill(store.pid ?? 0, 'SIGKILL');
-    await end(store.pid ?? 0);
-    leaver.kill('SIGTERM');
-    const [code] = (await once(leaver, 'exit')) as [number | null];
+    await endById(store.pid ?? 0);
+    const { code } = await leaver.stop();
     store = await startMongodb(join(dir, 'mongodb'), quiet, { port });
     expect(code).to.equal(0);
   });

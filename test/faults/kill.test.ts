@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { followAt, startHub, type HubProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
@@ -169,11 +169,14 @@ describe('killed under load', function () {
     await right();
   }
 
-  it('the web process loses nothing that was acknowledged and doubles nothing, ten times over', () =>
-    rounds(async () => {
-      await web.kill();
-      web = await startHub('web', env);
-    }));
+  it(
+    'the web process loses nothing that was acknowledged ' + 'and doubles nothing, ten times over',
+    () =>
+      rounds(async () => {
+        await web.kill();
+        web = await startHub('web', env);
+      }),
+  );
   it('the worker neither', () =>
     rounds(async () => {
       await worker.kill();
@@ -182,22 +185,25 @@ describe('killed under load', function () {
   it('nor the store', () =>
     rounds(async () => {
       process.kill(store.pid ?? 0, 'SIGKILL');
-      await end(store.pid ?? 0);
+      await endById(store.pid ?? 0);
       store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
     }));
 
-  it('answers 503 while the store is stopped, in words too, and recovers without a restart', async () => {
-    const pid = web.child.pid;
-    await store.stop();
-    const answer = await followAt(url, tokens[0]?.token ?? '', 'athlete1');
-    expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '2']);
-    expect((await fetch(`${url}/readyz`)).status).to.equal(503);
-    expect((await fetch(`${url}/healthz`)).status).to.equal(200);
-    const page = await fetch(`${url}/en/athletes/athlete1`);
-    expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
-    store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
-    await until(async () => (await fetch(`${url}/readyz`)).status === 200);
-    expect(web.child.pid).to.equal(pid);
-    expect(web.child.exitCode).to.equal(null);
-  });
+  it(
+    'answers 503 while the store is stopped, in words ' + 'too, and recovers without a restart',
+    async () => {
+      const pid = web.child.pid;
+      await store.stop();
+      const answer = await followAt(url, tokens[0]?.token ?? '', 'athlete1');
+      expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([503, '2']);
+      expect((await fetch(`${url}/readyz`)).status).to.equal(503);
+      expect((await fetch(`${url}/healthz`)).status).to.equal(200);
+      const page = await fetch(`${url}/en/athletes/athlete1`);
+      expect([page.status, /One moment/.test(await page.text())]).to.deep.equal([503, true]);
+      store = await startMongodb(join(dir, 'mongodb'), quiet, { port: mongoPort });
+      await until(async () => (await fetch(`${url}/readyz`)).status === 200);
+      expect(web.child.pid).to.equal(pid);
+      expect(web.child.exitCode).to.equal(null);
+    },
+  );
 });

@@ -89,7 +89,8 @@ describe('readers who take nothing of a video', function () {
       reader.closed = true;
     });
     socket.write(
-      `GET /api/v1/videos/large/media HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+      'GET /api/v1/videos/large/media HTTP/1.1\r\nHost: ' +
+        `127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
     );
     await new Promise<void>((resolve) => {
       socket.once('data', () => {
@@ -100,15 +101,19 @@ describe('readers who take nothing of a video', function () {
     return reader;
   };
 
-  it('cost the process a few chunks, whatever their number, and the video still plays for who watches', async () => {
-    const before = memory();
-    for (let n = 0; n < READERS; n += 1) await ask();
-    await until(async () => (await figure('village_downloads')) <= EACH);
-    expect(memory() - before, 'bytes of the process').to.be.lessThan(150 * MIB);
-    const whole = await fetch(`http://127.0.0.1:${port}/api/v1/videos/large/media`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    expect((await whole.arrayBuffer()).byteLength).to.be.greaterThan(64 * MIB);
-    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).to.equal(200);
-  });
+  it(
+    'cost the process a few chunks, whatever their number, and the video still ' +
+      'plays for who watches',
+    async () => {
+      const before = memory();
+      for (let n = 0; n < READERS; n += 1) await ask();
+      await until(async () => (await figure('village_downloads')) <= EACH);
+      expect(memory() - before, 'bytes of the process').to.be.lessThan(150 * MIB);
+      const whole = await fetch(`http://127.0.0.1:${port}/api/v1/videos/large/media`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect((await whole.arrayBuffer()).byteLength).to.be.greaterThan(64 * MIB);
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).to.equal(200);
+    },
+  );
 });

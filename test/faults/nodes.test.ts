@@ -41,7 +41,7 @@ function balancer(ports: number[]): Promise<{ url: string; close(): void }> {
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       const close = (): void => {
-        for (const one of open) one.destroy();
+        for (const each of open) each.destroy();
         server.close();
       };
       resolve({ url: `http://127.0.0.1:${port}`, close });
@@ -82,7 +82,7 @@ describe('a room over two processes', function () {
   after(async () => {
     for (const { socket } of seats) socket.disconnect();
     door.close();
-    await Promise.all(nodes.map((one) => one.stop()));
+    await Promise.all(nodes.map((node) => node.stop()));
     await world.close();
   });
 
@@ -100,27 +100,31 @@ describe('a room over two processes', function () {
     throw new Error(`${text} was never acknowledged`);
   }
 
-  it('loses nothing and shows nothing twice to anybody when one is killed while people speak; its readers move to the other', async () => {
-    await until(() => seats.every((one) => one.joined));
-    const sockets = seats.map((one) => one.socket.id);
-    const texts: string[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      // In the middle of a round: some are acknowledged by the one that dies, some are on their
-      // way.
-      const killed =
-        round === 2
-          ? new Promise((resolve) => setTimeout(resolve, 15)).then(() => nodes[0]?.kill())
-          : null;
-      const said = speakers.slice(0, 20).map((_token, n) => `round ${round} says ${n}`);
-      texts.push(...said);
-      await Promise.all(said.map((text, n) => speak(speakers[(round % 2) * 20 + n] ?? '', text)));
-      await killed;
-    }
-    await until(() => seats.every((one) => one.joined && one.shown.length >= texts.length));
-    const moved = seats.filter((one, at) => one.socket.id !== sockets[at]).length;
-    expect(moved, 'how many had to move').to.be.within(1, READERS - 1);
-    const order = seats[0]?.shown.map((item) => item.text);
-    expect([...(order ?? [])].sort()).to.deep.equal([...texts].sort());
-    for (const one of seats) expect(one.shown.map((item) => item.text)).to.deep.equal(order);
-  });
+  it(
+    'loses nothing and shows nothing twice to anybody when one is killed while ' +
+      'people speak; its readers move to the other',
+    async () => {
+      await until(() => seats.every((seat) => seat.joined));
+      const sockets = seats.map((seat) => seat.socket.id);
+      const texts: string[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        // In the middle of a round: some are acknowledged by the one that dies, some are on their
+        // way.
+        const killed =
+          round === 2
+            ? new Promise((resolve) => setTimeout(resolve, 15)).then(() => nodes[0]?.kill())
+            : null;
+        const said = speakers.slice(0, 20).map((_token, n) => `round ${round} says ${n}`);
+        texts.push(...said);
+        await Promise.all(said.map((text, n) => speak(speakers[(round % 2) * 20 + n] ?? '', text)));
+        await killed;
+      }
+      await until(() => seats.every((seat) => seat.joined && seat.shown.length >= texts.length));
+      const moved = seats.filter((seat, at) => seat.socket.id !== sockets[at]).length;
+      expect(moved, 'how many had to move').to.be.within(1, READERS - 1);
+      const order = seats[0]?.shown.map((item) => item.text);
+      expect([...(order ?? [])].sort()).to.deep.equal([...texts].sort());
+      for (const seat of seats) expect(seat.shown.map((item) => item.text)).to.deep.equal(order);
+    },
+  );
 });

@@ -68,29 +68,33 @@ describe('whatever a socket sends', function () {
     expect(answer.data?.chat).to.equal('room');
   };
 
-  it('a second connect to a namespace, the same, the default or an unknown one, ends that socket at most', async () => {
-    for (const second of [
-      '40/elsewhere,',
-      '40',
-      '40/village,',
-      `40/village,{"token":"${token}"}`,
-      '40/admin,{}',
-      '0',
-      '00',
-    ]) {
-      const raw = await RawSocket.enter(url, token);
-      expect(raw.inside).to.equal(true);
-      raw.send(second);
-      raw.send(`42/village,7["chat:leave",{"chat":"room"}]`);
-      await until(
-        () =>
-          raw.ended ||
-          raw.heard.some((text) => text.startsWith('43/village,7') || text.startsWith('44')),
-      );
-      raw.close();
-      await stands();
-    }
-  });
+  it(
+    'a second connect to a namespace, the same, the default or an unknown one, ' +
+      'ends that socket at most',
+    async () => {
+      for (const second of [
+        '40/elsewhere,',
+        '40',
+        '40/village,',
+        `40/village,{"token":"${token}"}`,
+        '40/admin,{}',
+        '0',
+        '00',
+      ]) {
+        const raw = await RawSocket.enter(url, token);
+        expect(raw.inside).to.equal(true);
+        raw.send(second);
+        raw.send(`42/village,7["chat:leave",{"chat":"room"}]`);
+        await until(
+          () =>
+            raw.ended ||
+            raw.heard.some((text) => text.startsWith('43/village,7') || text.startsWith('44')),
+        );
+        raw.close();
+        await stands();
+      }
+    },
+  );
 
   it('the same connect twice at once makes one socket or none', async () => {
     const raw = await RawSocket.open(url);
@@ -104,90 +108,100 @@ describe('whatever a socket sends', function () {
     await stands();
   });
 
-  it('packets of every type, whole and broken, in any order, with and without attachments', async () => {
-    const payload = fc.oneof(
-      fc.constantFrom(
+  it(
+    'packets of every type, whole and broken, in any ' + 'order, with and without attachments',
+    async () => {
+      const payload = fc.oneof(
+        fc.constantFrom(
+          '',
+          '[]',
+          '{}',
+          '[null]',
+          '[1]',
+          '["chat:join"]',
+          '["chat:join",null]',
+          '["chat:say",{"chat":"room"}]',
+          '["error",{}]',
+          '["disconnect"]',
+          '["disconnecting",1]',
+        ),
+        fc.constantFrom(
+          '["chat:say",{"_placeholder":true,"num":0}]',
+          '["chat:join",{"_placeholder":true,"num":99}]',
+          '["__proto__"]',
+          '["constructor",{}]',
+          '["connect"]',
+          '"text"',
+          '{"token":1}',
+          '{"pid":"x","offset":"0-0"}',
+        ),
+        fc.json({ maxDepth: 3 }),
+        fc.string({ maxLength: 30 }),
+      );
+      const namespace = fc.constantFrom(
         '',
-        '[]',
-        '{}',
-        '[null]',
-        '[1]',
-        '["chat:join"]',
-        '["chat:join",null]',
-        '["chat:say",{"chat":"room"}]',
-        '["error",{}]',
-        '["disconnect"]',
-        '["disconnecting",1]',
-      ),
-      fc.constantFrom(
-        '["chat:say",{"_placeholder":true,"num":0}]',
-        '["chat:join",{"_placeholder":true,"num":99}]',
-        '["__proto__"]',
-        '["constructor",{}]',
-        '["connect"]',
-        '"text"',
-        '{"token":1}',
-        '{"pid":"x","offset":"0-0"}',
-      ),
-      fc.json({ maxDepth: 3 }),
-      fc.string({ maxLength: 30 }),
-    );
-    const namespace = fc.constantFrom(
-      '',
-      '/village,',
-      '/,',
-      '/elsewhere,',
-      '/village',
-      '/village?token=x,',
-      '/../,',
-    );
-    const id = fc.constantFrom('', '0', '7', '99999999999999999999', '-1');
-    const attachments = fc.constantFrom('', '', '', '1-', '2-', '0-', '99-', 'x-', '-');
-    const socketPacket = fc
-      .tuple(
-        fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''),
-        attachments,
-        namespace,
-        id,
-        payload,
-      )
-      .map(([type, count, nsp, ack, data]) => `4${type}${count}${nsp}${ack}${data}`);
-    const enginePacket = fc
-      .tuple(
-        fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'),
-        fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'),
-      )
-      .map((parts) => parts.join(''));
-    const packet = fc.oneof(
-      { weight: 6, arbitrary: socketPacket },
-      { weight: 2, arbitrary: enginePacket },
-      { weight: 2, arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)) },
-      { weight: 1, arbitrary: fc.string({ maxLength: 60 }) },
-    );
-    const senders = await Promise.all(Array.from({ length: 4 }, (_x, n) => world.fan(`many${n}`)));
-    let turn = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.boolean(),
-        fc.array(packet, { minLength: 1, maxLength: 12 }),
-        async (inside, packets) => {
-          const raw = inside
-            ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '')
-            : await RawSocket.open(url);
-          for (const one of packets) raw.send(one);
-          // What came before it has been handled once this is answered, or it is closed.
-          raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
-          await until(
-            () =>
-              raw.ended || !inside || raw.heard.some((text) => text.startsWith('43/village,31337')),
-          );
-          raw.close();
-          await stands();
+        '/village,',
+        '/,',
+        '/elsewhere,',
+        '/village',
+        '/village?token=x,',
+        '/../,',
+      );
+      const id = fc.constantFrom('', '0', '7', '99999999999999999999', '-1');
+      const attachments = fc.constantFrom('', '', '', '1-', '2-', '0-', '99-', 'x-', '-');
+      const socketPacket = fc
+        .tuple(
+          fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', 'x', ''),
+          attachments,
+          namespace,
+          id,
+          payload,
+        )
+        .map(([type, count, nsp, ack, data]) => `4${type}${count}${nsp}${ack}${data}`);
+      const enginePacket = fc
+        .tuple(
+          fc.constantFrom('0', '1', '2', '3', '5', '6', '7', 'b', '', '\u0000'),
+          fc.constantFrom('', 'probe', '{"sid":"x"}', 'AAAA'),
+        )
+        .map((parts) => parts.join(''));
+      const packet = fc.oneof(
+        { weight: 6, arbitrary: socketPacket },
+        { weight: 2, arbitrary: enginePacket },
+        {
+          weight: 2,
+          arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
         },
-      ),
-      { numRuns: 80 },
-    );
-  });
+        { weight: 1, arbitrary: fc.string({ maxLength: 60 }) },
+      );
+      const senders = await Promise.all(
+        Array.from({ length: 4 }, (_x, n) => world.fan(`many${n}`)),
+      );
+      let turn = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.boolean(),
+          fc.array(packet, { minLength: 1, maxLength: 12 }),
+          async (inside, packets) => {
+            const raw = inside
+              ? await RawSocket.enter(url, senders[(turn += 1) % senders.length]?.token ?? '')
+              : await RawSocket.open(url);
+            for (const packet of packets) raw.send(packet);
+            // What came before it has been handled once this is answered, or it is closed.
+            raw.send('42/village,31337["chat:leave",{"chat":"room"}]');
+            await until(
+              () =>
+                raw.ended ||
+                !inside ||
+                raw.heard.some((text) => text.startsWith('43/village,31337')),
+            );
+            raw.close();
+            await stands();
+          },
+        ),
+        { numRuns: 80 },
+      );
+    },
+  );
 
   it('frames that are none, and a connection broken in the middle of the handshake', async () => {
     for (const opcode of [0, 3, 7, 8, 9, 10, 11, 15]) {
@@ -200,7 +214,10 @@ describe('whatever a socket sends', function () {
       const socket = connect(Number(port), hostname);
       socket.on('error', () => undefined);
       socket.write(
-        `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`,
+        'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ' +
+          `${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: ` +
+          'websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ' +
+          `${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`,
         () => socket.resetAndDestroy(),
       );
     }
@@ -211,16 +228,20 @@ describe('whatever a socket sends', function () {
     await stands();
   });
 
-  it('a second connection that wants to take over the first, with or without the origin of a stranger, is refused', async () => {
-    const raw = await RawSocket.open(url);
-    await until(() => raw.heard.length > 0);
-    const { sid } = JSON.parse((raw.heard[0] ?? '0{}').slice(1)) as { sid: string };
-    const second = await RawSocket.open(url, {
-      path: `/socket.io/?EIO=4&transport=websocket&sid=${sid}`,
-      headers: { origin: 'https://evil.example' },
-    });
-    expect(second.answer).to.match(/^HTTP\/1\.1 400/);
-    raw.close();
-    await stands();
-  });
+  it(
+    'a second connection that wants to take over the first, with or without the ' +
+      'origin of a stranger, is refused',
+    async () => {
+      const raw = await RawSocket.open(url);
+      await until(() => raw.heard.length > 0);
+      const { sid } = JSON.parse((raw.heard[0] ?? '0{}').slice(1)) as { sid: string };
+      const second = await RawSocket.open(url, {
+        path: `/socket.io/?EIO=4&transport=websocket&sid=${sid}`,
+        headers: { origin: 'https://evil.example' },
+      });
+      expect(second.answer).to.match(/^HTTP\/1\.1 400/);
+      raw.close();
+      await stands();
+    },
+  );
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { ChatItem } from '../../server/wire.js';
 import { until } from '../support/until.js';
@@ -81,38 +81,46 @@ describe('with a Redis that', function () {
       .timeout(5000)
       .emitWithAck('chat:say', { chat: 'room', text, clientId });
     expect(answer).to.have.property('data');
-    await until(() => sockets.every((one) => one.heard.includes(text)));
+    await until(() => sockets.every((socket) => socket.heard.includes(text)));
   }
 
-  it('is killed: awards, pages, sessions and the room of a process go on; boards are counted anew when it is back', async () => {
-    await follow('athlete1', 1);
-    const before = sockets.map(({ socket }) => socket.id);
-    process.kill(redis.pid ?? 0, 'SIGKILL');
-    await end(redis.pid ?? 0);
-    await goesOn(['athlete1', 'athlete2', 'athlete3', 'athlete4']);
-    redis = await startRedis(dir, quiet, { port });
-    await until(async () =>
-      (await world.context.points.heal().catch((): string[] => [])).includes('hub'),
-    );
-    await world.settle();
-    expect(await counting()).to.equal(false);
-    expect(
-      (await world.context.points.board('hub', { limit: 5 }))?.rows.map((row) => row.points),
-    ).to.deep.equal([4, 1]);
-    expect(sockets.map(({ socket }) => socket.id)).to.deep.equal(before);
-  });
+  it(
+    'is killed: awards, pages, sessions and the room of a process go on; boards ' +
+      'are counted anew when it is back',
+    async () => {
+      await follow('athlete1', 1);
+      const before = sockets.map(({ socket }) => socket.id);
+      process.kill(redis.pid ?? 0, 'SIGKILL');
+      await endById(redis.pid ?? 0);
+      await goesOn(['athlete1', 'athlete2', 'athlete3', 'athlete4']);
+      redis = await startRedis(dir, quiet, { port });
+      await until(async () =>
+        (await world.context.points.heal().catch((): string[] => [])).includes('hub'),
+      );
+      await world.settle();
+      expect(await counting()).to.equal(false);
+      expect(
+        (await world.context.points.board('hub', { limit: 5 }))?.rows.map((row) => row.points),
+      ).to.deep.equal([4, 1]);
+      expect(sockets.map(({ socket }) => socket.id)).to.deep.equal(before);
+    },
+  );
 
-  it('hangs: no request waits for it twice, and what came meanwhile is on the boards when it wakes', async () => {
-    process.kill(redis.pid ?? 0, 'SIGSTOP');
-    try {
-      await goesOn(['athlete5', 'athlete6', 'athlete7', 'athlete8', 'athlete9']);
-    } finally {
-      process.kill(redis.pid ?? 0, 'SIGCONT');
-    }
-    await until(async () => {
-      await world.context.points.heal().catch(() => []);
-      return (await world.context.points.board('hub', { limit: 5 }))?.rows[0]?.points === 9;
-    });
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
+  it(
+    'hangs: no request waits for it twice, and what came meanwhile is on the ' +
+      'boards when it wakes',
+    async () => {
+      process.kill(redis.pid ?? 0, 'SIGSTOP');
+      try {
+        await goesOn(['athlete5', 'athlete6', 'athlete7', 'athlete8', 'athlete9']);
+      } finally {
+        process.kill(redis.pid ?? 0, 'SIGCONT');
+      }
+      await until(async () => {
+        await world.context.points.heal().catch(() => []);
+        return (await world.context.points.board('hub', { limit: 5 }))?.rows[0]?.points === 9;
+      });
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { io } from 'socket.io-client';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import { followAt, startHub } from '../support/processes.js';
 import { until } from '../support/until.js';
@@ -65,9 +65,9 @@ describe('a web process that is told to end', function () {
     const gone = web.stop();
     await left;
     const answers = await Promise.all(
-      asked.map(async (one) => (await one).json() as Promise<{ awarded: number }>),
+      asked.map(async (each) => (await each).json() as Promise<{ awarded: number }>),
     );
-    expect(answers.map((one) => one.awarded)).to.deep.equal([1, 1, 1, 1, 1]);
+    expect(answers.map((answer) => answer.awarded)).to.deep.equal([1, 1, 1, 1, 1]);
     await gone;
     expect(web.child.exitCode).to.equal(0);
     expect(
@@ -110,7 +110,7 @@ describe('a process whose stores are gone', function () {
   });
   after(async () => {
     await world.close();
-    await Promise.all(stores.map((one) => one.stop()));
+    await Promise.all(stores.map((store) => store.stop()));
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -130,8 +130,8 @@ describe('a process whose stores are gone', function () {
     );
     // At once after the answers: scores and boards are not written yet.
     for (const { pid } of stores) process.kill(pid ?? 0, 'SIGKILL');
-    await Promise.all(stores.map(({ pid }) => end(pid ?? 0)));
-    expect(answers.map((one) => one.awarded)).to.deep.equal([1, 1, 1]);
+    await Promise.all(stores.map(({ pid }) => endById(pid ?? 0)));
+    expect(answers.map((answer) => answer.awarded)).to.deep.equal([1, 1, 1]);
     await Promise.all([web.stop(), worker.stop()]);
     expect([web.child.exitCode, worker.child.exitCode]).to.deep.equal([0, 0]);
     await startStores();

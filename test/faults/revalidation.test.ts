@@ -102,29 +102,34 @@ describe('a socket', function () {
   ];
   for (const told of [true, false]) {
     for (const [at, [what, how, ended]] of ends.entries()) {
-      it(`ends on both processes when its fan ${what}, ${told ? 'told by the bus' : 'though every message of the bus is lost'}, and nobody else’s does`, async () => {
-        const person = `${told ? 'told' : 'untold'}${at}`;
-        const browser = await signedIn(person);
-        const token = await world.context.tokens.create(await idOf(person), 'test');
-        const both = [world.url, beside.url];
-        const sockets = {
-          session: await Promise.all(both.map((url) => enter(url, { browser }))),
-          token: await Promise.all(both.map((url) => enter(url, { token }))),
-        };
-        const stranger = await enter(beside.url, { token: (await world.fan('stranger')).token });
-        const tell = world.context.bus.tell.bind(world.context.bus);
-        if (!told) world.context.bus.tell = () => undefined;
-        await how(person, browser, token);
-        await until(() => ended.every((kind) => sockets[kind].every((one) => !one.connected)));
-        world.context.bus.tell = tell;
-        const stay = [
-          ...(['session', 'token'] as const)
-            .filter((kind) => !ended.includes(kind))
-            .flatMap((kind) => sockets[kind]),
-          stranger,
-        ];
-        expect(stay.map((one) => one.connected)).to.deep.equal(stay.map(() => true));
-      });
+      it(
+        `ends on both processes when its fan ${what}, ` +
+          `${told ? 'told by the bus' : 'though every message of the bus is lost'}, and ` +
+          'nobody else’s does',
+        async () => {
+          const person = `${told ? 'told' : 'untold'}${at}`;
+          const browser = await signedIn(person);
+          const token = await world.context.tokens.create(await idOf(person), 'test');
+          const both = [world.url, beside.url];
+          const sockets = {
+            session: await Promise.all(both.map((url) => enter(url, { browser }))),
+            token: await Promise.all(both.map((url) => enter(url, { token }))),
+          };
+          const stranger = await enter(beside.url, { token: (await world.fan('stranger')).token });
+          const tell = world.context.bus.tell.bind(world.context.bus);
+          if (!told) world.context.bus.tell = () => undefined;
+          await how(person, browser, token);
+          await until(() => ended.every((kind) => sockets[kind].every((each) => !each.connected)));
+          world.context.bus.tell = tell;
+          const stay = [
+            ...(['session', 'token'] as const)
+              .filter((kind) => !ended.includes(kind))
+              .flatMap((kind) => sockets[kind]),
+            stranger,
+          ];
+          expect(stay.map((each) => each.connected)).to.deep.equal(stay.map(() => true));
+        },
+      );
     }
   }
 

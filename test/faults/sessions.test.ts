@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { end, freePort, type Service } from '../../scripts/services/process.js';
+import { endById, freePort, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import { createApp } from '../../server/app.js';
 import { readConfig } from '../../server/config.js';
@@ -120,7 +120,7 @@ describe('sign-out', function () {
       'was killed',
       async () => {
         process.kill(redis.pid ?? 0, 'SIGKILL');
-        await end(redis.pid ?? 0);
+        await endById(redis.pid ?? 0);
       },
       async () => {
         redis = await startRedis(dir, quiet, { port });
@@ -136,40 +136,45 @@ describe('sign-out', function () {
       },
     ],
   ] as const)
-    it(`is final while Redis ${how}, and when it is back with its old copies, in every process`, async () => {
-      const browser = world.browser();
-      await browser.signIn('x', 'fan2');
-      const page = await browser.go('/en/me');
-      const { cookie } = browser;
-      const body = browser.form(page.text, '/sign-out');
-      expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([
-        true,
-        true,
-      ]);
-      await away();
-      try {
-        expect((await browser.send('/en/sign-out', { method: 'POST', body })).status).to.equal(303);
-        expect(await isSomebody(cookie)).to.equal(false);
-        // The other process heard no news: what it knows of the fan is five seconds old at most.
-        await until(async () => !(await isSomebody(cookie, second.url)));
-      } finally {
-        await home();
-      }
-      await until(() =>
-        world.context.redis.commands.ping().then(
-          () => true,
-          () => false,
-        ),
-      );
-      await until(() =>
-        second.context.redis.commands.ping().then(
-          () => true,
-          () => false,
-        ),
-      );
-      for (const at of [world.url, second.url])
-        expect(await isSomebody(cookie, at)).to.equal(false);
-      const { cookie: crowd } = await leaveInACrowd();
-      expect(await isSomebody(crowd)).to.equal(false);
-    });
+    it(
+      `is final while Redis ${how}, and when it is back with its old copies, in ` + 'every process',
+      async () => {
+        const browser = world.browser();
+        await browser.signIn('x', 'fan2');
+        const page = await browser.go('/en/me');
+        const { cookie } = browser;
+        const body = browser.form(page.text, '/sign-out');
+        expect([await isSomebody(cookie), await isSomebody(cookie, second.url)]).to.deep.equal([
+          true,
+          true,
+        ]);
+        await away();
+        try {
+          expect((await browser.send('/en/sign-out', { method: 'POST', body })).status).to.equal(
+            303,
+          );
+          expect(await isSomebody(cookie)).to.equal(false);
+          // The other process heard no news: what it knows of the fan is five seconds old at most.
+          await until(async () => !(await isSomebody(cookie, second.url)));
+        } finally {
+          await home();
+        }
+        await until(() =>
+          world.context.redis.commands.ping().then(
+            () => true,
+            () => false,
+          ),
+        );
+        await until(() =>
+          second.context.redis.commands.ping().then(
+            () => true,
+            () => false,
+          ),
+        );
+        for (const at of [world.url, second.url])
+          expect(await isSomebody(cookie, at)).to.equal(false);
+        const { cookie: crowd } = await leaveInACrowd();
+        expect(await isSomebody(crowd)).to.equal(false);
+      },
+    );
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
+import { execa } from 'execa';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,27 +61,31 @@ describe('a store that stands still after its disk was full', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('is left alone while the disk is full, and is started anew by itself once it has room; what was acknowledged holds', async () => {
-    const first = stores.mongodb;
-    expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
-    expect(asked, 'a store that writes is not asked for its disk').to.equal(0);
-    execFileSync('prlimit', ['--pid', String(first.pid), '--fsize=4096:']);
-    expect((await follow('athlete2')).status).to.equal(503);
-    await until(() => asked > 5);
-    expect([said, stores.mongodb === first]).to.deep.equal([[], true]);
-    // There is room again, and still it writes nothing: WiredTiger has given up for good.
-    execFileSync('prlimit', ['--pid', String(first.pid), '--fsize=unlimited:unlimited']);
-    room = true;
-    await until(() => stores.mongodb !== first);
-    await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
-    expect(said).to.deep.equal([
-      'MongoDB refuses to write though the disk has room: it is started anew',
-      'MongoDB ended, starting it again',
-    ]);
-    expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 0 });
-    expect((await follow('athlete2')).body).to.include({ verdict: 'yes', awarded: 1, points: 2 });
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
+  it(
+    'is left alone while the disk is full, and is started anew by itself once it ' +
+      'has room; what was acknowledged holds',
+    async () => {
+      const first = stores.mongodb;
+      expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 1 });
+      expect(asked, 'a store that writes is not asked for its disk').to.equal(0);
+      await execa('prlimit', ['--pid', String(first.pid), '--fsize=4096:']);
+      expect((await follow('athlete2')).status).to.equal(503);
+      await until(() => asked > 5);
+      expect([said, stores.mongodb === first]).to.deep.equal([[], true]);
+      // There is room again, and still it writes nothing: WiredTiger has given up for good.
+      await execa('prlimit', ['--pid', String(first.pid), '--fsize=unlimited:unlimited']);
+      room = true;
+      await until(() => stores.mongodb !== first);
+      await until(async () => (await fetch(`${world.url}/readyz`)).status === 200);
+      expect(said).to.deep.equal([
+        'MongoDB refuses to write though the disk has room: it is started anew',
+        'MongoDB ended, starting it again',
+      ]);
+      expect((await follow('athlete1')).body).to.include({ verdict: 'yes', awarded: 0 });
+      expect((await follow('athlete2')).body).to.include({ verdict: 'yes', awarded: 1, points: 2 });
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
 });
 
 describe('a store that is killed while all is being stopped', function () {

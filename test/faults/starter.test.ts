@@ -40,7 +40,7 @@ describe('a program that is interrupted', function () {
       detached: true,
     });
     const left = (): ReturnType<typeof marked> => marked('MARK_OF_TEST', mark);
-    const find = (call: RegExp): number => left().find((one) => call.test(one.call))?.pid ?? 0;
+    const find = (call: RegExp): number => left().find((each) => call.test(each.call))?.pid ?? 0;
     try {
       await until(() => {
         if (npm.exitCode !== null)
@@ -69,12 +69,15 @@ describe('a program that is interrupted', function () {
     interrupted(bench, measuring, 'SIGINT', 'npm'));
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
-    it(`leaves nothing running: npm test, with the stores and the browser that a test started by itself, by ${signal}`, async () => {
-      const file = join(dir, `${signal}.test.ts`);
-      const path = (...parts: string[]): string => JSON.stringify(join(root, ...parts));
-      writeFileSync(
-        file,
-        `import { startRedis } from ${path('scripts', 'services', 'redis.ts')};
+    it(
+      'leaves nothing running: npm test, with the stores and the browser that a ' +
+        `test started by itself, by ${signal}`,
+      async () => {
+        const file = join(dir, `${signal}.test.ts`);
+        const path = (...parts: string[]): string => JSON.stringify(join(root, ...parts));
+        writeFileSync(
+          file,
+          `import { startRedis } from ${path('scripts', 'services', 'redis.ts')};
          import { launch } from ${path('test', 'support', 'chromium.ts')};
          it('goes on for ever', async function () {
            this.timeout(0);
@@ -82,30 +85,34 @@ describe('a program that is interrupted', function () {
            await startRedis(${JSON.stringify(join(dir, 'own-redis'))}, () => undefined);
            await new Promise(() => undefined);
          });\n`,
-      );
-      await interrupted(
-        ['test', '--', file],
-        [...STORES, /chromium/, /own-redis/],
-        signal,
-        'starter',
-      );
-    });
+        );
+        await interrupted(
+          ['test', '--', file],
+          [...STORES, /chromium/, /own-redis/],
+          signal,
+          'starter',
+        );
+      },
+    );
 
-  it('leaves nothing running: npm start that is stopped while it starts its dead stores again', async () => {
-    const mark = randomBytes(8).toString('hex');
-    const hub = await new StartedHub().prepare();
-    hub.env['MARK_OF_TEST'] = mark;
-    await hub.start();
-    const stores = (): { pid: number }[] =>
-      marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
-    const first = stores().map(({ pid }) => pid);
-    for (const pid of first) process.kill(pid, 'SIGKILL');
-    // Some are under way again, and answer nothing yet.
-    await until(() => stores().some(({ pid }) => !first.includes(pid)));
-    const { code } = await hub.end('SIGINT');
-    expect([first.length, code, marked('MARK_OF_TEST', mark)]).to.deep.equal([2, 0, []]);
-    hub.remove();
-  });
+  it(
+    'leaves nothing running: npm start that is stopped ' + 'while it starts its dead stores again',
+    async () => {
+      const mark = randomBytes(8).toString('hex');
+      const hub = await new StartedHub().prepare();
+      hub.env['MARK_OF_TEST'] = mark;
+      await hub.start();
+      const stores = (): { pid: number }[] =>
+        marked('MARK_OF_TEST', mark).filter(({ call }) => STORES.some((store) => store.test(call)));
+      const first = stores().map(({ pid }) => pid);
+      for (const pid of first) process.kill(pid, 'SIGKILL');
+      // Some are under way again, and answer nothing yet.
+      await until(() => stores().some(({ pid }) => !first.includes(pid)));
+      const { code } = await hub.end('SIGINT');
+      expect([first.length, code, marked('MARK_OF_TEST', mark)]).to.deep.equal([2, 0, []]);
+      hub.remove();
+    },
+  );
 
   it('is noticed by its mark, and is still there until then', async () => {
     const mark = randomBytes(8).toString('hex');

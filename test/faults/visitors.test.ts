@@ -34,57 +34,68 @@ describe('a visitor', () => {
       keys: await redis.commands.keys(`${redis.prefix}session:*`),
     };
   };
-  it('who reads every public page, and the page of signing in again and again, leaves no session anywhere', async () => {
-    const doors = doorsOf(world.context).filter(
-      ({ method, path, rule }) =>
-        method === 'get' && rule.who === 'anyone' && !path.startsWith('/auth/'),
-    );
-    for (const door of doors)
-      for (const lang of ['fr', 'en'] as const) await world.browser().go(pathOf(door, lang));
-    const browser = world.browser();
-    for (let n = 0; n < 50; n += 1) {
-      await world.browser().go('/en/sign-in');
-      await browser.go('/en/sign-in');
-    }
-    expect(await stored()).to.deep.equal({ documents: 0, keys: [] });
-  });
-
-  it('cannot be signed in by somebody else’s form: without their own cookie, or with a token made for another, nothing begins', async () => {
-    const [mine, theirs] = [world.browser(), world.browser()];
-    const [a, b] = [await mine.go('/en/sign-in'), await theirs.go('/en/sign-in')];
-    const token = mine.form(a.text, '/sign-in/x').get('csrf') ?? '';
-    const other = theirs.form(b.text, '/sign-in/x').get('csrf') ?? '';
-    for (const [cookie, csrf] of [
-      ['', token],
-      [mine.cookie, other],
-      [theirs.cookie, token],
-      [mine.cookie, ''],
-      [mine.cookie, token.slice(0, -2)],
-      [mine.cookie, `${token.slice(0, 4)}AAAA${token.slice(8)}`],
-      [mine.cookie.replace(/=.*/, '='), token],
-    ] as const)
-      expect(await signIn(world, cookie, csrf), `${cookie} ${csrf}`).to.equal(403);
-    expect(await stored()).to.deep.equal({ documents: 0, keys: [] });
-    expect(await signIn(world, mine.cookie, token)).to.equal(303);
-    await world.context.connection.collection('sessions').deleteMany({});
-  });
-
-  it('gets another form token with every page, each good for as long as the browser is open', async () => {
-    const browser = world.browser();
-    const tokens: string[] = [];
-    for (let n = 0; n < 4; n += 1)
-      tokens.push(
-        browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '',
+  it(
+    'who reads every public page, and the page of signing in again and again, ' +
+      'leaves no session anywhere',
+    async () => {
+      const doors = doorsOf(world.context).filter(
+        ({ method, path, rule }) =>
+          method === 'get' && rule.who === 'anyone' && !path.startsWith('/auth/'),
       );
-    // Compressed beside something that the address puts into the page, a token that stays the same
-    // could be guessed letter by letter (BREACH).
-    for (let at = 0; at < 60; at += 8)
-      expect(new Set(tokens.map((one) => one.slice(at, at + 8))).size, `part ${at}`).to.equal(
-        tokens.length,
-      );
-    for (const token of tokens) expect(await signIn(world, browser.cookie, token)).to.equal(303);
-    await world.context.connection.collection('sessions').deleteMany({});
-  });
+      for (const door of doors)
+        for (const lang of ['fr', 'en'] as const) await world.browser().go(pathOf(door, lang));
+      const browser = world.browser();
+      for (let n = 0; n < 50; n += 1) {
+        await world.browser().go('/en/sign-in');
+        await browser.go('/en/sign-in');
+      }
+      expect(await stored()).to.deep.equal({ documents: 0, keys: [] });
+    },
+  );
+
+  it(
+    'cannot be signed in by somebody else’s form: without their own cookie, or ' +
+      'with a token made for another, nothing begins',
+    async () => {
+      const [mine, theirs] = [world.browser(), world.browser()];
+      const [a, b] = [await mine.go('/en/sign-in'), await theirs.go('/en/sign-in')];
+      const token = mine.form(a.text, '/sign-in/x').get('csrf') ?? '';
+      const other = theirs.form(b.text, '/sign-in/x').get('csrf') ?? '';
+      for (const [cookie, csrf] of [
+        ['', token],
+        [mine.cookie, other],
+        [theirs.cookie, token],
+        [mine.cookie, ''],
+        [mine.cookie, token.slice(0, -2)],
+        [mine.cookie, `${token.slice(0, 4)}AAAA${token.slice(8)}`],
+        [mine.cookie.replace(/=.*/, '='), token],
+      ] as const)
+        expect(await signIn(world, cookie, csrf), `${cookie} ${csrf}`).to.equal(403);
+      expect(await stored()).to.deep.equal({ documents: 0, keys: [] });
+      expect(await signIn(world, mine.cookie, token)).to.equal(303);
+      await world.context.connection.collection('sessions').deleteMany({});
+    },
+  );
+
+  it(
+    'gets another form token with every page, each good ' + 'for as long as the browser is open',
+    async () => {
+      const browser = world.browser();
+      const tokens: string[] = [];
+      for (let n = 0; n < 4; n += 1)
+        tokens.push(
+          browser.form((await browser.go('/en/sign-in')).text, '/sign-in/x').get('csrf') ?? '',
+        );
+      // Compressed beside something that the address puts into the page, a token that stays the same
+      // could be guessed letter by letter (BREACH).
+      for (let at = 0; at < 60; at += 8)
+        expect(new Set(tokens.map((token) => token.slice(at, at + 8))).size, `part ${at}`).to.equal(
+          tokens.length,
+        );
+      for (const token of tokens) expect(await signIn(world, browser.cookie, token)).to.equal(303);
+      await world.context.connection.collection('sessions').deleteMany({});
+    },
+  );
 });
 
 describe('a visitor of an address that begins many logins', () => {
@@ -109,8 +120,8 @@ describe('a visitor of an address that begins many logins', () => {
     );
     const statuses: number[] = [];
     for (let n = 0; n < MOST * 3; n += 1) statuses.push(await signIn(world, browser.cookie, csrf));
-    expect(statuses.filter((one) => one === 303)).to.have.length(MOST - 1);
-    expect(statuses.filter((one) => one === 429)).to.have.length(MOST * 2 + 1);
+    expect(statuses.filter((statuse) => statuse === 303)).to.have.length(MOST - 1);
+    expect(statuses.filter((statuse) => statuse === 429)).to.have.length(MOST * 2 + 1);
     expect(await sessions.countDocuments()).to.equal(MOST);
   });
 });
@@ -124,35 +135,39 @@ describe('the first page', () => {
   });
   after(() => world.close());
 
-  it('invents no name for whoever has proved no account; whoever has may try so many and no more', async () => {
-    const { names } = world.context.fans;
-    const invent = names.invent.bind(names);
-    let invented = 0;
-    names.invent = (...given) => {
-      invented += 1;
-      return invent(...given);
-    };
-    const welcome = async (form: URLSearchParams, cookie: string): Promise<number> => {
-      form.set('another', '');
-      const headers = { cookie, origin: world.url, 'sec-fetch-site': 'same-origin' };
-      return (
-        await fetch(`${world.url}/en/welcome`, {
-          method: 'POST',
-          redirect: 'manual',
-          body: form,
-          headers,
-        })
-      ).status;
-    };
-    const visitor = world.browser();
-    const form = visitor.form((await visitor.go('/en/sign-in')).text, '/sign-in/x');
-    expect([await welcome(form, visitor.cookie), invented]).to.deep.equal([400, 0]);
-    const newcomer = world.browser();
-    const page = await newcomer.signIn('facebook', 'fan3');
-    const statuses: number[] = [];
-    for (let n = 0; n < MOST * 2; n += 1)
-      statuses.push(await welcome(newcomer.form(page.text, ''), newcomer.cookie));
-    expect(statuses.filter((one) => one === 200)).to.have.length(MOST - 1);
-    expect(statuses.filter((one) => one === 429)).to.have.length(MOST + 1);
-  });
+  it(
+    'invents no name for whoever has proved no account; whoever has may try so ' +
+      'many and no more',
+    async () => {
+      const { names } = world.context.fans;
+      const invent = names.invent.bind(names);
+      let invented = 0;
+      names.invent = (...given) => {
+        invented += 1;
+        return invent(...given);
+      };
+      const welcome = async (form: URLSearchParams, cookie: string): Promise<number> => {
+        form.set('another', '');
+        const headers = { cookie, origin: world.url, 'sec-fetch-site': 'same-origin' };
+        return (
+          await fetch(`${world.url}/en/welcome`, {
+            method: 'POST',
+            redirect: 'manual',
+            body: form,
+            headers,
+          })
+        ).status;
+      };
+      const visitor = world.browser();
+      const form = visitor.form((await visitor.go('/en/sign-in')).text, '/sign-in/x');
+      expect([await welcome(form, visitor.cookie), invented]).to.deep.equal([400, 0]);
+      const newcomer = world.browser();
+      const page = await newcomer.signIn('facebook', 'fan3');
+      const statuses: number[] = [];
+      for (let n = 0; n < MOST * 2; n += 1)
+        statuses.push(await welcome(newcomer.form(page.text, ''), newcomer.cookie));
+      expect(statuses.filter((statuse) => statuse === 200)).to.have.length(MOST - 1);
+      expect(statuses.filter((statuse) => statuse === 429)).to.have.length(MOST + 1);
+    },
+  );
 });

@@ -33,24 +33,28 @@ describe('the browser of the tests', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('is the carried one whatever is on PATH, and another one only when VILLAGE_BROWSER names it', async () => {
-    const other = join(dir, 'chromium');
-    writeFileSync(other, '#!/bin/sh\nexit 1\n');
-    chmodSync(other, 0o755);
-    const carried = await testBrowser({ PATH: dir });
-    expect(carried.kind).to.equal('carried');
-    expect(carried.program.startsWith(join(root, '.services', 'browser-'))).to.equal(true);
-    expect(await testBrowser({ PATH: dir, VILLAGE_BROWSER: other })).to.include({
-      kind: 'set',
-      program: other,
-    });
-    const nothing = await testBrowser({ VILLAGE_BROWSER: join(dir, 'nothing') }).catch(
-      (error: unknown) => String(error),
-    );
-    expect(nothing).to.contain(
-      `VILLAGE_BROWSER names ${join(dir, 'nothing')}, and there is no such program`,
-    );
-  });
+  it(
+    'is the carried one whatever is on PATH, and another one only when ' +
+      'VILLAGE_BROWSER names it',
+    async () => {
+      const other = join(dir, 'chromium');
+      writeFileSync(other, '#!/bin/sh\nexit 1\n');
+      chmodSync(other, 0o755);
+      const carried = await testBrowser({ PATH: dir });
+      expect(carried.kind).to.equal('carried');
+      expect(carried.program.startsWith(join(root, '.services', 'browser-'))).to.equal(true);
+      expect(await testBrowser({ PATH: dir, VILLAGE_BROWSER: other })).to.include({
+        kind: 'set',
+        program: other,
+      });
+      const nothing = await testBrowser({ VILLAGE_BROWSER: join(dir, 'nothing') }).catch(
+        (error: unknown) => String(error),
+      );
+      expect(nothing).to.contain(
+        `VILLAGE_BROWSER names ${join(dir, 'nothing')}, and there is no such program`,
+      );
+    },
+  );
 
   it('outlives the contexts in it', async () => {
     for (const word of ['first', 'second', 'third']) {

@@ -9,7 +9,9 @@ import { startWorld, type World } from '../support/world.js';
  * had the focus, so the events are sent to it.
  */
 const SEE = (state: 'hidden' | 'visible'): string =>
-  `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true }); document.dispatchEvent(new Event('visibilitychange'));`;
+  `Object.defineProperty(document, 'visibilityState', { value: '${state}', ` +
+  'configurable: true }); document.dispatchEvent(new ' +
+  `Event('visibilitychange'));`;
 const BLUR = `window.dispatchEvent(new Event('blur'));`;
 const FOCUS = `window.dispatchEvent(new Event('focus'));`;
 const HIDE = `window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));`;
@@ -111,21 +113,25 @@ describe('coming back from a network', function () {
     await context.close();
   });
 
-  it('asks again at the next return while the answer was no, and nothing of those who never left', async () => {
-    const { context, page, asked, open } = await visit('w6');
-    await page.evaluate(BLUR + FOCUS + SHOW);
-    await open();
-    await page.evaluate(FOCUS + SHOW);
-    await page.evaluate(`fetch('/healthz')`);
-    expect(asked(), 'before anybody left').to.equal(0);
-    await page.evaluate(BLUR + FOCUS);
-    await until(() => asked() > 0);
-    await page.locator('#status').filter({ hasText: /./ }).waitFor();
-    const before = asked();
-    world.sandbox.world.relate('x', person('w6'), person('athlete1'), true);
-    await page.evaluate(BLUR + FOCUS);
-    await followed(page);
-    expect(asked()).to.equal(before + 1);
-    await context.close();
-  });
+  it(
+    'asks again at the next return while the answer was no, and nothing of those ' +
+      'who never left',
+    async () => {
+      const { context, page, asked, open } = await visit('w6');
+      await page.evaluate(BLUR + FOCUS + SHOW);
+      await open();
+      await page.evaluate(FOCUS + SHOW);
+      await page.evaluate(`fetch('/healthz')`);
+      expect(asked(), 'before anybody left').to.equal(0);
+      await page.evaluate(BLUR + FOCUS);
+      await until(() => asked() > 0);
+      await page.locator('#status').filter({ hasText: /./ }).waitFor();
+      const before = asked();
+      world.sandbox.world.relate('x', person('w6'), person('athlete1'), true);
+      await page.evaluate(BLUR + FOCUS);
+      await followed(page);
+      expect(asked()).to.equal(before + 1);
+      await context.close();
+    },
+  );
 });

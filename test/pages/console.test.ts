@@ -20,7 +20,7 @@ describe('jobs that were given up', function () {
     await world.context.jobs.add('test.job', name, name);
     await world.context.jobs.drain();
     broken = false;
-    return (await ended()).find((one) => one.name === name)?.id ?? '';
+    return (await ended()).find((each) => each.name === name)?.id ?? '';
   };
 
   before(async () => {
@@ -37,33 +37,39 @@ describe('jobs that were given up', function () {
 
   const mayDoSo = new Set(['organiser', 'admin']);
   for (const who of ['fan', ...ROLES])
-    it(`are ${mayDoSo.has(who) ? 'shown to and started by' : 'refused to'} a${/^[aeiou]/.test(who) ? 'n' : ''} ${who} through the API`, async () => {
-      const id = await fail(`api-${who}`);
-      const list = await world.api('/jobs', { token: tokens[who] ?? '' });
-      const start = await world.api(`/jobs/${id}/start`, {
-        method: 'POST',
-        token: tokens[who] ?? '',
-        body: {},
-      });
-      expect([list.status, start.status]).to.deep.equal(mayDoSo.has(who) ? [200, 202] : [403, 403]);
-      if (!mayDoSo.has(who))
-        expect([list.body['id'], start.body['id']]).to.deep.equal(['not_allowed', 'not_allowed']);
-      else
-        expect((list.body as unknown as { items: object[] }).items[0]).to.include({
-          kind: 'test.job',
-          name: `api-${who}`,
-          attempts: 1,
+    it(
+      `are ${mayDoSo.has(who) ? 'shown to and started by' : 'refused to'} ` +
+        `a${/^[aeiou]/.test(who) ? 'n' : ''} ${who} through the API`,
+      async () => {
+        const id = await fail(`api-${who}`);
+        const list = await world.api('/jobs', { token: tokens[who] ?? '' });
+        const start = await world.api(`/jobs/${id}/start`, {
+          method: 'POST',
+          token: tokens[who] ?? '',
+          body: {},
         });
-      await world.context.jobs.drain();
-      expect(done.includes(`api-${who}`)).to.equal(mayDoSo.has(who));
-      const fan = await world.context.fans.resolve(`x:${who}1`);
-      expect(
-        (await world.context.audit.about(`job:test.job:api-${who}`)).map(({ act, by }) => [
-          act,
-          by,
-        ]),
-      ).to.deep.equal(mayDoSo.has(who) ? [['job.started', fan?._id]] : []);
-    });
+        expect([list.status, start.status]).to.deep.equal(
+          mayDoSo.has(who) ? [200, 202] : [403, 403],
+        );
+        if (!mayDoSo.has(who))
+          expect([list.body['id'], start.body['id']]).to.deep.equal(['not_allowed', 'not_allowed']);
+        else
+          expect((list.body as unknown as { items: object[] }).items[0]).to.include({
+            kind: 'test.job',
+            name: `api-${who}`,
+            attempts: 1,
+          });
+        await world.context.jobs.drain();
+        expect(done.includes(`api-${who}`)).to.equal(mayDoSo.has(who));
+        const fan = await world.context.fans.resolve(`x:${who}1`);
+        expect(
+          (await world.context.audit.about(`job:test.job:api-${who}`)).map(({ act, by }) => [
+            act,
+            by,
+          ]),
+        ).to.deep.equal(mayDoSo.has(who) ? [['job.started', fan?._id]] : []);
+      },
+    );
 
   it('are refused to a visitor, and to an organiser’s token without that scope', async () => {
     const organiser = await world.context.fans.resolve('x:organiser1');
@@ -109,27 +115,33 @@ describe('jobs that were given up', function () {
     return browser;
   };
 
-  it('stand on a page in both languages, with what went wrong, and start again at a press', async () => {
-    const id = await fail('by-form');
-    const browser = await signedIn('organiser');
-    const page = await browser.go('/en/console');
-    expect(page.text)
-      .to.contain('Another job')
-      .and.to.contain('&lt;b&gt;by-form&lt;/b&gt; cannot be')
-      .and.to.contain('1 try');
-    expect((await browser.go('/fr/console')).text)
-      .to.contain('Travaux abandonnés')
-      .and.to.contain('1 essai');
-    expect((await browser.go('/en')).text).to.contain('href="/en/console"');
-    const fields = browser.form(page.text, `/console/jobs/${id}/start`);
-    const after = await browser.post(`/en/console/jobs/${id}/start`, fields);
-    expect([after.status, after.text.includes('The job starts again.')]).to.deep.equal([200, true]);
-    await world.context.jobs.drain();
-    expect(done).to.include('by-form');
-    expect((await browser.post(`/en/console/jobs/${id}/start`, fields)).text).to.contain(
-      'somebody has started it already',
-    );
-  });
+  it(
+    'stand on a page in both languages, with what went ' + 'wrong, and start again at a press',
+    async () => {
+      const id = await fail('by-form');
+      const browser = await signedIn('organiser');
+      const page = await browser.go('/en/console');
+      expect(page.text)
+        .to.contain('Another job')
+        .and.to.contain('&lt;b&gt;by-form&lt;/b&gt; cannot be')
+        .and.to.contain('1 try');
+      expect((await browser.go('/fr/console')).text)
+        .to.contain('Travaux abandonnés')
+        .and.to.contain('1 essai');
+      expect((await browser.go('/en')).text).to.contain('href="/en/console"');
+      const fields = browser.form(page.text, `/console/jobs/${id}/start`);
+      const after = await browser.post(`/en/console/jobs/${id}/start`, fields);
+      expect([after.status, after.text.includes('The job starts again.')]).to.deep.equal([
+        200,
+        true,
+      ]);
+      await world.context.jobs.drain();
+      expect(done).to.include('by-form');
+      expect((await browser.post(`/en/console/jobs/${id}/start`, fields)).text).to.contain(
+        'somebody has started it already',
+      );
+    },
+  );
 
   for (const who of ['fan', ...ROLES.filter((role) => !mayDoSo.has(role))])
     it(`have no page for a${/^[aeiou]/.test(who) ? 'n' : ''} ${who}`, async () => {
@@ -153,27 +165,31 @@ describe('jobs that were given up', function () {
     expect(
       (await browser.post(`/en/console/jobs/${id}/start`, new URLSearchParams())).status,
     ).to.equal(403);
-    expect((await ended()).some((one) => one.name === 'forged')).to.equal(true);
+    expect((await ended()).some((each) => each.name === 'forged')).to.equal(true);
   });
 
-  it('are counted by kind and state for whoever measures, with the age of the oldest that waits', async () => {
-    await world.context.connection.collection('jobs').deleteMany({});
-    await fail('counted');
-    const at = new Date(world.clock.now().getTime() - 90_000);
-    for (const name of ['due1', 'due2'])
-      await world.context.jobs.add('test.job', name, name, { at });
-    await world.context.jobs.add('test.job', 'later', 'later', {
-      at: new Date(world.clock.now().getTime() + 90_000),
-    });
-    const headers = { authorization: `Bearer ${world.env['METRICS_TOKEN'] ?? ''}` };
-    const text = await (await fetch(`${world.url}/metrics`, { headers })).text();
-    const count = (state: string): number =>
-      Number(
-        new RegExp(`village_jobs\\{kind="test.job",state="${state}"\\} (\\d+)`).exec(text)?.[1],
-      );
-    expect(['waiting', 'later', 'running', 'ended'].map(count)).to.deep.equal([2, 1, 0, 1]);
-    expect(
-      Number(/village_jobs_oldest_seconds\{kind="test.job"\} ([\d.]+)/.exec(text)?.[1]),
-    ).to.be.within(90, 120);
-  });
+  it(
+    'are counted by kind and state for whoever measures, with the age of the ' +
+      'oldest that waits',
+    async () => {
+      await world.context.connection.collection('jobs').deleteMany({});
+      await fail('counted');
+      const at = new Date(world.clock.now().getTime() - 90_000);
+      for (const name of ['due1', 'due2'])
+        await world.context.jobs.add('test.job', name, name, { at });
+      await world.context.jobs.add('test.job', 'later', 'later', {
+        at: new Date(world.clock.now().getTime() + 90_000),
+      });
+      const headers = { authorization: `Bearer ${world.env['METRICS_TOKEN'] ?? ''}` };
+      const text = await (await fetch(`${world.url}/metrics`, { headers })).text();
+      const count = (state: string): number =>
+        Number(
+          new RegExp(`village_jobs\\{kind="test.job",state="${state}"\\} (\\d+)`).exec(text)?.[1],
+        );
+      expect(['waiting', 'later', 'running', 'ended'].map(count)).to.deep.equal([2, 1, 0, 1]);
+      expect(
+        Number(/village_jobs_oldest_seconds\{kind="test.job"\} ([\d.]+)/.exec(text)?.[1]),
+      ).to.be.within(90, 120);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { seedDemo } from '../../scripts/demo/seed.js';
+import { Page } from '../support/page.js';
 import { startWorld, type World } from '../support/world.js';
 
 /** What a page says of itself in its head. */
@@ -10,17 +11,18 @@ function headOf(html: string): {
   description: string;
   robots: string | null;
 } {
-  const text = (value: string): string => value.replace(/&#x3D;/g, '=').replace(/&amp;/g, '&');
+  const page = new Page(html);
+  const alternate = 'link[rel=alternate][hreflang]';
+  const addresses = page.attributes(alternate, 'href');
+  const robots = 'meta[name=robots]';
   return {
-    canonical: [...html.matchAll(/<link rel="canonical" href="([^"]*)"/g)].map(([, href = '']) =>
-      text(href),
-    ),
-    alternates: [...html.matchAll(/<link rel="alternate" hreflang="([^"]*)" href="([^"]*)"/g)].map(
-      ([, lang = '', href = '']) => [lang, text(href)],
-    ),
-    title: /<title>([^<]*)<\/title>/.exec(html)?.[1] ?? '',
-    description: /<meta name="description" content="([^"]*)"/.exec(html)?.[1] ?? '',
-    robots: /<meta name="robots" content="([^"]*)"/.exec(html)?.[1] ?? null,
+    canonical: page.attributes('link[rel=canonical]', 'href'),
+    alternates: page
+      .attributes(alternate, 'hreflang')
+      .map((lang, index) => [lang, addresses[index] ?? '']),
+    title: page.text('title'),
+    description: page.attribute('meta[name=description]', 'content'),
+    robots: page.has(robots) ? page.attribute(robots, 'content') : null,
   };
 }
 
@@ -47,35 +49,39 @@ describe('the heads of public pages', () => {
   ];
   const ABOUT = ['/about/points', '/about/rules', '/about/accessibility', '/about/credits'];
   for (const path of [...PAGES, ...ABOUT])
-    it(`name the page itself, both languages and one for the rest, by whole addresses that answer: ${path || '/'}`, async () => {
-      const sets: unknown[] = [];
-      for (const lang of ['fr', 'en'] as const) {
-        const page = await world.browser().go(`/${lang}${path}`);
-        expect(page.status).to.equal(200);
-        const head = headOf(page.text);
-        expect(head.canonical).to.deep.equal([`${world.url}/${lang}${path}`]);
-        expect(head.alternates).to.deep.equal([
-          ['fr', `${world.url}/fr${path}`],
-          ['en', `${world.url}/en${path}`],
-          ['x-default', path === '' ? `${world.url}/` : `${world.url}/fr${path}`],
-        ]);
-        for (const [, href] of head.alternates) {
-          const answer = await fetch(href, { redirect: 'manual' });
-          // The address that chooses a language is the only one that sends on.
-          expect(answer.status, href).to.equal(href === `${world.url}/` ? 302 : 200);
+    it(
+      'name the page itself, both languages and one for the rest, by whole ' +
+        `addresses that answer: ${path || '/'}`,
+      async () => {
+        const sets: unknown[] = [];
+        for (const lang of ['fr', 'en'] as const) {
+          const page = await world.browser().go(`/${lang}${path}`);
+          expect(page.status).to.equal(200);
+          const head = headOf(page.text);
+          expect(head.canonical).to.deep.equal([`${world.url}/${lang}${path}`]);
+          expect(head.alternates).to.deep.equal([
+            ['fr', `${world.url}/fr${path}`],
+            ['en', `${world.url}/en${path}`],
+            ['x-default', path === '' ? `${world.url}/` : `${world.url}/fr${path}`],
+          ]);
+          for (const [, href] of head.alternates) {
+            const answer = await fetch(href, { redirect: 'manual' });
+            // The address that chooses a language is the only one that sends on.
+            expect(answer.status, href).to.equal(href === `${world.url}/` ? 302 : 200);
+          }
+          expect(head.robots).to.equal(null);
+          expect(head.title).to.match(/\S - Village$/);
+          expect(head.description).to.not.equal('');
+          expect(page.text).to.match(new RegExp(`<html lang="${lang}"`));
+          // The way to the other language leads to the same page.
+          expect(page.text).to.contain(`href="/${lang === 'fr' ? 'en' : 'fr'}${path}" lang=`);
+          sets.push(head.alternates);
         }
-        expect(head.robots).to.equal(null);
-        expect(head.title).to.match(/\S - Village$/);
-        expect(head.description).to.not.equal('');
-        expect(page.text).to.match(new RegExp(`<html lang="${lang}"`));
-        // The way to the other language leads to the same page.
-        expect(page.text).to.contain(`href="/${lang === 'fr' ? 'en' : 'fr'}${path}" lang=`);
-        sets.push(head.alternates);
-      }
-      const query = await world.browser().go(`/fr${path}?x=1`);
-      expect(query.text).to.contain(`href="/en${path}?x&#x3D;1" lang=`);
-      expect(sets[0]).to.deep.equal(sets[1]);
-    });
+        const query = await world.browser().go(`/fr${path}?x=1`);
+        expect(query.text).to.contain(`href="/en${path}?x&#x3D;1" lang=`);
+        expect(sets[0]).to.deep.equal(sets[1]);
+      },
+    );
 
   it('leave out what a query only sorts or says, and keep the number of a page', async () => {
     for (const [path, canonical] of [

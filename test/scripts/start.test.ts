@@ -40,86 +40,104 @@ describe('npm start', function () {
       })
     ).status;
 
-  it('opens a hub, says who can sign in and what to try first, and tells programs what runs', async () => {
-    const { web, worker, mongodb, redis, sandbox } = hub.running;
-    expect(web.url).to.equal(`http://127.0.0.1:${hub.env['PORT']}`);
-    expect([web.pid, worker.pid].every(alive)).to.equal(true);
-    expect(mongodb.uri).to.match(/^mongodb:\/\//);
-    expect([mongodb.kind, redis.kind].every((kind) => kind.length > 0)).to.equal(true);
-    expect(redis.url).to.match(/^redis:\/\//);
-    expect(sandbox?.networks).to.have.all.keys('x', 'facebook');
-    expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([
-      200, 200,
-    ]);
-    const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, {
-      headers: { 'x-sandbox-token': sandbox?.token ?? '' },
-    });
-    expect(log.status).to.equal(200);
-  });
+  it(
+    'opens a hub, says who can sign in and what to try ' + 'first, and tells programs what runs',
+    async () => {
+      const { web, worker, mongodb, redis, sandbox } = hub.running;
+      expect(web.url).to.equal(`http://127.0.0.1:${hub.env['PORT']}`);
+      expect([web.pid, worker.pid].every(alive)).to.equal(true);
+      expect(mongodb.uri).to.match(/^mongodb:\/\//);
+      expect([mongodb.kind, redis.kind].every((kind) => kind.length > 0)).to.equal(true);
+      expect(redis.url).to.match(/^redis:\/\//);
+      expect(sandbox?.networks).to.have.all.keys('x', 'facebook');
+      expect([await answers(web.url, '/readyz'), await answers(web.url, '/fr')]).to.deep.equal([
+        200, 200,
+      ]);
+      const log = await fetch(`${sandbox?.url ?? ''}/__sandbox/log`, {
+        headers: { 'x-sandbox-token': sandbox?.token ?? '' },
+      });
+      expect(log.status).to.equal(200);
+    },
+  );
 
-  it('gives a personal token and prints nothing else, for people of the demo who are no fans yet as well', async () => {
-    const made = await hub.hub('token', 'fan1');
-    expect([made.code, made.errors]).to.deep.equal([0, '']);
-    expect(made.out).to.match(/^vlg_[\w-]{43}\n$/);
-    token = made.out.trim();
-    expect(await me()).to.equal(200);
-    expect((await hub.hub('token', 'x:fan5')).out).to.match(/^vlg_/);
-    const nobody = await hub.hub('token', 'x:nobody-at-all');
-    expect([nobody.code, nobody.out]).to.deep.equal([1, '']);
-    expect(nobody.errors).to.contain('Nobody here is x:nobody-at-all');
-  });
+  it(
+    'gives a personal token and prints nothing else, for people of the demo who ' +
+      'are no fans yet as well',
+    async () => {
+      const made = await hub.hub('token', 'fan1');
+      expect([made.code, made.errors]).to.deep.equal([0, '']);
+      expect(made.out).to.match(/^vlg_[\w-]{43}\n$/);
+      token = made.out.trim();
+      expect(await me()).to.equal(200);
+      expect((await hub.hub('token', 'x:fan5')).out).to.match(/^vlg_/);
+      const nobody = await hub.hub('token', 'x:nobody-at-all');
+      expect([nobody.code, nobody.out]).to.deep.equal([1, '']);
+      expect(nobody.errors).to.contain('Nobody here is x:nobody-at-all');
+    },
+  );
 
-  it('gives and takes roles, hides and shows people, and says what commands there are', async () => {
-    expect((await hub.hub('role', 'fan1', 'volunteer')).out).to.match(/^fan1 .*: volunteer\n$/);
-    expect((await hub.hub('role', 'fan1', 'volunteer', '--take')).out).to.match(/: fan\n$/);
-    expect((await hub.hub('role', 'fan1', 'king')).errors).to.contain('There is no role king');
-    expect((await hub.hub('hide', 'athlete', 'athlete12')).out).to.contain('is hidden');
-    await until(async () => (await answers(hub.running.web.url, '/en/athletes/athlete12')) === 404);
-    expect((await hub.hub('hide', 'athlete', 'athlete12', '--show')).out).to.contain('shown again');
-    const help = await hub.hub('--help');
-    for (const command of [
-      'import athletes FILE',
-      'role FAN ROLE',
-      'token FAN',
-      'ledger verify',
-      'boards rebuild',
-      'seed demo',
-    ])
-      expect(help.out).to.contain(command);
-    expect((await hub.hub('dance')).code).to.equal(2);
-  });
+  it(
+    'gives and takes roles, hides and shows people, ' + 'and says what commands there are',
+    async () => {
+      expect((await hub.hub('role', 'fan1', 'volunteer')).out).to.match(/^fan1 .*: volunteer\n$/);
+      expect((await hub.hub('role', 'fan1', 'volunteer', '--take')).out).to.match(/: fan\n$/);
+      expect((await hub.hub('role', 'fan1', 'king')).errors).to.contain('There is no role king');
+      expect((await hub.hub('hide', 'athlete', 'athlete12')).out).to.contain('is hidden');
+      await until(
+        async () => (await answers(hub.running.web.url, '/en/athletes/athlete12')) === 404,
+      );
+      expect((await hub.hub('hide', 'athlete', 'athlete12', '--show')).out).to.contain(
+        'shown again',
+      );
+      const help = await hub.hub('--help');
+      for (const command of [
+        'import athletes FILE',
+        'role FAN ROLE',
+        'token FAN',
+        'ledger verify',
+        'boards rebuild',
+        'seed demo',
+      ])
+        expect(help.out).to.contain(command);
+      expect((await hub.hub('dance')).code).to.equal(2);
+    },
+  );
 
-  it('verifies the ledger, and names the first bad entry and exits 1 when one was tampered with', async () => {
-    await fetch(`${hub.running.web.url}/api/v1/athletes/athlete1/follow`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ network: 'x' }),
-    });
-    const { sandbox, mongodb } = hub.running;
-    await fetch(`${sandbox?.url ?? ''}/__sandbox/people/fan1/follow`, {
-      method: 'POST',
-      headers: { 'x-sandbox-token': sandbox?.token ?? '', 'content-type': 'application/json' },
-      body: JSON.stringify({ network: 'x', account: 'athlete1' }),
-    });
-    const followed = await fetch(`${hub.running.web.url}/api/v1/athletes/athlete1/follow`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ network: 'x' }),
-    });
-    expect(await followed.json()).to.include({ verdict: 'yes', points: 1 });
-    const right = await hub.hub('ledger', 'verify');
-    expect([right.code, right.errors]).to.deep.equal([0, '']);
-    expect(right.out).to.match(/^The ledger is right: \d+ entries/);
-    const store = await mongoose.createConnection(mongodb.uri, { dbName: 'village' }).asPromise();
-    const entries = store.collection('entries');
-    await entries.updateOne({ seq: 1 }, { $set: { account: 'forged' } });
-    const wrong = await hub.hub('ledger', 'verify');
-    const entry = await entries.findOne({ account: 'forged' });
-    await store.close();
-    expect(wrong.code).to.equal(1);
-    expect(wrong.errors).to.contain(`fan ${String(entry?.['fan'])}, seq 1`);
-    expect((await hub.hub('boards', 'rebuild')).out).to.contain('rebuilt');
-  });
+  it(
+    'verifies the ledger, and names the first bad entry and exits 1 when one was ' +
+      'tampered with',
+    async () => {
+      await fetch(`${hub.running.web.url}/api/v1/athletes/athlete1/follow`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ network: 'x' }),
+      });
+      const { sandbox, mongodb } = hub.running;
+      await fetch(`${sandbox?.url ?? ''}/__sandbox/people/fan1/follow`, {
+        method: 'POST',
+        headers: { 'x-sandbox-token': sandbox?.token ?? '', 'content-type': 'application/json' },
+        body: JSON.stringify({ network: 'x', account: 'athlete1' }),
+      });
+      const followed = await fetch(`${hub.running.web.url}/api/v1/athletes/athlete1/follow`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ network: 'x' }),
+      });
+      expect(await followed.json()).to.include({ verdict: 'yes', points: 1 });
+      const right = await hub.hub('ledger', 'verify');
+      expect([right.code, right.errors]).to.deep.equal([0, '']);
+      expect(right.out).to.match(/^The ledger is right: \d+ entries/);
+      const store = await mongoose.createConnection(mongodb.uri, { dbName: 'village' }).asPromise();
+      const entries = store.collection('entries');
+      await entries.updateOne({ seq: 1 }, { $set: { account: 'forged' } });
+      const wrong = await hub.hub('ledger', 'verify');
+      const entry = await entries.findOne({ account: 'forged' });
+      await store.close();
+      expect(wrong.code).to.equal(1);
+      expect(wrong.errors).to.contain(`fan ${String(entry?.['fan'])}, seq 1`);
+      expect((await hub.hub('boards', 'rebuild')).out).to.contain('rebuilt');
+    },
+  );
 
   it('starts a killed web and a killed worker again', async () => {
     const before = hub.running;
@@ -227,7 +245,8 @@ describe('npm start, where it cannot', function () {
     );
     taken.close();
     expect(errors).to.equal(
-      `village: port ${port} is taken. Free it, or set PORT to another one (PORT=${port + 1000} npm start).\n`,
+      `village: port ${port} is taken. Free it, or set PORT to another one ` +
+        `(PORT=${port + 1000} npm start).\n`,
     );
   });
 
@@ -239,13 +258,15 @@ describe('npm start, where it cannot', function () {
       plainEnv({ DATA_DIR: folder, PORT: '0', SANDBOX_PORT: '31100' }),
     );
     expect(errors).to.equal(
-      `village: cannot write in ${folder}. Make it writable, or set DATA_DIR to a folder that is.\n`,
+      `village: cannot write in ${folder}. Make it writable, or set DATA_DIR to a ` +
+        'folder that is.\n',
     );
   });
 
   it('names a Node that is too old', async () => {
     const old =
-      "Object.defineProperty(process.versions, 'node', { value: '18.20.0' }); await import('./scripts/run.mjs');";
+      "Object.defineProperty(process.versions, 'node', { value: '18.20.0' }); await " +
+      "import('./scripts/run.mjs');";
     const errors = await refused(['--input-type=module', '-e', old], plainEnv());
     expect(errors).to.equal(
       'village: Node 18.20.0 is too old. Install Node 20.19 or newer, then run this again.\n',
@@ -270,7 +291,9 @@ describe('npm start, where it cannot', function () {
     // Nothing answers: no test may reach for the network.
     const cut =
       'import net from "node:net"; import { syncBuiltinESMExports } from "node:module";' +
-      'net.connect = () => { const one = new net.Socket(); setImmediate(() => one.destroy(new Error("no network"))); return one; }; syncBuiltinESMExports();';
+      'net.connect = () => { const one = new net.Socket(); setImmediate(() => ' +
+      'one.destroy(new Error("no network"))); return one; }; ' +
+      'syncBuiltinESMExports();';
     const env = plainEnv({
       DATA_DIR: join(dir, 'data'),
       PORT: '0',

@@ -50,11 +50,14 @@ describe('a program that is tied to its starter', function () {
   };
 
   for (const [way, programs] of Object.entries(WAYS))
-    it(`keeps its id and its arguments, and is gone after kill -9 of the starter, by ${way}`, async () => {
-      const { child, tied } = await starter(way.slice(0, 6), { ...sleep, ...programs });
-      child.kill('SIGKILL');
-      await until(() => !runs(tied, '3600'));
-    });
+    it(
+      'keeps its id and its arguments, and is gone after kill -9 of the starter, by ' + way,
+      async () => {
+        const { child, tied } = await starter(way.slice(0, 6), { ...sleep, ...programs });
+        child.kill('SIGKILL');
+        await until(() => !runs(tied, '3600'));
+      },
+    );
 
   it('runs untied where the machine knows no way, rather than not at all', async () => {
     const { child, tied } = await starter('none', sleep);

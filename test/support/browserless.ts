@@ -1,33 +1,35 @@
+import { CookieJar } from 'tough-cookie';
+import { Page } from './page.js';
+
 /**
  * A visitor without a screen: keeps cookies, follows redirects on demand, fills forms. What a
  * browser without JavaScript does.
  */
 export class Browser {
-  private readonly jar = new Map<string, Map<string, string>>();
+  /** A jar for each origin: cookies know no ports, and hubs and networks are ports of one host. */
+  private readonly jars = new Map<string, CookieJar>();
   constructor(readonly base: string) {}
 
-  private cookies(origin: string): Map<string, string> {
-    let found = this.jar.get(origin);
-    if (!found) this.jar.set(origin, (found = new Map<string, string>()));
+  private jar(origin: string): CookieJar {
+    let found = this.jars.get(origin);
+    if (!found) this.jars.set(origin, (found = new CookieJar()));
     return found;
   }
 
   /** The cookies of the hub, as a real browser takes them. */
   get kept(): { name: string; value: string; url: string }[] {
-    return [...this.cookies(new URL(this.base).origin)].map(([name, value]) => ({
-      name,
-      value,
-      url: this.base,
-    }));
+    const { base } = this;
+    return this.jar(new URL(base).origin)
+      .getCookiesSync(base)
+      .map(({ key, value }) => ({ name: key, value, url: base }));
   }
 
   /** The cookie header this browser sends to the hub. */
   get cookie(): string {
-    return [...this.cookies(new URL(this.base).origin)]
-      .map(([name, value]) => `${name}=${value}`)
-      .join('; ');
+    return this.jar(new URL(this.base).origin).getCookieStringSync(this.base);
   }
 
+  /** Sends one request, without following where it is sent. */
   async send(
     path: string,
     init: RequestInit = {},
@@ -39,7 +41,8 @@ export class Browser {
     headers: Headers;
   }> {
     const url = new URL(path, this.base);
-    const jar = this.cookies(url.origin);
+    const jar = this.jar(url.origin);
+    const cookie = jar.getCookieStringSync(url.href);
     const response = await fetch(url, {
       ...init,
       redirect: 'manual',
@@ -48,19 +51,11 @@ export class Browser {
           ? { origin: url.origin, 'sec-fetch-site': 'same-origin' }
           : {}),
         'accept-language': 'en',
-        ...(jar.size > 0
-          ? { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') }
-          : {}),
+        ...(cookie ? { cookie } : {}),
         ...(init.headers as Record<string, string>),
       },
     });
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';');
-      const at = pair.indexOf('=');
-      if (/Max-Age=0|Expires=Thu, 01 Jan 1970/i.test(line) || pair.slice(at + 1) === '')
-        jar.delete(pair.slice(0, at));
-      else jar.set(pair.slice(0, at), pair.slice(at + 1));
-    }
+    for (const line of response.headers.getSetCookie()) jar.setCookieSync(line, url.href);
     return {
       status: response.status,
       text: await response.text(),
@@ -83,39 +78,10 @@ export class Browser {
 
   /** The fields of the form whose action ends with this, as the page has them. */
   form(html: string, action: string): URLSearchParams {
-    for (const [, attributes = '', inner = ''] of html.matchAll(
-      /<form([^>]*)>([\s\S]*?)<\/form>/g,
-    )) {
-      const target = /action="([^"]*)"/.exec(attributes)?.[1] ?? '';
-      if (!target.endsWith(action)) continue;
-      const fields = new URLSearchParams();
-      for (const [, tag = ''] of inner.matchAll(/<input([^>]*)>/g)) {
-        const name = /name="([^"]*)"/.exec(tag)?.[1];
-        // What the page has filled in is sent along, as a browser does it: hidden fields, and texts
-        // that somebody may change.
-        if (
-          name &&
-          (/type="hidden"/.test(tag) || (!/type="/.test(tag) && / value="[^"]/.test(tag)))
-        )
-          fields.set(
-            name,
-            (/value="([^"]*)"/.exec(tag)?.[1] ?? '')
-              .replace(
-                /&#(?:x([0-9A-F]+)|(\d+));/gi,
-                (_all, hex: string | undefined, dec: string) =>
-                  String.fromCharCode(hex ? parseInt(hex, 16) : Number(dec)),
-              )
-              .replace(/&quot;/g, '"')
-              .replace(/&lt;/g, '<')
-              .replace(/&gt;/g, '>')
-              .replace(/&amp;/g, '&'),
-          );
-      }
-      return fields;
-    }
-    throw new Error(`no form for ${action}`);
+    return new Page(html).form(action);
   }
 
+  /** Sends a form and goes wherever that leads. */
   post(path: string, fields: URLSearchParams): ReturnType<Browser['go']> {
     return this.go(path, {
       method: 'POST',

@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { chromium, type Browser } from 'playwright-core';
 import { lockAlone, lockName } from '../../scripts/lock.mjs';
+import { runProgram } from '../../scripts/program.js';
 import { root } from '../../scripts/root.js';
-import { spawnTied } from '../../scripts/tie.mjs';
-
-const ran = promisify(execFile);
 
 /**
  * No sandbox, because CI runs as root; the rest keeps it from calling home where nothing answers.
@@ -49,11 +44,9 @@ export async function testBrowser(env: NodeJS.ProcessEnv = process.env): Promise
   const program = join(folder, 'chromium');
   // Its libraries come along for machines that have none, and would stand before newer ones of the
   // machine's own.
-  const linked = await ran('ldd', [program]).then(
-    ({ stdout }) => !stdout.includes('not found'),
-    () => false,
-  );
-  const libraries = linked ? {} : { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib') };
+  const { code, out } = await runProgram('ldd', [program]);
+  const isLinked = code === 0 && !out.includes('not found');
+  const libraries = isLinked ? {} : { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib') };
   return {
     kind: 'carried',
     program,
@@ -89,17 +82,18 @@ async function unpacked(): Promise<string> {
       NODE_OPTIONS: '',
       NODE_V8_COVERAGE: '',
     };
-    const code = "await (await import('@sparticuz/chromium')).default.executablePath()";
-    const child = spawnTied(process.execPath, ['--input-type=module', '-e', code], {
+    const script = "await (await import('@sparticuz/chromium')).default.executablePath()";
+    const { code } = await runProgram(process.execPath, ['--input-type=module', '-e', script], {
       cwd: root,
       env,
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdout: 'ignore',
+      stderr: 'inherit',
     });
-    const [status] = (await once(child, 'exit')) as [number | null];
-    if (status !== 0) throw new Error('the carried browser could not be unpacked (see above).');
+    if (code !== 0) throw new Error('the carried browser could not be unpacked (see above).');
     writeFileSync(
       join(aside, 'fonts.conf'),
-      `<fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir></fontconfig>\n`,
+      `<fontconfig><dir>${join(folder, 'fonts')}</dir>` +
+        `<cachedir>${join(folder, 'fonts-cache')}</cachedir></fontconfig>\n`,
     );
     renameSync(aside, folder);
     return folder;

@@ -1,12 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { startProgram, type Program } from '../../scripts/program.js';
 import { root } from '../../scripts/root.js';
-import { spawnTied } from '../../scripts/tie.mjs';
 
 /** A process of the built hub, as `npm start` runs it. */
 export interface HubProcess {
-  child: ChildProcess;
+  child: Program;
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -20,32 +19,20 @@ export async function startHub(
   env: NodeJS.ProcessEnv,
   log?: (line: string) => void,
 ): Promise<HubProcess> {
-  const child = spawnTied(process.execPath, [join(root, 'build', 'server', 'main.js'), role], {
-    stdio: ['ignore', log ? 'pipe' : 'ignore', 'pipe', 'ipc'],
+  const main = join(root, 'build', 'server', 'main.js');
+  const child = startProgram(process.execPath, [main, role], {
+    stdout: log ? 'pipe' : 'ignore',
+    ipc: true,
     // Coverage is told from the sources: a built process would be counted by other lines.
     env: { ...process.env, ...env, NODE_V8_COVERAGE: '' },
   });
   if (log && child.stdout) createInterface({ input: child.stdout }).on('line', log);
-  let errors = '';
-  child.stderr?.on('data', (part: Buffer) => {
-    errors += part.toString();
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('message', () => {
-      resolve();
-    });
-    child.once('exit', (code) => {
-      reject(new Error(`${role} ended with ${String(code)}: ${errors}`));
-    });
-  });
-  const gone = new Promise<void>((resolve) => {
-    child.once('exit', () => {
-      resolve();
-    });
-  });
+  if (!(await child.message('ready'))) {
+    const { code, errors } = await child.ended;
+    throw new Error(`${role} ended with ${String(code)}: ${errors}`);
+  }
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    child.kill(signal);
-    await gone;
+    await child.stop(signal);
   };
   return { child, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
 }

@@ -124,6 +124,7 @@ export class RawSocket {
     }
   }
 
+  /** Hangs up. */
   close(): void {
     this.socket.destroy();
   }

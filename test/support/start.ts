@@ -1,18 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunFile } from '../../scripts/env.js';
+import { startProgram, type Ended, type Program } from '../../scripts/program.js';
 import { root } from '../../scripts/root.js';
 import { freePort } from '../../scripts/services/process.js';
-import { spawnTied } from '../../scripts/tie.mjs';
-
-/** What a program said, and how it ended. */
-export interface Ran {
-  code: number | null;
-  out: string;
-  errors: string;
-}
 
 /** The environment of a newcomer: none of the settings that tests run under. */
 export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -22,29 +14,11 @@ export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { ...env, ...more };
 }
 
-function start(
-  args: string[],
-  env: NodeJS.ProcessEnv,
-): { child: ChildProcess; ran: Ran; ended: Promise<Ran> } {
-  const child = spawnTied(process.execPath, args, {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const ran: Ran = { code: null, out: '', errors: '' };
-  child.stdout?.on('data', (part: Buffer) => (ran.out += part.toString()));
-  child.stderr?.on('data', (part: Buffer) => (ran.errors += part.toString()));
-  const ended = new Promise<Ran>((resolve) => {
-    child.once('close', (code) => {
-      ran.code = code;
-      resolve(ran);
-    });
-  });
-  return { child, ran, ended };
-}
+const start = (args: string[], env: NodeJS.ProcessEnv): Program =>
+  startProgram(process.execPath, args, { cwd: root, env });
 
 /** Runs a program of node to its end. */
-export const run = (args: string[], env: NodeJS.ProcessEnv = plainEnv()): Promise<Ran> =>
+export const run = (args: string[], env: NodeJS.ProcessEnv = plainEnv()): Promise<Ended> =>
   start(args, env).ended;
 
 /** A hub as `npm start` runs it, on a folder and ports of its own. */
@@ -56,7 +30,7 @@ export class StartedHub {
     this.dir = like?.dir ?? mkdtempSync(join(tmpdir(), 'village-start-'));
     this.env = like?.env ?? {};
   }
-  private now: ReturnType<typeof start> | null = null;
+  private starter: Program | null = null;
 
   /**
    * Nine ports below each other are free for the sandbox when the first of them was taken from high
@@ -77,22 +51,25 @@ export class StartedHub {
    * says more.
    */
   async start(hear: (out: string) => void = () => undefined): Promise<this> {
-    const now = start(['scripts/run.mjs', 'start'], this.env);
-    this.now = now;
+    const starter = start(['scripts/run.mjs', 'start'], this.env);
+    this.starter = starter;
+    let said = '';
     await new Promise<void>((resolve, reject) => {
-      now.child.stdout?.on('data', () => {
-        hear(now.ran.out);
-        if (now.ran.out.includes('Village is open')) resolve();
+      starter.stdout?.on('data', (part: Buffer) => {
+        said += part.toString();
+        hear(said);
+        if (said.includes('Village is open')) resolve();
       });
-      void now.ended.then(({ out, errors }) => {
+      void starter.ended.then(({ out, errors }) => {
         reject(new Error(`the hub did not start: ${out} ${errors}`));
       });
     });
     return this;
   }
 
+  /** The id of the starter. */
   get pid(): number {
-    return this.now?.child.pid ?? 0;
+    return this.starter?.pid ?? 0;
   }
 
   /** What `DATA_DIR/run.json` tells. */
@@ -101,17 +78,16 @@ export class StartedHub {
   }
 
   /** Sends a signal to the starter and waits for its end. */
-  async end(signal: NodeJS.Signals): Promise<Ran> {
-    const { now } = this;
-    now?.child.kill(signal);
-    return now ? now.ended : { code: null, out: '', errors: '' };
+  async end(signal: NodeJS.Signals): Promise<Ended> {
+    return this.starter?.stop(signal) ?? { code: null, signal: null, out: '', errors: '' };
   }
 
   /** Runs `npm run hub -- …` beside it. */
-  hub(...args: string[]): Promise<Ran> {
+  hub(...args: string[]): Promise<Ended> {
     return run(['scripts/run.mjs', 'hub', ...args], this.env);
   }
 
+  /** Removes its folder. */
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -23,18 +23,23 @@ import type { Role } from '../../server/platform/rights.js';
 /** A clock that a test moves. */
 export class TestClock {
   private offset = 0;
+  /** The time as the hub sees it. */
   now(): Date {
     return new Date(Date.now() + this.offset);
   }
+  /** Moves the time on. */
   advance(ms: number): void {
     this.offset += ms;
   }
 }
 
+/** An hour in ms. */
 export const HOUR = 3_600_000;
+/** A socket as a page has it. */
 export type TestSocket = Socket<ServerEvents, ClientEvents>;
 const key = (bytes: number): string => randomBytes(bytes).toString('base64');
 
+/** How a world differs from the usual one. */
 export interface WorldOptions extends Overrides {
   card?: Card['mode'];
   /** Drops every message of the bus, own and others'. */
@@ -77,6 +82,7 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** The settings of a hub of its own on the stores of the run. */
 export function baseEnv(dataDir: string): NodeJS.ProcessEnv {
   const mark = randomBytes(6).toString('hex');
   return {

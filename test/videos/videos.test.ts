@@ -98,26 +98,30 @@ describe('videos', () => {
             missing: { text: string; need: number; have: number }[];
           }[];
         }
-      ).items.map((one) => [one.slug, one]),
+      ).items.map((item) => [item.slug, item]),
     );
 
-  it('are shut for a visitor and for a fan who follows nobody, with what is missing in both languages', async () => {
-    expect((await media('tenir-la-distance', null)).status).to.equal(403);
-    expect((await media('tenir-la-distance', token)).status).to.equal(403);
-    expect((await states())['le-depart']?.missing[0]).to.include({
-      need: 2,
-      have: 0,
-      text: 'Follow 2 more of these 3 athletes to open it.',
-    });
-    expect((await states('fr'))['tenir-la-distance']?.missing[0]?.text).to.equal(
-      'Suivez Maëlle Kervran pour l’ouvrir.',
-    );
-    expect((await states())['avant-la-finale']?.missing[0]?.text).to.equal(
-      'It takes the silver medal: the whole Village.',
-    );
-    const page = await (await fetch(`${world.url}/en/videos/tenir-la-distance`)).text();
-    expect(page).to.contain('Follow Maëlle Kervran to open it').and.not.contain('<video');
-  });
+  it(
+    'are shut for a visitor and for a fan who follows nobody, with what is ' +
+      'missing in both languages',
+    async () => {
+      expect((await media('tenir-la-distance', null)).status).to.equal(403);
+      expect((await media('tenir-la-distance', token)).status).to.equal(403);
+      expect((await states())['le-depart']?.missing[0]).to.include({
+        need: 2,
+        have: 0,
+        text: 'Follow 2 more of these 3 athletes to open it.',
+      });
+      expect((await states('fr'))['tenir-la-distance']?.missing[0]?.text).to.equal(
+        'Suivez Maëlle Kervran pour l’ouvrir.',
+      );
+      expect((await states())['avant-la-finale']?.missing[0]?.text).to.equal(
+        'It takes the silver medal: the whole Village.',
+      );
+      const page = await (await fetch(`${world.url}/en/videos/tenir-la-distance`)).text();
+      expect(page).to.contain('Follow Maëlle Kervran to open it').and.not.contain('<video');
+    },
+  );
 
   it('open by the follow, and the answer names which', async () => {
     follow('athlete1');
@@ -133,7 +137,7 @@ describe('videos', () => {
       text: 'Follow 1 more of these 3 athletes to open it.',
     });
     follow('athlete9');
-    expect((await ask('athlete9')).unlocked.map((one) => one.slug).sort()).to.deep.equal([
+    expect((await ask('athlete9')).unlocked.map((each) => each.slug).sort()).to.deep.equal([
       'avant-la-finale',
       'le-depart',
     ]);

@@ -100,7 +100,7 @@ describe('live chat', () => {
         ),
       ),
     );
-    expect(new Set(twice.map((one) => one.item.n)).size).to.equal(1);
+    expect(new Set(twice.map((each) => each.item.n)).size).to.equal(1);
   });
 
   it('has no holes whatever two processes say at once', async () => {
@@ -122,7 +122,7 @@ describe('live chat', () => {
               ),
             ),
           );
-          const ns = said.map((one) => one.item.n).sort((a, b) => a - b);
+          const ns = said.map((each) => each.item.n).sort((a, b) => a - b);
           expect(ns).to.deep.equal(ns.map((_n, at) => before + 1 + at));
         },
       ),
@@ -154,86 +154,96 @@ describe('live chat', () => {
     await until(() => heard.some((item) => item.text === 'from afar'));
   });
 
-  it('tells the room within seconds of what another process said when the news of it was lost', async () => {
-    const { socket, heard } = await joined((await world.fan('ann')).token);
-    const tell = other.bus.tell.bind(other.bus);
-    other.bus.tell = () => undefined;
-    const { item } = await other.chats.say(
-      { id: 'far', name: 'far', roles: [] },
-      SLUG,
-      'unheard',
-      id(),
-    );
-    other.bus.tell = tell;
-    const told = await new Promise<number>((resolve) => {
-      socket.on('chat:presence', ({ chat, last }) => {
-        if (chat === SLUG && last >= item.n) resolve(last);
-      });
-    });
-    expect([told, heard.some((one) => one.text === 'unheard')]).to.deep.equal([item.n, false]);
-  });
-
-  it('reads once for all who come back at the same time, and anew as soon as something is said', async () => {
-    await world.room('crowd');
-    const { chats, connection } = world.context;
-    const speak = (text: string): Promise<unknown> =>
-      chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
-    const crowd = async (): Promise<string[]> =>
-      (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(
-        ({ items }) => items.map((one) => one.text).join(),
+  it(
+    'tells the room within seconds of what another ' + 'process said when the news of it was lost',
+    async () => {
+      const { socket, heard } = await joined((await world.fan('ann')).token);
+      const tell = other.bus.tell.bind(other.bus);
+      other.bus.tell = () => undefined;
+      const { item } = await other.chats.say(
+        { id: 'far', name: 'far', roles: [] },
+        SLUG,
+        'unheard',
+        id(),
       );
-    let reads = 0;
-    await speak('one');
-    connection.set(
-      'debug',
-      (collection: string, method: string) =>
-        (reads += Number(collection === 'chat_items' && method === 'find')),
-    );
-    expect(new Set(await crowd())).to.deep.equal(new Set(['one']));
-    expect(reads).to.equal(1);
-    await speak('two');
-    expect(new Set(await crowd())).to.deep.equal(new Set(['one,two']));
-    expect(reads).to.equal(2);
-    connection.set('debug', false);
-    await other.chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', 'three', id());
-    await until(async () => (await crowd())[0] === 'one,two,three');
-  });
+      other.bus.tell = tell;
+      const told = await new Promise<number>((resolve) => {
+        socket.on('chat:presence', ({ chat, last }) => {
+          if (chat === SLUG && last >= item.n) resolve(last);
+        });
+      });
+      expect([told, heard.some((each) => each.text === 'unheard')]).to.deep.equal([item.n, false]);
+    },
+  );
 
-  it('counts the fans in a room, each once on however many tabs and processes, here at once and elsewhere as it is told, and forgets who has left', async () => {
-    await world.room('counted');
-    const enter = async (
-      name: string,
-    ): Promise<{ socket: TestSocket; count: number; fan: string }> => {
-      const { token, fan } = await world.fan(name);
-      const socket = world.socket(token);
-      const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
-      return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
-    };
-    const entered = [
-      await enter('ann'),
-      await enter('ben'),
-      await enter('ben'),
-      await enter('ben'),
-    ];
-    expect(entered.map((one) => one.count)).to.deep.equal([1, 2, 2, 2]);
-    const [here, far] = [world.context.chats.presence, other.chats.presence];
-    for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
-    await Promise.all([here.tell('counted'), far.tell('counted')]);
-    // Ann is on both.
-    await until(
-      async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
-    );
-    for (const { socket } of entered.slice(0, 3)) socket.disconnect();
-    await here.tell('counted');
-    await until(
-      async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
-    );
-    entered[3]?.socket.disconnect();
-    await until(async () => (await far.count('counted')) === 3);
-    far.left('counted', 'far1');
-    await far.tell('counted');
-    await until(async () => (await here.count('counted')) === 2);
-  });
+  it(
+    'reads once for all who come back at the same time, ' + 'and anew as soon as something is said',
+    async () => {
+      await world.room('crowd');
+      const { chats, connection } = world.context;
+      const speak = (text: string): Promise<unknown> =>
+        chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', text, id());
+      const crowd = async (): Promise<string[]> =>
+        (await Promise.all(Array.from({ length: 50 }, () => chats.items('crowd', null, 0)))).map(
+          ({ items }) => items.map((item) => item.text).join(),
+        );
+      let reads = 0;
+      await speak('one');
+      connection.set(
+        'debug',
+        (collection: string, method: string) =>
+          (reads += Number(collection === 'chat_items' && method === 'find')),
+      );
+      expect(new Set(await crowd())).to.deep.equal(new Set(['one']));
+      expect(reads).to.equal(1);
+      await speak('two');
+      expect(new Set(await crowd())).to.deep.equal(new Set(['one,two']));
+      expect(reads).to.equal(2);
+      connection.set('debug', false);
+      await other.chats.say({ id: 'x', name: 'x', roles: [] }, 'crowd', 'three', id());
+      await until(async () => (await crowd())[0] === 'one,two,three');
+    },
+  );
+
+  it(
+    'counts the fans in a room, each once on however many tabs and processes, ' +
+      'here at once and elsewhere as it is told, and forgets who has left',
+    async () => {
+      await world.room('counted');
+      const enter = async (
+        name: string,
+      ): Promise<{ socket: TestSocket; count: number; fan: string }> => {
+        const { token, fan } = await world.fan(name);
+        const socket = world.socket(token);
+        const answer = await ask<Joined['data']>(socket, 'chat:join', { chat: 'counted' });
+        return { socket, count: 'data' in answer ? answer.data.count : -1, fan: fan._id };
+      };
+      const entered = [
+        await enter('ann'),
+        await enter('ben'),
+        await enter('ben'),
+        await enter('ben'),
+      ];
+      expect(entered.map((each) => each.count)).to.deep.equal([1, 2, 2, 2]);
+      const [here, far] = [world.context.chats.presence, other.chats.presence];
+      for (const fan of ['far1', 'far2', entered[0]?.fan ?? '']) far.entered('counted', fan);
+      await Promise.all([here.tell('counted'), far.tell('counted')]);
+      // Ann is on both.
+      await until(
+        async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
+      );
+      for (const { socket } of entered.slice(0, 3)) socket.disconnect();
+      await here.tell('counted');
+      await until(
+        async () => (await here.count('counted')) === 4 && (await far.count('counted')) === 4,
+      );
+      entered[3]?.socket.disconnect();
+      await until(async () => (await far.count('counted')) === 3);
+      far.left('counted', 'far1');
+      await far.tell('counted');
+      await until(async () => (await here.count('counted')) === 2);
+    },
+  );
 
   it('shows the host as host and a moderator as moderator', async () => {
     const host = await world.fan('athlete1', { role: 'athlete' });
@@ -303,34 +313,37 @@ describe('live chat', () => {
     expect('data' in answer && answer.data.item.text).to.equal('abc');
   });
 
-  it('lets nobody in without a session or token, from a foreign origin, or by polling', async () => {
-    const refused = (options: object): Promise<string> =>
-      new Promise((resolve) => {
-        const socket = io(`${world.url}/village`, {
-          transports: ['websocket'],
-          forceNew: true,
-          reconnection: false,
-          ...options,
+  it(
+    'lets nobody in without a session or token, from ' + 'a foreign origin, or by polling',
+    async () => {
+      const refused = (options: object): Promise<string> =>
+        new Promise((resolve) => {
+          const socket = io(`${world.url}/village`, {
+            transports: ['websocket'],
+            forceNew: true,
+            reconnection: false,
+            ...options,
+          });
+          socket.on('connect_error', (error) => {
+            socket.close();
+            resolve((error as { data?: { id: string } }).data?.id ?? error.message);
+          });
+          socket.on('connect', () => {
+            socket.close();
+            resolve('connected');
+          });
         });
-        socket.on('connect_error', (error) => {
-          socket.close();
-          resolve((error as { data?: { id: string } }).data?.id ?? error.message);
-        });
-        socket.on('connect', () => {
-          socket.close();
-          resolve('connected');
-        });
-      });
-    expect(await refused({})).to.equal('not_signed_in');
-    expect(await refused({ auth: { token: 'vlg_none' } })).to.equal('bad_token');
-    expect(
-      await refused({
-        auth: { token: (await world.fan('ann')).token },
-        extraHeaders: { origin: 'https://evil.example' },
-      }),
-    ).to.not.equal('connected');
-    expect((await fetch(`${world.url}/socket.io/?EIO=4&transport=polling`)).status).to.equal(400);
-  });
+      expect(await refused({})).to.equal('not_signed_in');
+      expect(await refused({ auth: { token: 'vlg_none' } })).to.equal('bad_token');
+      expect(
+        await refused({
+          auth: { token: (await world.fan('ann')).token },
+          extraHeaders: { origin: 'https://evil.example' },
+        }),
+      ).to.not.equal('connected');
+      expect((await fetch(`${world.url}/socket.io/?EIO=4&transport=polling`)).status).to.equal(400);
+    },
+  );
 
   it('stops a fan at once who is banned or signed out everywhere', async () => {
     const { token, fan } = await world.fan('rude');
@@ -407,18 +420,21 @@ describe('live chat', () => {
     expect((await lead.post(`/en/chats/${SLUG}/state`, form)).text).to.contain('Pause');
   });
 
-  it('works without JavaScript: a form, a page, and what was typed kept when it is refused', async () => {
-    const browser = world.browser();
-    await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
-    const page = await browser.go(`/en/chats/${SLUG}`);
-    const form = browser.form(page.text, `/chats/${SLUG}/say`);
-    form.set('text', 'by form');
-    expect((await browser.post(`/en/chats/${SLUG}/say`, form)).text).to.contain('by form');
-    form.set('text', 'x'.repeat(300));
-    const refused = await browser.post(`/en/chats/${SLUG}/say`, form);
-    expect(refused.status).to.equal(400);
-    expect(refused.text).to.contain('1 to 280').and.contain('x'.repeat(300));
-  });
+  it(
+    'works without JavaScript: a form, a page, and what ' + 'was typed kept when it is refused',
+    async () => {
+      const browser = world.browser();
+      await browser.welcome((await browser.signIn('x', 'fan5')).text, {});
+      const page = await browser.go(`/en/chats/${SLUG}`);
+      const form = browser.form(page.text, `/chats/${SLUG}/say`);
+      form.set('text', 'by form');
+      expect((await browser.post(`/en/chats/${SLUG}/say`, form)).text).to.contain('by form');
+      form.set('text', 'x'.repeat(300));
+      const refused = await browser.post(`/en/chats/${SLUG}/say`, form);
+      expect(refused.status).to.equal(400);
+      expect(refused.text).to.contain('1 to 280').and.contain('x'.repeat(300));
+    },
+  );
 
   it('tells points to the fan\u2019s open pages', async () => {
     const { token } = await world.fan('fan2');
@@ -458,46 +474,50 @@ describe('chat limits', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_x, n) => say(token, `client-${n}-abcdef`)),
     );
-    expect(answers.filter((one) => one.status === 201)).to.have.length(5);
-    const refused = answers.find((one) => one.status === 429);
+    expect(answers.filter((answer) => answer.status === 201)).to.have.length(5);
+    const refused = answers.find((answer) => answer.status === 429);
     expect(refused?.body).to.include({ id: 'rate_limited' });
     expect(Number(refused?.headers.get('retry-after'))).to.be.greaterThan(0);
   });
 
-  it('count what is refused as well, before anybody looks at its text: by the API, a socket or a form', async () => {
-    const long = '\u00e9\u4e00'.repeat(1000);
-    const ids = Array.from({ length: 8 }, (_x, n) => `client-long-${n}-abc`);
-    const inOrder = <T>(answers: T[]): T[] => answers.sort();
-    const expected = [400, 400, 400, 400, 400, 429, 429, 429];
-    const { token } = await world.fan('talker');
-    const said = await Promise.all(
-      ids.map((clientId) =>
-        world.api('/chats/r/messages', { method: 'POST', token, body: { text: long, clientId } }),
-      ),
-    );
-    expect(inOrder(said.map(({ status }) => status))).to.deep.equal(expected);
-    const socket = world.socket((await world.fan('shouter')).token);
-    const heard = await Promise.all(
-      ids.map((clientId) =>
-        socket.timeout(5000).emitWithAck('chat:say', { chat: 'r', text: long, clientId }),
-      ),
-    );
-    expect(
-      inOrder((heard as { error?: { id: string } }[]).map(({ error }) => error?.id ?? 'said')),
-    ).to.deep.equal(expected.map((status) => (status === 400 ? 'bad_input' : 'rate_limited')));
-    const browser = world.browser();
-    await browser.welcome((await browser.signIn('x', 'fan3')).text, {});
-    const page = (await browser.go('/en/chats/r')).text;
-    const sent = await Promise.all(
-      ids.map((clientId) => {
-        const form = browser.form(page, '/chats/r/say');
-        form.set('text', long);
-        form.set('clientId', clientId);
-        return browser.post('/en/chats/r/say', form);
-      }),
-    );
-    expect(inOrder(sent.map(({ status }) => status))).to.deep.equal(expected);
-  });
+  it(
+    'count what is refused as well, before anybody looks at its text: by the API, ' +
+      'a socket or a form',
+    async () => {
+      const long = '\u00e9\u4e00'.repeat(1000);
+      const ids = Array.from({ length: 8 }, (_x, n) => `client-long-${n}-abc`);
+      const inOrder = <T>(answers: T[]): T[] => answers.sort();
+      const expected = [400, 400, 400, 400, 400, 429, 429, 429];
+      const { token } = await world.fan('talker');
+      const said = await Promise.all(
+        ids.map((clientId) =>
+          world.api('/chats/r/messages', { method: 'POST', token, body: { text: long, clientId } }),
+        ),
+      );
+      expect(inOrder(said.map(({ status }) => status))).to.deep.equal(expected);
+      const socket = world.socket((await world.fan('shouter')).token);
+      const heard = await Promise.all(
+        ids.map((clientId) =>
+          socket.timeout(5000).emitWithAck('chat:say', { chat: 'r', text: long, clientId }),
+        ),
+      );
+      expect(
+        inOrder((heard as { error?: { id: string } }[]).map(({ error }) => error?.id ?? 'said')),
+      ).to.deep.equal(expected.map((status) => (status === 400 ? 'bad_input' : 'rate_limited')));
+      const browser = world.browser();
+      await browser.welcome((await browser.signIn('x', 'fan3')).text, {});
+      const page = (await browser.go('/en/chats/r')).text;
+      const sent = await Promise.all(
+        ids.map((clientId) => {
+          const form = browser.form(page, '/chats/r/say');
+          form.set('text', long);
+          form.set('clientId', clientId);
+          return browser.post('/en/chats/r/say', form);
+        }),
+      );
+      expect(inOrder(sent.map(({ status }) => status))).to.deep.equal(expected);
+    },
+  );
 
   it('are not used up by repeats of what was said, by the API, a socket or a form', async () => {
     const { token, fan } = await world.fan('patient');
@@ -505,8 +525,8 @@ describe('chat limits', () => {
     const again = await Promise.all(
       Array.from({ length: 20 }, () => say(token, 'client-again-0001')),
     );
-    expect(again.map((one) => one.status)).to.deep.equal(again.map(() => 201));
-    expect(new Set(again.map((one) => JSON.stringify(one.body['item'])))).to.deep.equal(
+    expect(again.map((each) => each.status)).to.deep.equal(again.map(() => 201));
+    expect(new Set(again.map((each) => JSON.stringify(each.body['item'])))).to.deep.equal(
       new Set([JSON.stringify(first.body['item'])]),
     );
     const socket = world.socket(token);
@@ -531,24 +551,27 @@ describe('chat limits', () => {
       expect((await browser.post('/en/chats/r/say', form)).status).to.equal(200);
   });
 
-  it('hold for who says everything twice, and for who repeats one thing without an end', async () => {
-    const { token, fan } = await world.fan('sly');
-    const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
-    for (let round = 0; round < 2; round += 1)
-      await Promise.all(said.map((clientId) => say(token, clientId)));
-    // At most five each time, and none because it was refused before.
-    const stored = await world.context.connection
-      .collection('chat_items')
-      .countDocuments({ chat: 'r', fan: fan._id });
-    expect(stored).to.be.within(5, 10);
-    const { token: stubborn } = await world.fan('stubborn');
-    const answers = [];
-    for (let part = 0; part < 5; part += 1)
-      answers.push(
-        ...(await Promise.all(
-          Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')),
-        )),
-      );
-    expect(answers.some((one) => one.status === 429)).to.equal(true);
-  });
+  it(
+    'hold for who says everything twice, and for who ' + 'repeats one thing without an end',
+    async () => {
+      const { token, fan } = await world.fan('sly');
+      const said = Array.from({ length: 20 }, (_x, n) => `client-twice-${n}-abc`);
+      for (let round = 0; round < 2; round += 1)
+        await Promise.all(said.map((clientId) => say(token, clientId)));
+      // At most five each time, and none because it was refused before.
+      const stored = await world.context.connection
+        .collection('chat_items')
+        .countDocuments({ chat: 'r', fan: fan._id });
+      expect(stored).to.be.within(5, 10);
+      const { token: stubborn } = await world.fan('stubborn');
+      const answers = [];
+      for (let part = 0; part < 5; part += 1)
+        answers.push(
+          ...(await Promise.all(
+            Array.from({ length: 20 }, () => say(stubborn, 'client-stubborn-01')),
+          )),
+        );
+      expect(answers.some((answer) => answer.status === 429)).to.equal(true);
+    },
+  );
 });

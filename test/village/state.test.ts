@@ -68,10 +68,10 @@ describe('the state of a chat', function () {
     const { db } = context.connection;
     if (!db) throw new Error('no store');
     const command = db.command.bind(db);
-    db.command = (one: Record<string, unknown>, ...rest: []) =>
-      one['insert'] === 'chat_items'
+    db.command = (each: Record<string, unknown>, ...rest: []) =>
+      each['insert'] === 'chat_items'
         ? Promise.reject(new Error('ended here'))
-        : command(one, ...rest);
+        : command(each, ...rest);
     return () => {
       db.command = command;
     };
@@ -91,46 +91,50 @@ describe('the state of a chat', function () {
     await world.close();
   });
 
-  it('goes only where it may, whatever is asked in whatever order by two at once, and the room is told each step once', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...STATES),
-        fc.array(fc.tuple(fc.boolean(), fc.constantFrom(...STATES)), { maxLength: 8 }),
-        async (from, asked) => {
-          const slug = `steps-${(rooms += 1)}`;
-          await world.room(slug);
-          await world.context.connection
-            .collection('chats')
-            .updateOne({ _id: slug as never }, { $set: { state: from } });
-          let now: State = from;
-          const steps: State[] = [];
-          for (const [here, to] of asked) {
-            const answer = await fail(
-              (here ? world.context : other).chats.setState(ORGANISER, slug, to),
+  it(
+    'goes only where it may, whatever is asked in whatever order by two at once, ' +
+      'and the room is told each step once',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...STATES),
+          fc.array(fc.tuple(fc.boolean(), fc.constantFrom(...STATES)), { maxLength: 8 }),
+          async (from, asked) => {
+            const slug = `steps-${(rooms += 1)}`;
+            await world.room(slug);
+            await world.context.connection
+              .collection('chats')
+              .updateOne({ _id: slug as never }, { $set: { state: from } });
+            let now: State = from;
+            const steps: State[] = [];
+            for (const [here, to] of asked) {
+              const answer = await fail(
+                (here ? world.context : other).chats.setState(ORGANISER, slug, to),
+              );
+              const may = to === now || MAY[now].includes(to);
+              expect(answer, `${now} to ${to}`).to.equal(may ? 'done' : 'chat_turn');
+              if (may && to !== now) steps.push((now = to));
+            }
+            expect([await stateOf(slug), await told(slug)]).to.deep.equal([now, steps]);
+            // And all at the same time: one way through the table, whoever was first.
+            await Promise.all(
+              asked.map(([here, to]) =>
+                fail((here ? world.context : other).chats.setState(ORGANISER, slug, to)),
+              ),
             );
-            const may = to === now || MAY[now].includes(to);
-            expect(answer, `${now} to ${to}`).to.equal(may ? 'done' : 'chat_turn');
-            if (may && to !== now) steps.push((now = to));
-          }
-          expect([await stateOf(slug), await told(slug)]).to.deep.equal([now, steps]);
-          // And all at the same time: one way through the table, whoever was first.
-          await Promise.all(
-            asked.map(([here, to]) =>
-              fail((here ? world.context : other).chats.setState(ORGANISER, slug, to)),
-            ),
-          );
-          const all = await told(slug);
-          for (const [at, to] of all.entries())
-            expect(
-              MAY[(all[at - 1] as State | undefined) ?? from],
-              `${all.join()} from ${from}`,
-            ).to.include(to);
-          expect(await stateOf(slug)).to.equal(all.at(-1) ?? from);
-        },
-      ),
-      { numRuns: 12 },
-    );
-  });
+            const all = await told(slug);
+            for (const [at, to] of all.entries())
+              expect(
+                MAY[(all[at - 1] as State | undefined) ?? from],
+                `${all.join()} from ${from}`,
+              ).to.include(to);
+            expect(await stateOf(slug)).to.equal(all.at(-1) ?? from);
+          },
+        ),
+        { numRuns: 12 },
+      );
+    },
+  );
 
   it('is refused by the form too where it may not go, with a word about why', async () => {
     const slug = `form-${(rooms += 1)}`;
@@ -155,33 +159,41 @@ describe('the state of a chat', function () {
     expect(answer.text).to.contain('cannot go to that state');
   });
 
-  it('that was stored by one who ended before the room was told is told when it is asked for again', async () => {
-    const { slug, heard } = await room();
-    const restore = noItems(world.context);
-    expect(await fail(world.context.chats.setState(ORGANISER, slug, 'paused'))).to.not.equal(
-      'done',
-    );
-    restore();
-    expect([await stateOf(slug), heard]).to.deep.equal(['paused', []]);
-    expect(await fail(world.context.chats.setState(ORGANISER, slug, 'paused'))).to.equal('done');
-    await until(() => heard.length > 0);
-    expect([heard.map((item) => item.text), await told(slug)]).to.deep.equal([
-      ['paused'],
-      ['paused'],
-    ]);
-  });
+  it(
+    'that was stored by one who ended before the room was told is told when it is ' +
+      'asked for again',
+    async () => {
+      const { slug, heard } = await room();
+      const restore = noItems(world.context);
+      expect(await fail(world.context.chats.setState(ORGANISER, slug, 'paused'))).to.not.equal(
+        'done',
+      );
+      restore();
+      expect([await stateOf(slug), heard]).to.deep.equal(['paused', []]);
+      expect(await fail(world.context.chats.setState(ORGANISER, slug, 'paused'))).to.equal('done');
+      await until(() => heard.length > 0);
+      expect([heard.map((item) => item.text), await told(slug)]).to.deep.equal([
+        ['paused'],
+        ['paused'],
+      ]);
+    },
+  );
 
-  it('that was stored by one who ended before the room was told is told by the room itself when nobody asks again', async () => {
-    const { slug, heard } = await room();
-    const restore = noItems(other);
-    expect(await fail(other.chats.setState(ORGANISER, slug, 'paused'))).to.not.equal('done');
-    restore();
-    await until(() => heard.length > 0);
-    expect([heard.map((item) => item.text), await told(slug)]).to.deep.equal([
-      ['paused'],
-      ['paused'],
-    ]);
-  });
+  it(
+    'that was stored by one who ended before the room was told is told by the ' +
+      'room itself when nobody asks again',
+    async () => {
+      const { slug, heard } = await room();
+      const restore = noItems(other);
+      expect(await fail(other.chats.setState(ORGANISER, slug, 'paused'))).to.not.equal('done');
+      restore();
+      await until(() => heard.length > 0);
+      expect([heard.map((item) => item.text), await told(slug)]).to.deep.equal([
+        ['paused'],
+        ['paused'],
+      ]);
+    },
+  );
 
   it('reaches a room on another process although every message of the bus is lost', async () => {
     const { slug, socket, heard, lasts } = await room();
@@ -223,59 +235,65 @@ describe('a store that hangs', function () {
   });
   after(() => world.close());
 
-  it('is waited for no longer than two seconds; what it took meanwhile is told once it is known, and a repeat finds it', async () => {
-    const socket = world.socket((await world.fan('ann')).token);
-    const heard: ChatItem[] = [];
-    socket.on('chat:said', ({ items }) => {
-      heard.push(...items);
-    });
-    await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
-    const say = (text: string): Promise<ChatItem | string> =>
-      world.context.chats.say(ANYBODY, 'room', text, `client-of-${text}`).then(
-        ({ item }) => item,
-        (error: unknown) => (error as { id: string }).id,
+  it(
+    'is waited for no longer than two seconds; what it took meanwhile is told ' +
+      'once it is known, and a repeat finds it',
+    async () => {
+      const socket = world.socket((await world.fan('ann')).token);
+      const heard: ChatItem[] = [];
+      socket.on('chat:said', ({ items }) => {
+        heard.push(...items);
+      });
+      await socket.timeout(5000).emitWithAck('chat:join', { chat: 'room' });
+      const say = (text: string): Promise<ChatItem | string> =>
+        world.context.chats.say(ANYBODY, 'room', text, `client-of-${text}`).then(
+          ({ item }) => item,
+          (error: unknown) => (error as { id: string }).id,
+        );
+      const first = await say('before');
+      const { db } = world.context.connection;
+      if (!db) throw new Error('no store');
+      const command = db.command.bind(db);
+      // The store takes what it is given, and answers when it is let go.
+      let letGo: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      db.command = async (each: Record<string, unknown>, ...rest: []) => {
+        const answer = await command(each, ...rest);
+        if (each['insert'] === 'chat_items') await gate;
+        return answer;
+      };
+      // Both the one on its way and the one that waits behind it.
+      const hanging = say('taken');
+      await until(
+        async () =>
+          (await world.context.connection
+            .collection('chat_items')
+            .countDocuments({ text: 'taken' })) === 1,
       );
-    const first = await say('before');
-    const { db } = world.context.connection;
-    if (!db) throw new Error('no store');
-    const command = db.command.bind(db);
-    // The store takes what it is given, and answers when it is let go.
-    let letGo: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    db.command = async (one: Record<string, unknown>, ...rest: []) => {
-      const answer = await command(one, ...rest);
-      if (one['insert'] === 'chat_items') await gate;
-      return answer;
-    };
-    // Both the one on its way and the one that waits behind it.
-    const hanging = say('taken');
-    await until(
-      async () =>
-        (await world.context.connection
-          .collection('chat_items')
-          .countDocuments({ text: 'taken' })) === 1,
-    );
-    expect(await Promise.all([hanging, say('behind')])).to.deep.equal([
-      'unavailable',
-      'unavailable',
-    ]);
-    db.command = command;
-    letGo();
-    await until(() => heard.some((item) => item.text === 'taken'));
-    const again = await say('taken');
-    const after = await say('after');
-    const numbers = [first, again, after].map((item) => (typeof item === 'string' ? item : item.n));
-    const stored = await world.context.connection
-      .collection('chat_items')
-      .find({ chat: 'room' })
-      .sort({ n: 1 })
-      .toArray();
-    expect(stored.map((item) => item['n'] as number)).to.deep.equal(
-      stored.map((_item, at) => at + 1),
-    );
-    expect(numbers.every((n) => typeof n === 'number')).to.equal(true);
-    expect(stored.filter((item) => item['text'] === 'taken')).to.have.length(1);
-  });
+      expect(await Promise.all([hanging, say('behind')])).to.deep.equal([
+        'unavailable',
+        'unavailable',
+      ]);
+      db.command = command;
+      letGo();
+      await until(() => heard.some((item) => item.text === 'taken'));
+      const again = await say('taken');
+      const after = await say('after');
+      const numbers = [first, again, after].map((item) =>
+        typeof item === 'string' ? item : item.n,
+      );
+      const stored = await world.context.connection
+        .collection('chat_items')
+        .find({ chat: 'room' })
+        .sort({ n: 1 })
+        .toArray();
+      expect(stored.map((item) => item['n'] as number)).to.deep.equal(
+        stored.map((_item, at) => at + 1),
+      );
+      expect(numbers.every((n) => typeof n === 'number')).to.equal(true);
+      expect(stored.filter((item) => item['text'] === 'taken')).to.have.length(1);
+    },
+  );
 });
