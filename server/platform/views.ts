@@ -140,6 +140,47 @@ interface Shelf {
   pages: Map<string, TemplateDelegate>;
 }
 
+/** What a template is made of, as far as its line breaks are concerned. */
+const PIECES = /\{\{!--.*?--\}\}|\{\{.*?\}\}\}?|<(?=[a-z!/])|\s*\/?>|\s*\n\s*/gis;
+const BLOCK = /^\{\{(?:[#/>!^]|else\b)/;
+const EDGE_AHEAD = /^(?:<|\{\{(?:[#/>!^]|else\b))/;
+
+/**
+ * Takes the line breaks out of a template, so that its layout is its author's affair and costs no
+ * reader a byte. A line break is nothing beside a tag, a block or a partial, and a space between
+ * words or attributes (as in JSX). Where a space must be seen beside a tag at the end or the
+ * beginning of a line, the template says `&#32;`.
+ */
+export function joinLines(source: string): string {
+  let inTag = false;
+  let edge = 0;
+  return source
+    .trim()
+    .replace(PIECES, (piece: string, offset: number, whole: string) => {
+      const end = offset + piece.length;
+      if (piece.startsWith('{{')) {
+        if (BLOCK.test(piece)) edge = end;
+        return piece.startsWith('{{!') ? '' : piece;
+      }
+      if (piece === '<') inTag = true;
+      else if (piece.endsWith('>')) {
+        const closes = inTag ? piece.trim() : piece;
+        inTag = false;
+        edge = end;
+        return closes;
+      } else if (inTag) return ' ';
+      else if (edge === offset || EDGE_AHEAD.test(whole.slice(end, end + 6))) {
+        edge = end;
+        return '';
+      } else return ' ';
+      return piece;
+    })
+    .replaceAll('&#32;', ' ');
+}
+
+/** A text as Handlebars reads it between quotes. */
+const quoted = (text: string): string => `"${text.replaceAll('"', '\\"')}"`;
+
 /**
  * What a template says in any case is put in when it is compiled, once a language: words without
  * parameters, addresses, names of assets. Half of what a page used to cost was looking these up
@@ -152,12 +193,13 @@ function settle(
   assets: Record<string, string>,
 ): string {
   const { escapeExpression } = Handlebars;
-  return source
-    .replace(/\n\s*/g, '\n')
+  return joinLines(source)
     .replace(/\{\{t "([^"]+)"\}\}/g, (_all, key: string) =>
       escapeExpression(words.t(language, key)),
     )
     .replace(/\{\{url "([^"]*)"\}\}/g, (_all, path: string) => `/${language}${path}`)
+    .replace(/\(t "([^"]+)"\)/g, (_all, key: string) => quoted(words.t(language, key)))
+    .replace(/\(url "([^"]*)"\)/g, (_all, path: string) => quoted(`/${language}${path}`))
     .replace(/\{\{asset "([^"]+)"\}\}/g, (_all, name: string) =>
       escapeExpression(assets[name] ?? ''),
     );
