@@ -75,7 +75,8 @@ function formatOnce(source: string): string {
   for (let found = mark.exec(formatted); found; found = mark.exec(formatted)) {
     const { opening, parts } = calls[Number(found[2])] ?? { opening: '', parts: [] };
     const call = setCall(found[1] ?? '', opening, parts, found[3] ?? '');
-    formatted = formatted.slice(0, found.index) + call + formatted.slice(found.index + found[0].length);
+    formatted =
+      formatted.slice(0, found.index) + call + formatted.slice(found.index + found[0].length);
   }
   return formatted;
 }

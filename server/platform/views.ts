@@ -2,6 +2,7 @@ import Handlebars, { type TemplateDelegate } from 'handlebars';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Language, Words } from './i18n.js';
+import { PartialPlacer } from './partials.js';
 
 /** What the frame around every page knows, whatever the page. */
 export interface Frame {
@@ -134,6 +135,8 @@ function registerHelpers(
   );
 }
 
+const PARTIALS = 'partials/';
+
 /** The templates of one language. */
 interface Shelf {
   layout: TemplateDelegate;
@@ -214,23 +217,29 @@ function shelf(
   const engine = Handlebars.create();
   registerHelpers(engine, words, assets);
   const knownHelpers = Object.fromEntries(HELPERS.map((name) => [name, true]));
-  const pages = new Map<string, TemplateDelegate>();
-  let layout: TemplateDelegate | null = null;
+  // Parsed now, so that a broken one stops the start; made into functions at their first use.
+  const programs = new Map<string, hbs.AST.Program>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
     const file = join(entry.parentPath, entry.name);
     const name = relative(folder, file)
       .replace(/\.hbs$/, '')
       .replaceAll('\\', '/');
-    // Parsed now, so that a broken one stops the start; made into a function at its first use.
-    const tree = engine.parse(settle(readFileSync(file, 'utf8'), language, words, assets));
-    const template = engine.compile(tree, {
+    programs.set(name, engine.parse(settle(readFileSync(file, 'utf8'), language, words, assets)));
+  }
+  const partials = new Map<string, hbs.AST.Program>();
+  for (const [name, program] of programs)
+    if (name.startsWith(PARTIALS)) partials.set(name.slice(PARTIALS.length), program);
+  const placer = new PartialPlacer(partials, engine.escapeExpression);
+  const pages = new Map<string, TemplateDelegate>();
+  let layout: TemplateDelegate | null = null;
+  for (const [name, program] of programs) {
+    const template = engine.compile(placer.place(program), {
       knownHelpers,
       knownHelpersOnly: true,
       strict: false,
     }) as TemplateDelegate;
-    if (name.startsWith('partials/'))
-      engine.registerPartial(name.slice('partials/'.length), template);
+    if (name.startsWith(PARTIALS)) engine.registerPartial(name.slice(PARTIALS.length), template);
     else if (name === 'layouts/main') layout = template;
     else pages.set(name, template);
   }
