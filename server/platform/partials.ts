@@ -22,7 +22,7 @@ const isText = (node: hbs.AST.Node): node is hbs.AST.StringLiteral | hbs.AST.Num
 /** The path as it reads where the partial is called; `this.` keeps it from naming a helper. */
 function placedPath(path: Path, passed: Passed): Expression {
   if (path.data || path.depth > 0) return path;
-  const [head, ...rest] = path.parts as string[];
+  const [head, ...rest] = path.parts;
   // All of the context with all that was passed: only a call makes that.
   if (head === undefined) throw new Unplaceable();
   const value = passed.get(head);
@@ -38,7 +38,7 @@ function placedExpression(node: Expression, passed: Passed): Expression {
   if (isPath(node)) return placedPath(node, passed);
   if (node.type !== 'SubExpression') return node;
   const call = node as hbs.AST.SubExpression;
-  return { ...call, ...placedArguments(call, passed) } as Expression;
+  return { ...call, ...placedArguments(call, passed) };
 }
 
 function placedArguments<T extends { params: Expression[]; hash: hbs.AST.Hash | undefined }>(
@@ -62,7 +62,7 @@ function readsOutwards(node: unknown, passed: Passed): boolean {
   if (typeof node !== 'object' || node === null) return false;
   const { type, depth, parts } = node as Partial<Path>;
   if (type === 'PathExpression' && (depth ?? 0) > 0)
-    return parts?.[0] === undefined || passed.has(parts[0] as string);
+    return parts?.[0] === undefined || passed.has(parts[0]);
   return Object.entries(node).some(([key, child]) => key !== 'loc' && readsOutwards(child, passed));
 }
 
@@ -137,8 +137,7 @@ export class PartialPlacer {
 
   private passToOutput(output: hbs.AST.MustacheStatement, passed: Passed): Statement {
     const isCall = output.params.length > 0 || Boolean(output.hash);
-    if (isCall || !isPath(output.path))
-      return { ...output, ...placedArguments(output, passed) } as Statement;
+    if (isCall || !isPath(output.path)) return { ...output, ...placedArguments(output, passed) };
     const value = placedPath(output.path, passed);
     if (isText(value)) {
       const text = this.escape(String(value.value));

@@ -147,12 +147,16 @@ interface Shelf {
 const PIECES = /\{\{!--.*?--\}\}|\{\{.*?\}\}\}?|<(?=[a-z!/])|\s*\/?>|\s*\n\s*/gis;
 const BLOCK = /^\{\{(?:[#/>!^]|else\b)/;
 const EDGE_AHEAD = /^(?:<|\{\{(?:[#/>!^]|else\b))/;
+const START_TAG = /<[a-z](?:\{\{.*?\}\}|[^>])*>/gis;
+/** A part of a tag that stands there or not, without another choice, and the space before it. */
+const CONDITIONAL = / (\{\{#(if|unless) [^}]*\}\})((?:(?!\{\{(?:#|else)).)*?) ?(\{\{\/\2\}\})/g;
 
 /**
  * Takes the line breaks out of a template, so that its layout is its author's affair and costs no
  * reader a byte. A line break is nothing beside a tag, a block or a partial, and a space between
  * words or attributes (as in JSX). Where a space must be seen beside a tag at the end or the
- * beginning of a line, the template says `&#32;`.
+ * beginning of a line, the template says `&#32;`. In a tag, the space before what stands there only
+ * sometimes goes with it.
  */
 export function joinLines(source: string): string {
   let inTag = false;
@@ -178,7 +182,8 @@ export function joinLines(source: string): string {
       } else return ' ';
       return piece;
     })
-    .replaceAll('&#32;', ' ');
+    .replaceAll('&#32;', ' ')
+    .replace(START_TAG, (tag) => tag.replace(CONDITIONAL, '$1 $3$4'));
 }
 
 /** A text as Handlebars reads it between quotes. */

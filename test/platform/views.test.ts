@@ -23,8 +23,9 @@ describe('line breaks in a template', () => {
     joins('<p>\n  {{a}}\n  and {{b}}\n</p>', '<p>{{a}} and {{b}}</p>');
     joins(
       '<input\n  id="a"\n  {{#if b}}autofocus{{/if}}\n  >',
-      '<input id="a" {{#if b}}autofocus{{/if}}>',
+      '<input id="a"{{#if b}} autofocus{{/if}}>',
     );
+    joins('<b class="a {{#if b}}c{{else}}d{{/if}}">', '<b class="a {{#if b}}c{{else}}d{{/if}}">');
     joins('<path d="M1 2\n    3 4" />', '<path d="M1 2 3 4"/>');
   });
 
