@@ -104,13 +104,10 @@ function registerHelpers(
   // A text inside the query of an address.
   engine.registerHelper('uri', (value: string) => encodeURIComponent(value));
   engine.registerHelper('asset', (name: string) => assets[name] ?? '');
-  engine.registerHelper(
-    'csrf',
-    (options: Options) =>
-      new engine.SafeString(
-        `<input type="hidden" name="csrf" value="${engine.escapeExpression(rootOf(options).csrf)}">`,
-      ),
-  );
+  engine.registerHelper('csrf', (options: Options) => {
+    const token = engine.escapeExpression(rootOf(options).csrf);
+    return new engine.SafeString(`<input type="hidden" name="csrf" value="${token}">`);
+  });
   engine.registerHelper('countryOf', (code: string, options: Options) =>
     words.country(rootOf(options).lang, code),
   );
