@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { root } from '../scripts/root.js';
+import { COLUMNS, faultsOf, templates } from '../scripts/templates.js';
 
 /** The import ladder of DESIGN 3, top first. Rooms of one step never import each other. */
 const LADDER: string[][] = [
@@ -67,6 +68,16 @@ function wrong({ from, to }: Import): string | null {
   if (b !== 'platform' && !DOORS.test(to.split('/').slice(1).join('/')))
     return `${from} enters ${to} past its doors`;
   return null;
+}
+
+/**
+ * Whether a line that is too wide may stay: nothing in it can be broken, because from its
+ * indentation on it is one string, pattern or address (a name or a call may stand before it, and
+ * punctuation behind).
+ */
+function isUnbreakable(line: string): boolean {
+  const [, text] = /^\s*(?:[\w.:]+\s*=?\s*\(?)?(['"`/].*['"`/][a-z]*)[,;)]*$/.exec(line) ?? [];
+  return text !== undefined && (!text.includes(' ') || text.startsWith('/'));
 }
 
 /** Files that import each other in a ring, type imports counted. */
@@ -140,6 +151,31 @@ describe('the house', () => {
         .map(({ file }) => relative(server, file))
         .filter((file) => /(^|\/)(utils?|helpers?|common|index)(\.ts|\/)/.test(file)),
     ).to.deep.equal([]);
+  });
+
+  it('keeps templates readable: one element a line, at most 100 columns', () => {
+    expect(templates().length).to.be.greaterThan(80);
+    expect(
+      templates().flatMap((file) => faultsOf(file, readFileSync(join(root, file), 'utf8'))),
+    ).to.deep.equal([]);
+  });
+
+  it('keeps every line of code and CSS at 100 columns, but strings that cannot be broken', () => {
+    const wide = ['server', 'scripts', 'public'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && /\.(ts|mts|mjs|css)$/.test(entry.name))
+        .map((entry) => join(entry.parentPath, entry.name))
+        .flatMap((file) =>
+          readFileSync(file, 'utf8')
+            .split('\n')
+            .flatMap((line, index) =>
+              line.length > COLUMNS && !isUnbreakable(line)
+                ? [`${relative(root, file)}:${index + 1}`]
+                : [],
+            ),
+        ),
+    );
+    expect(wide).to.deep.equal([]);
   });
 
   it('keeps networks free of fans and points, and points free of networks', () => {

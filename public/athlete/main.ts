@@ -1,6 +1,6 @@
 /**
- * Follow buttons: the network's page opens beside this one, and coming back asks. Without this
- * module the forms do the same.
+ * Makes follow buttons work without a reload: the network's page opens beside this one, and the hub
+ * is asked when the reader comes back. Without this module the forms do the same.
  */
 import { onReturn } from './return.js';
 import { csrf, say, showPoints, words } from '../live/page.js';
@@ -15,8 +15,10 @@ interface Answer {
   waitsUntil?: string;
 }
 
-/** Asks again a few times: a network may need a moment to know of a follow that was just made. */
+/** Waits before each try: a network may need a moment to know of a follow that was just made. */
 const TRIES_MS = [0, 2500, 6000];
+
+/** Sets what the yellow button says, and its stub. */
 function label(part: HTMLElement, text: string, stub: string): void {
   const line = part.querySelector('.follow-go .words');
   const end = part.querySelector('.follow-go .stub');
@@ -25,8 +27,8 @@ function label(part: HTMLElement, text: string, stub: string): void {
 }
 
 /**
- * Asks the hub whether the account is followed now. Answers whether that is settled; `false` is
- * worth asking again later.
+ * Asks the hub whether the account is followed now, and shows its answer. True once that is
+ * settled; false means that asking again later is worth it.
  */
 async function ask(part: HTMLElement): Promise<boolean> {
   if (part.getAttribute('aria-busy') === 'true') return false;
@@ -90,7 +92,7 @@ async function ask(part: HTMLElement): Promise<boolean> {
   return false;
 }
 
-/** Whose button opened a network's page; drawn anew with the page, so it is known by its id. */
+/** Knows the button that opened a network's page by its id, because the page replaces its parts. */
 const returning = onReturn(async (id) => {
   const part = document.getElementById(id);
   return part === null || (await ask(part));

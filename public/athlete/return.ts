@@ -1,11 +1,11 @@
 /**
- * Coming back from a page that was opened beside this one. Browsers say it in different ways: a tab
- * becomes visible, a window gets the focus (a second window, split screen, an app that does not
- * hide the page), a page is shown again from memory or loaded anew after the device had thrown it
- * away.
+ * Notices that the reader is back from a page that was opened beside this one. Browsers announce it
+ * in different ways: a tab becomes visible, a window gets the focus (a second window, a split
+ * screen, an app that does not hide the page), a page is shown again from memory, or loaded again
+ * after the device had discarded it.
  */
 const KEPT = 'village-away';
-/** Whoever has been away longer than this has come back for something else. */
+/** A reader who was away longer than this has come back for something else. */
 const LONG_MS = 30 * 60_000;
 
 interface Away {
@@ -14,7 +14,7 @@ interface Away {
   at: number;
 }
 
-// A browser that keeps nothing (private windows of some) loses only the question after a reload.
+// Where a browser stores nothing (some private windows), only a return after a reload is lost.
 function keep(away: Away | null): void {
   try {
     if (away) sessionStorage.setItem(KEPT, JSON.stringify(away));
@@ -33,9 +33,9 @@ function kept(): Away | null {
 }
 
 /**
- * Calls `ask` with what is expected, once a return however many events tell of it, and never while
- * an asking is under way; until it answers true the next return asks again. `expect` says what the
- * reader leaves for.
+ * Calls `ask` when the reader comes back, with what they left for (`expect`): once a return,
+ * however many events announce it, and never while a call is running. If it answers false, the
+ * next return calls it again.
  */
 export function onReturn(ask: (what: string) => Promise<boolean>): {
   expect: (what: string) => void;

@@ -2,6 +2,7 @@ import { io, type Socket } from 'socket.io-client';
 import type { ClientEvents, ServerEvents } from '../../server/wire.js';
 import { words } from './page.js';
 
+/** A connection to the live part of the hub, by the events both sides know. */
 export type VillageConnection = Socket<ServerEvents, ClientEvents>;
 /** How long after the hub has ended a connection a page asks again, in ms. */
 const AGAIN_MS = 2000;

@@ -6,8 +6,7 @@ async function start(): Promise<void> {
   const socket = connect();
   let seen = 0;
   let before = false;
-  // What was told while this page was not listening is asked for: after a lost connection, or when
-  // listening began late.
+  // Asks for what this page missed: after a lost connection, or when it began to listen late.
   socket.on('connect', () => {
     const late = before || performance.now() > 3000;
     before = true;
@@ -30,12 +29,12 @@ async function start(): Promise<void> {
     if (news.seq <= seen) return;
     seen = news.seq;
     showPoints(news.points);
-    const given = news.items.reduce((sum, one) => sum + one.delta, 0);
+    const given = news.items.reduce((sum, entry) => sum + entry.delta, 0);
     if (!words || given === 0) return;
     const [video] = news.unlocked;
-    say(
-      `${given > 0 ? `+${given}` : `−${-given}`}. ${words.points.replace('#', String(news.points))}${video ? ` ${words.unlocked} ${video.title}` : ''}`,
-    );
+    const change = given > 0 ? `+${given}` : `−${-given}`;
+    const total = words.points.replace('#', String(news.points));
+    say(`${change}. ${total}${video ? ` ${words.unlocked} ${video.title}` : ''}`);
     document.dispatchEvent(new CustomEvent('village:points'));
   });
   socket.on('follows:progress', ({ network, done, total, awarded }) => {

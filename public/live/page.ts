@@ -1,4 +1,6 @@
-/** Small things every room's module needs: the page's words, its status line, its token. */
+/** What every room's module needs of its page: its words, its status line, its form token. */
+
+/** Words of the page for its modules, in its language; `#` stands for a number. */
 export interface Words {
   awarded: string;
   unlocked: string;
@@ -12,13 +14,17 @@ export interface Words {
   lang: string;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the page's own data: its reader names its shape
+/** Reads the data block with this id; null where the page has none. */
+// The page's own data, so its reader names its shape.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function readJson<T>(id: string): T | null {
   const text = document.getElementById(id)?.textContent;
   return text ? (JSON.parse(text) as T) : null;
 }
 
+/** The page's words; null for a visitor, who is told nothing. */
 export const words = readJson<Words>('live-words');
+/** The session's form token; empty for a visitor. */
 export const csrf = (): string =>
   document.querySelector<HTMLMetaElement>('meta[name="csrf"]')?.content ?? '';
 
@@ -39,6 +45,7 @@ export function say(text: string): void {
   }, 6000);
 }
 
+/** Shows the reader's points wherever the page has them. */
 export function showPoints(points: number): void {
   for (const number of document.querySelectorAll('[data-points-number]'))
     number.textContent = String(points).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0');

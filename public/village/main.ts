@@ -1,6 +1,6 @@
 /**
- * A live room: items arrive in order by their number, gaps are fetched, what I type is sent once
- * whatever the connection does.
+ * Runs a live room: shows items in the order of their numbers, fetches what is missing between
+ * them, and sends what the reader types exactly once, whatever the connection does.
  */
 import type { ChatItem } from '../../server/wire.js';
 import { connect } from '../live/connection.js';
@@ -15,7 +15,7 @@ interface Room {
   timeZone: string;
   words: Record<string, string>;
 }
-/** How often a visitor's page asks what is new. */
+/** How often a visitor's page asks what is new, in ms. */
 const READ_MS = 5000;
 const room = readJson<Room>('room');
 const list = document.querySelector<HTMLElement>('[data-log]');
@@ -97,7 +97,7 @@ if (room && list) {
     if (item.kind === 'state') location.reload();
   };
 
-  /** Shows what follows the last one shown; anything further waits, and the gap is fetched. */
+  /** Shows the items that follow the last one shown; later ones wait until the gap is fetched. */
   const take = (items: ChatItem[]): void => {
     for (const item of items) if (item.n > last) held.set(item.n, item);
     for (let next = held.get(last + 1); next; next = held.get(last + 1)) {
@@ -157,8 +157,8 @@ if (room && list) {
   socket?.on('disconnect', () => {
     notice(words['away'] ?? '');
   });
-  // Where no websocket opens, the page asks from time to time; it also asks when a number it has
-  // not seen is told.
+  // Where no websocket opens, the page asks at each attempt; it also asks when the hub tells of a
+  // number that it has not seen.
   socket?.on('connect_error', () => {
     notice(words['away'] ?? '');
     void fill();

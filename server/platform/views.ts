@@ -2,6 +2,7 @@ import Handlebars, { type TemplateDelegate } from 'handlebars';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Language, Words } from './i18n.js';
+import { PartialPlacer } from './partials.js';
 
 /** What the frame around a page knows, whatever the page. */
 export interface Frame {
@@ -90,11 +91,59 @@ const UNSAFE = /[<\u2028\u2029]/g;
 const escapeUnicode = (sign: string): string =>
   `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
+const PARTIALS = 'partials/';
+
 /** The compiled templates of one language. */
 interface Templates {
   layout: TemplateDelegate;
   pages: Map<string, TemplateDelegate>;
 }
+
+/** What a template is made of, as far as its line breaks are concerned. */
+const PIECES = /\{\{!--.*?--\}\}|\{\{.*?\}\}\}?|<(?=[a-z!/])|\s*\/?>|\s*\n\s*/gis;
+const BLOCK = /^\{\{(?:[#/>!^]|else\b)/;
+const EDGE_AHEAD = /^(?:<|\{\{(?:[#/>!^]|else\b))/;
+const START_TAG = /<[a-z](?:\{\{.*?\}\}|[^>])*>/gis;
+/** A part of a tag that stands there or not, without another choice, and the space before it. */
+const CONDITIONAL = / (\{\{#(if|unless) [^}]*\}\})((?:(?!\{\{(?:#|else)).)*?) ?(\{\{\/\2\}\})/g;
+
+/**
+ * Takes the line breaks out of a template, so that its layout is its author's affair and costs no
+ * reader a byte. A line break is nothing beside a tag, a block or a partial, and a space between
+ * words or attributes (as in JSX). Where a space must be seen beside a tag at the end or the
+ * beginning of a line, the template says `&#32;`. In a tag, the space before what stands there only
+ * sometimes goes with it.
+ */
+export function joinLines(source: string): string {
+  let inTag = false;
+  let edge = 0;
+  return source
+    .trim()
+    .replace(PIECES, (piece: string, offset: number, whole: string) => {
+      const end = offset + piece.length;
+      if (piece.startsWith('{{')) {
+        if (BLOCK.test(piece)) edge = end;
+        return piece.startsWith('{{!') ? '' : piece;
+      }
+      if (piece === '<') inTag = true;
+      else if (piece.endsWith('>')) {
+        const closes = inTag ? piece.trim() : piece;
+        inTag = false;
+        edge = end;
+        return closes;
+      } else if (inTag) return ' ';
+      else if (edge === offset || EDGE_AHEAD.test(whole.slice(end, end + 6))) {
+        edge = end;
+        return '';
+      } else return ' ';
+      return piece;
+    })
+    .replaceAll('&#32;', ' ')
+    .replace(START_TAG, (tag) => tag.replace(CONDITIONAL, '$1 $3$4'));
+}
+
+/** A text as Handlebars reads it between quotes. */
+const quoted = (text: string): string => `"${text.replaceAll('"', '\\"')}"`;
 
 /**
  * Fills in what a template says in any case, once for each language: words without parameters,
@@ -107,15 +156,33 @@ function fillConstants(
   assets: Record<string, string>,
 ): string {
   const { escapeExpression } = Handlebars;
-  return source
-    .replace(/\n\s*/g, '\n')
+  return joinLines(source)
     .replace(/\{\{t "([^"]+)"\}\}/g, (_all, key: string) =>
       escapeExpression(words.t(language, key)),
     )
     .replace(/\{\{url "([^"]*)"\}\}/g, (_all, path: string) => `/${language}${path}`)
+    .replace(/\(t "([^"]+)"\)/g, (_all, key: string) => quoted(words.t(language, key)))
+    .replace(/\(url "([^"]*)"\)/g, (_all, path: string) => quoted(`/${language}${path}`))
     .replace(/\{\{asset "([^"]+)"\}\}/g, (_all, name: string) =>
       escapeExpression(assets[name] ?? ''),
     );
+}
+
+/** Reads the templates of a folder, each by its name (`home/index`), with its constants filled in. */
+function readAll(
+  folder: string,
+  parse: (source: string) => hbs.AST.Program,
+): Map<string, hbs.AST.Program> {
+  const programs = new Map<string, hbs.AST.Program>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
+    const file = join(entry.parentPath, entry.name);
+    const name = relative(folder, file)
+      .replace(/\.hbs$/, '')
+      .replaceAll('\\', '/');
+    programs.set(name, parse(readFileSync(file, 'utf8')));
+  }
+  return programs;
 }
 
 /** Compiles all templates of a folder for a language. Throws for a template that is broken. */
@@ -129,23 +196,22 @@ function compileAll(
   const helpers = helpersFor(words, assets);
   engine.registerHelper(helpers);
   const knownHelpers = Object.fromEntries(Object.keys(helpers).map((name) => [name, true]));
+  const options = { knownHelpers, knownHelpersOnly: true, strict: false };
+  // Parsed now, so that a broken template stops the start; compiled at its first use.
+  const programs = readAll(folder, (source) =>
+    engine.parse(fillConstants(source, language, words, assets)),
+  );
+  const partials = new Map(
+    [...programs]
+      .filter(([name]) => name.startsWith(PARTIALS))
+      .map(([name, program]) => [name.slice(PARTIALS.length), program]),
+  );
+  const placer = new PartialPlacer(partials, engine.escapeExpression);
   const pages = new Map<string, TemplateDelegate>();
   let layout: TemplateDelegate | null = null;
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
-    const file = join(entry.parentPath, entry.name);
-    const name = relative(folder, file)
-      .replace(/\.hbs$/, '')
-      .replaceAll('\\', '/');
-    // Parsed now, so that a broken template stops the start; compiled at its first use.
-    const tree = engine.parse(fillConstants(readFileSync(file, 'utf8'), language, words, assets));
-    const template = engine.compile(tree, {
-      knownHelpers,
-      knownHelpersOnly: true,
-      strict: false,
-    }) as TemplateDelegate;
-    if (name.startsWith('partials/'))
-      engine.registerPartial(name.slice('partials/'.length), template);
+  for (const [name, program] of programs) {
+    const template = engine.compile(placer.place(program), options) as TemplateDelegate;
+    if (name.startsWith(PARTIALS)) engine.registerPartial(name.slice(PARTIALS.length), template);
     else if (name === 'layouts/main') layout = template;
     else pages.set(name, template);
   }

@@ -32,7 +32,10 @@ const CLIPS = [
     move: (t: number) => `translate(0 ${Math.sin(t * Math.PI * 3) * 14})`,
   },
 ];
-const sprite = readFileSync(join(root, 'views', 'partials', 'sprite.hbs'), 'utf8');
+const drawings = ['patterns', 'disciplines'].map((name) =>
+  readFileSync(join(root, 'views', 'partials', 'sprite', `${name}.hbs`), 'utf8'),
+);
+const sprite = `<svg class="sprite">${drawings.join('').replace(/\{\{!--.*?--\}\}/g, '')}</svg>`;
 
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
