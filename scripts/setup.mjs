@@ -40,7 +40,8 @@ function checkFolder() {
     accessSync(join(root, 'build'), constants.W_OK);
   } catch {
     throw new Error(
-      `cannot write in ${root}. Make the folder writable, or clone into one that is, then run this again.`,
+      `cannot write in ${root}. Make the folder writable, or clone into one that is,` +
+        ' then run this again.',
     );
   }
 }
@@ -67,7 +68,8 @@ async function installPackages() {
   const [status] = await once(ran, 'exit').catch(() => [1]);
   if (status !== 0) {
     throw new Error(
-      'npm ci failed (see above). If there is no network, make a package registry reachable, then run this again.',
+      'npm ci failed (see above). If there is no network, make a package registry reachable,' +
+        ' then run this again.',
     );
   }
   writeFileSync(stamp, wanted);
@@ -80,8 +82,8 @@ function filesBelow(folder) {
 }
 
 /**
- * Turns TypeScript into JavaScript under build/, lays the scripts of Redis beside it as they are, and
- * turns CSS and client modules into hashed assets.
+ * Turns TypeScript into JavaScript under build/, copies the scripts of Redis beside it, and turns
+ * CSS and client modules into hashed assets.
  */
 async function build() {
   const sources = [...filesBelow('server'), ...filesBelow('scripts')].filter(

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import beautify from 'js-beautify';
 import { root } from './root.js';
 
+/** The widest that a line of a template may be. */
 export const COLUMNS = 100;
 const VIEWS = join(root, 'views');
 

@@ -61,10 +61,10 @@ async function publish({ context, organiser }: BenchHub): Promise<void> {
 }
 
 /**
- * Runs an hour of everything at once, and follows what the processes weigh (RELIABILITY F20): pages,
- * JSON, follows and their undoing, ranges of videos, fans who come to a chat, say a word and leave.
- * Writes every minute to build/soak.json. `heap` is the least heap seen in a minute, so what is
- * left after collections.
+ * Runs an hour of everything at once, and follows what the processes weigh (RELIABILITY F20):
+ * pages, JSON, follows and their undoing, ranges of videos, fans who come to a chat, say a word and
+ * leave. Writes every minute to build/soak.json. `heap` is the least heap seen in a minute, so what
+ * is left after collections.
  */
 export async function soak(hub: BenchHub, web: number, worker: number): Promise<void> {
   const { soakers, rate, connects } = hub.sizes;

@@ -17,7 +17,10 @@ function queryOf(input: Search, limit: number): SearchQuery {
 }
 
 /** `GET /api/v1/athletes`. */
-export function athletesApi(router: ApiDoors, athletes: Athletes, accounts: Accounts): void {
+export function athletesApi(
+  router: ApiDoors,
+  { athletes, registry }: { athletes: Athletes; registry: Accounts },
+): void {
   router.get(
     '/athletes',
     { who: 'anyone', scope: 'none', limit: 'search', by: 'address' },
@@ -27,13 +30,16 @@ export function athletesApi(router: ApiDoors, athletes: Athletes, accounts: Acco
       if (input.cursor) query.cursor = input.cursor;
       const found = await athletes.search(query);
       const verified = found.items.filter(({ networks }) => networks.length > 0);
-      res.json(presentFound(found, await accounts.listed(verified.map(({ id }) => id))));
+      res.json(presentFound(found, await registry.listed(verified.map(({ id }) => id))));
     },
   );
 }
 
 /** The directory's page: a form by GET, filters in the address, numbered pages. */
-export function athletesPages(router: PageDoors, athletes: Athletes, words: Words): void {
+export function athletesPages(
+  router: PageDoors,
+  { athletes, words }: { athletes: Athletes; words: Words },
+): void {
   router.get('/athletes', { who: 'anyone', limit: 'search', by: 'address' }, async (req, res) => {
     const input = parse(PageSearch, req.query);
     const query = { ...queryOf(input, PAGE_SIZE), offset: (input.page - 1) * PAGE_SIZE };

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import type { Config } from '../config.js';
 import { InputError, VillageError } from '../errors.js';
 import { isNetwork, type NetworkId } from '../networks/network.js';
 import type { PageDoors } from '../platform/doors.js';
@@ -28,8 +29,7 @@ export interface FanDoors {
   tokens: ApiTokens;
   limits: Limits;
   words: Words;
-  /** Whether cookies go over https only. */
-  secure: boolean;
+  config: Pick<Config, 'publicUrl'>;
 }
 
 function networkOf(req: Request): NetworkId {
@@ -40,7 +40,9 @@ function networkOf(req: Request): NetworkId {
 
 /** Pages of signing in and out, and the choice of how pages look. */
 export function signInPages(router: PageDoors, doors: FanDoors): void {
-  const { fans, signIn, words, secure } = doors;
+  const { fans, signIn, words, config } = doors;
+  /** Whether cookies go over https only. */
+  const secure = config.publicUrl.startsWith('https:');
 
   router.get('/sign-in', { who: 'anyone', personal: true }, async (req, res) => {
     const again = req.reader !== null && 'again' in req.query;

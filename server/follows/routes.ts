@@ -10,8 +10,13 @@ import type { Follows } from './service.js';
 
 type Act = 'confirm' | 'undo';
 
+interface FollowParts {
+  follows: Follows;
+  athletes: Athletes;
+}
+
 /** `POST` and `DELETE /api/v1/athletes/:slug/follow`, `POST /api/v1/follows/check`. */
-export function followsApi(router: ApiDoors, follows: Follows, athletes: Athletes): void {
+export function followsApi(router: ApiDoors, { follows, athletes }: FollowParts): void {
   const acting: ApiRule = { who: 'fan', scope: 'follow', limit: 'follow' };
   const act =
     (name: Act): RequestHandler =>
@@ -59,7 +64,7 @@ async function noticeOf(
 /**
  * The same acts by form: 303 back to the athlete's accounts, with what came of it in the address.
  */
-export function followsPages(router: PageDoors, follows: Follows, athletes: Athletes): void {
+export function followsPages(router: PageDoors, { follows, athletes }: FollowParts): void {
   const acting: PageRule = { who: 'fan', limit: 'follow' };
   const act =
     (name: Act, present: (result: FollowResult) => string): RequestHandler =>

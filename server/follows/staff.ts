@@ -13,13 +13,15 @@ import {
   type WrongForm,
 } from './present.js';
 import { LetGo, NetworkPath, TakingLimits } from './schema.js';
-import type { TakeBackState, TakeBacks } from './take-backs.js';
+import type { Follows } from './service.js';
+import type { TakeBackState } from './take-backs.js';
 
 /**
  * `/api/v1/networks/taking`: whether taking back is stopped, letting it go on, and how much an hour
  * may take back. For organisers and admins.
  */
-export function takeBacksApi(router: ApiDoors, takeBacks: TakeBacks): void {
+export function takeBacksApi(router: ApiDoors, { follows }: { follows: Follows }): void {
+  const { takeBacks } = follows;
   const staff: ApiRule = { who: RIGHTS.organise, scope: 'organise' };
   router.get('/networks/taking', staff, async (req, res) => {
     const reader = requireReader(req);
@@ -53,10 +55,9 @@ function readLimits(body: unknown): ReturnType<typeof TakingLimits.safeParse> {
 /** The same by page and form, under the console. Nobody else is told that it exists. */
 export function takeBacksPages(
   router: PageDoors,
-  takeBacks: TakeBacks,
-  fans: Fans,
-  words: Words,
+  { follows, fans, words }: { follows: Follows; fans: Fans; words: Words },
 ): void {
+  const { takeBacks } = follows;
   const staff: PageRule = { who: RIGHTS.organise, hidden: true };
 
   const show = async (

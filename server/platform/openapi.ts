@@ -1,5 +1,9 @@
 import { z } from 'zod';
-import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+} from 'zod-openapi';
 import { scopesOf, type ApiDoors, type ApiRule } from './doors.js';
 import { sessionCookie } from './sessions.js';
 
@@ -108,7 +112,7 @@ export function describeApi(doors: ApiDoors, publicUrl: string, rooms: Operation
         session: { type: 'apiKey', in: 'cookie', name },
       },
     },
-    paths: Object.fromEntries(paths),
+    paths: Object.fromEntries(paths) as ZodOpenApiPathsObject,
   });
   return JSON.stringify(document);
 }

@@ -168,7 +168,7 @@ function fillConstants(
     );
 }
 
-/** Reads the templates of a folder, each by its name (`home/index`), with its constants filled in. */
+/** Reads and parses the templates of a folder, each by its name (`village/room`). */
 function readAll(
   folder: string,
   parse: (source: string) => hbs.AST.Program,

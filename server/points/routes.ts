@@ -7,7 +7,10 @@ import { BoardQuery, StatementQuery } from './schema.js';
 import type { Points } from './service.js';
 
 /** Opens `/api/v1/me/ledger`, `/api/v1/me/medals` and `/api/v1/boards`. */
-export function pointsApi(router: ApiDoors, points: Points, athletes: Hidden): void {
+export function pointsApi(
+  router: ApiDoors,
+  { points, athletes }: { points: Points; athletes: Hidden },
+): void {
   router.get('/me/ledger', { who: 'fan', scope: 'read' }, async (req, res) => {
     const reader = requireReader(req);
     const { cursor, limit } = parse(StatementQuery, req.query);

@@ -20,7 +20,7 @@ import { Decide, LookupQuery, Owner, Queue, QUEUES, Revoke, Submit } from './sch
 import type { AccountRecord, Registry } from './service.js';
 
 /** `/api/v1/registry`: looking up for everybody, deciding for moderators. */
-export function registryApi(router: ApiDoors, registry: Registry): void {
+export function registryApi(router: ApiDoors, { registry }: { registry: Registry }): void {
   const staff: ApiRule = { who: RIGHTS.moderate, scope: 'moderate' };
   const urlOf = (account: AccountRecord): string => registry.urlOf(account);
   const present = (file: CaseFile) => presentCase(file, urlOf);

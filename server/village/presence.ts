@@ -1,5 +1,6 @@
 import type { Bus } from '../platform/bus.js';
 import { SwrCache } from '../platform/swr-cache.js';
+import { defineScript, loadScript, type Script } from '../platform/lua.js';
 import type { RedisClients } from '../platform/redis.js';
 
 /** How long what a process told counts, in seconds: a dead one's fades. */
@@ -7,14 +8,7 @@ const TOLD_S = 15;
 /** How old what other processes told may be, in ms. */
 const COUNT_MS = 1000;
 
-/**
- * How many of all who are told of are on other processes and not on this one as it told. Keys: the
- * list of processes, then this one's own set.
- */
-const ELSEWHERE = `
-local sets = {KEYS[2]}
-for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) do sets[#sets + 1] = KEYS[1] .. ':' .. process end
-return #redis.call('SUNION', unpack(sets)) - redis.call('SCARD', KEYS[2])`;
+const ELSEWHERE = loadScript(new URL('./lua/presence-elsewhere.lua', import.meta.url));
 
 /**
  * Counts who is in a room: fans, not sockets, each once however many tabs, devices and processes
@@ -25,11 +19,14 @@ export class Presence {
   /** The fans of each chat on this process, and how many sockets each has in it. */
   private readonly rooms = new Map<string, Map<string, number>>();
   private readonly others = new SwrCache<number>(COUNT_MS);
+  private readonly countElsewhere: Script<{ fans: number }>;
 
   constructor(
     private readonly redis: RedisClients,
     private readonly bus: Bus,
-  ) {}
+  ) {
+    this.countElsewhere = defineScript(redis.commands, 'presenceElsewhere', ELSEWHERE);
+  }
 
   /** Notes that a socket of a fan entered a room on this process. */
   entered(chat: string, fan: string): void {
@@ -84,9 +81,7 @@ export class Presence {
     const [processes, own] = this.keys(chat);
     const since = Math.floor(Date.now() / 1000) - TOLD_S;
     const elsewhere = await this.others
-      .get(chat, async () =>
-        Number(await this.redis.commands.eval(ELSEWHERE, 2, processes, own, since)),
-      )
+      .get(chat, async () => (await this.countElsewhere([processes, own], since)).fans)
       .catch(() => 0);
     return (this.rooms.get(chat)?.size ?? 0) + elsewhere;
   }

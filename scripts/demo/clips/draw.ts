@@ -37,14 +37,30 @@ const drawings = ['patterns', 'disciplines'].map((name) =>
 );
 const sprite = `<svg class="sprite">${drawings.join('').replace(/\{\{!--.*?--\}\}/g, '')}</svg>`;
 
+/** The page of a clip: a pattern behind the pictogram of its discipline. */
+const pageOf = (clip: (typeof CLIPS)[number]): string => `
+  <style>
+    body { margin: 0; background: ${clip.ink}; color: #fff; overflow: hidden }
+    .sprite { position: absolute; width: 0; height: 0 }
+    symbol .g { stroke-width: 2 }
+    symbol .h { fill: currentColor; stroke: none }
+  </style>
+  ${sprite}
+  <svg width="640" height="360">
+    <rect id="p" width="1280" height="720" fill="url(#p-${clip.d})" opacity=".14"/>
+    <g id="m" fill="none" stroke="#fff" stroke-width="3.4"
+      stroke-linecap="round" stroke-linejoin="round">
+      <use href="#d-${clip.d}" x="200" y="60" width="240" height="240"/>
+    </g>
+  </svg>`;
+
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu'],
 });
 const page = await browser.newPage({ viewport: { width: 640, height: 360 } });
 for (const clip of CLIPS) {
-  await page.setContent(`<style>body{margin:0;background:${clip.ink};color:#fff;overflow:hidden}.sprite{position:absolute;width:0;height:0}symbol .g{stroke-width:2}symbol .h{fill:currentColor;stroke:none}</style>${sprite}
-<svg width="640" height="360"><rect id="p" width="1280" height="720" fill="url(#p-${clip.d})" opacity=".14"/><g id="m"><use href="#d-${clip.d}" x="200" y="60" width="240" height="240" fill="none" stroke="#fff" stroke-width="3.4" stroke-linecap="round" stroke-linejoin="round"/></g></svg>`);
+  await page.setContent(pageOf(clip));
   const file = join(root, 'scripts', 'demo', 'clips', clip.slug);
   const ffmpeg = spawn(
     'ffmpeg',
@@ -75,7 +91,8 @@ for (const clip of CLIPS) {
   for (let frame = 0; frame < FPS * SECONDS; frame += 1) {
     const t = frame / (FPS * SECONDS);
     await page.evaluate(
-      `document.querySelector('#m').setAttribute('transform', '${clip.move(t)}'); document.querySelector('#p').setAttribute('transform', 'translate(${-t * 240} 0)')`,
+      `document.querySelector('#m').setAttribute('transform', '${clip.move(t)}');
+      document.querySelector('#p').setAttribute('transform', 'translate(${-t * 240} 0)')`,
     );
     ffmpeg.stdin.write(await page.screenshot({ type: 'png' }));
   }
