@@ -27,12 +27,7 @@ describe('with a bus that loses every message', () => {
     (await context.points.board(board, { limit: 100 }))?.rows.map((row) => row.name) ?? [];
   /** The second process looks at the counters of changes, as it does every few seconds. */
   const look = (): void => {
-    for (const room of [other.registry, other.athletes, other.videos]) {
-      const changes = Object.entries(room).find(([name]) => name === 'changes')?.[1] as {
-        lookedAt: number;
-      };
-      changes.lookedAt -= 11_000;
-    }
+    (other.changes as unknown as { lookedAt: number }).lookedAt -= 11_000;
   };
 
   before(async () => {
