@@ -1,5 +1,5 @@
 import { VillageError } from '../../server/errors.js';
-import type { NetworkId } from '../../server/networks/network.js';
+import { NETWORKS, type NetworkId } from '../../server/networks/network.js';
 import { ROLES, type Role } from '../../server/platform/rights.js';
 import { seedDemo } from '../demo/seed.js';
 import { demoFan } from '../demo/sign-in.js';
@@ -33,7 +33,7 @@ export const makeToken =
     let fan = await context.fans.resolve(who);
     if (!fan && (await context.settings.get('demo'))) {
       const [network, handle] = who.includes(':') ? who.split(':', 2) : [null, who];
-      const networks: NetworkId[] = network ? [network as NetworkId] : ['x', 'facebook'];
+      const networks: NetworkId[] = network ? [network as NetworkId] : [...NETWORKS];
       fan = await demoFan(context, handle ?? '', networks).catch(() => null);
     }
     if (!fan) {

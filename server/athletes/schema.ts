@@ -18,7 +18,7 @@ export const Search = z.object({
     .optional(),
   games: text.regex(/^(\d{4}-(summer|winter))?$/).optional(),
   status: z.enum(['active', 'former', 'qualified', '']).optional(),
-  network: z.enum(['x', 'facebook', '']).optional(),
+  network: z.enum([...NETWORKS, '']).optional(),
   verified: z.enum(['1', '']).optional(),
 });
 export type Search = z.output<typeof Search>;

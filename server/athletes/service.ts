@@ -1,4 +1,5 @@
 import type { Connection, Model } from 'mongoose';
+import { NETWORKS } from '../networks/network.js';
 import type { Readable } from 'node:stream';
 import { VillageError } from '../errors.js';
 import { BatchLoader } from '../platform/batch-loader.js';
@@ -304,7 +305,7 @@ export class Athletes {
       .sort((a, b) => b.length - a.length);
     const filter = longest
       ? { words: { $gte: longest, $lt: `${longest}\uffff` } }
-      : { networks: { $in: ['x', 'facebook'] } };
+      : { networks: { $in: NETWORKS } };
     const found = await this.records.find(filter).limit(MOST_PARTIAL).lean<AthleteRecord[]>();
     const small = new SearchIndex();
     small.put(found.map(documentOf));

@@ -1,11 +1,8 @@
-import type { NetworkId } from '../networks/network.js';
+import { NETWORKS, type NetworkId } from '../networks/network.js';
 import type { FanRecord } from './fan.model.js';
 import type { FanStore } from './fan-store.js';
 import type { Identities } from './identities.js';
 import { asName, nameKey } from './naming.js';
-
-/** Where a handle without a network is looked for, in this order. */
-const PLAIN: readonly NetworkId[] = ['x', 'facebook'];
 
 /**
  * Finds whom an operator means: a hub id, `network:handle`, `name:` and what the fan is called
@@ -22,7 +19,7 @@ export async function resolveFan(
     return store.records
       .findOne({ nameKey: { $eq: nameKey(asName(rest)), $ne: '' } })
       .lean<FanRecord>();
-  for (const network of prefix ? [prefix as NetworkId] : PLAIN) {
+  for (const network of prefix ? [prefix as NetworkId] : NETWORKS) {
     const identity = await identities.findByHandle(network, rest);
     if (identity) return store.get(identity.fan);
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { NETWORKS } from '../networks/network.js';
 
-const network = z.enum(['x', 'facebook']);
+const network = z.enum(NETWORKS);
 const turn = z.coerce.number().int().min(0).max(1_000_000);
 const csrf = z.string().optional();
 

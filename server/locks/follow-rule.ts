@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { NETWORKS } from '../networks/network.js';
 import type { RuleKind } from './rule-kind.js';
-
-const NETWORKS = ['x', 'facebook'] as const;
 
 /** Follow `need` of these athletes, on the network named or, where it is null, on any. */
 export const FollowRule = z

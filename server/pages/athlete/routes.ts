@@ -1,4 +1,4 @@
-import type { NetworkId } from '../../networks/network.js';
+import { isNetwork, NETWORKS } from '../../networks/network.js';
 import type { ApiDoors, PageDoors } from '../../platform/doors.js';
 import { param, seeOther } from '../../platform/http.js';
 import type { Words } from '../../platform/i18n.js';
@@ -39,7 +39,8 @@ export function athletePage(router: PageDoors, parts: AthletePageParts & { words
       readAthlete(parts, athlete, req.reader?.id ?? null),
       posts.newest(athlete._id, POSTS),
     ]);
-    const network: NetworkId = req.query['network'] === 'facebook' ? 'facebook' : 'x';
+    const asked = req.query['network'];
+    const network = isNetwork(asked) ? asked : NETWORKS[0];
     const account = view.accounts.find((candidate) => candidate.network === network);
     const said = presentNotice(words, req.lang, {
       ...{ notice, network, name: athlete.name },
