@@ -34,24 +34,28 @@ async function read(
 }
 
 describe('rows of a file', () => {
-  it('are read across parts of any size, with quotes, commas, line breaks and either line end in them', async () => {
-    const names = [
-      'Ana',
-      'Bo "The Rock" Li',
-      'Doe, Jane',
-      'Two\nLines',
-      'É\u0301\u{1f3c5}',
-      '"',
-      'Last\n\n"Gap",\n1,x,FRA,2012',
-    ];
-    const lines = names.map((name, at) => `${at},${quoted(name)},FRA,2012`);
-    for (const end of ['\n', '\r\n'])
-      for (const size of [1, 7, 4096]) {
-        const { rows, bad } = await read(`\ufeff${[HEAD, ...lines].join(end)}${end}`, size);
-        expect(bad).to.deep.equal([]);
-        expect(rows.map((one) => one.name.replace(/\r/g, ''))).to.deep.equal(names);
-      }
-  });
+  it(
+    'are read across parts of any size, with quotes, commas, line breaks and either line end ' +
+      'in them',
+    async () => {
+      const names = [
+        'Ana',
+        'Bo "The Rock" Li',
+        'Doe, Jane',
+        'Two\nLines',
+        'É\u0301\u{1f3c5}',
+        '"',
+        'Last\n\n"Gap",\n1,x,FRA,2012',
+      ];
+      const lines = names.map((name, at) => `${at},${quoted(name)},FRA,2012`);
+      for (const end of ['\n', '\r\n'])
+        for (const size of [1, 7, 4096]) {
+          const { rows, bad } = await read(`\ufeff${[HEAD, ...lines].join(end)}${end}`, size);
+          expect(bad).to.deep.equal([]);
+          expect(rows.map((one) => one.name.replace(/\r/g, ''))).to.deep.equal(names);
+        }
+    },
+  );
 
   for (const [what, lines, ids, told] of [
     [

@@ -123,34 +123,40 @@ describe('the search thread', () => {
       }
     });
 
-  it('tells its age, and an index that has not asked for long answers only when the store does not', async () => {
-    const state = {
-      fresh: false,
-      ready: true,
-      search: () => Promise.resolve({ items: [{ id: 'old' }], total: 1, next: null }),
-    };
-    const { athletes } = world.context;
-    Object.assign(athletes, { index: state });
-    try {
-      expect(await athletes.search({ q: 'maelle', limit: 5 })).to.include({
-        partial: true,
-        total: 1,
-      });
-      expect((await athletes.search({ q: 'maelle', limit: 5 })).items[0]?.id).to.equal('athlete1');
-      const records = world.context.connection.model('Athlete');
-      const find = records.find.bind(records);
-      records.find = () => {
-        throw new Error('the store is away');
+  it(
+    'tells its age, and an index that has not asked for long answers only when the store does ' +
+      'not',
+    async () => {
+      const state = {
+        fresh: false,
+        ready: true,
+        search: () => Promise.resolve({ items: [{ id: 'old' }], total: 1, next: null }),
       };
-      const old = await athletes.search({ q: 'maelle', limit: 5 });
-      records.find = find;
-      expect(old.items[0]?.id).to.equal('old');
-      state.fresh = true;
-      expect((await athletes.search({ q: 'maelle', limit: 5 })).items[0]?.id).to.equal('old');
-    } finally {
-      Object.assign(athletes, { index: null });
-    }
-  });
+      const { athletes } = world.context;
+      Object.assign(athletes, { index: state });
+      try {
+        expect(await athletes.search({ q: 'maelle', limit: 5 })).to.include({
+          partial: true,
+          total: 1,
+        });
+        expect((await athletes.search({ q: 'maelle', limit: 5 })).items[0]?.id).to.equal(
+          'athlete1',
+        );
+        const records = world.context.connection.model('Athlete');
+        const find = records.find.bind(records);
+        records.find = () => {
+          throw new Error('the store is away');
+        };
+        const old = await athletes.search({ q: 'maelle', limit: 5 });
+        records.find = find;
+        expect(old.items[0]?.id).to.equal('old');
+        state.fresh = true;
+        expect((await athletes.search({ q: 'maelle', limit: 5 })).items[0]?.id).to.equal('old');
+      } finally {
+        Object.assign(athletes, { index: null });
+      }
+    },
+  );
 });
 
 describe('the age of the search index', () => {

@@ -114,40 +114,44 @@ describe('what may be a name', () => {
     );
   });
 
-  it('is no moderator however capitals, accents, blanks, unseen signs and look-alikes are mixed in', () => {
-    const looks: Record<string, string[]> = {
-      a: ['а', 'á', '4', '@', 'Ａ', '🅐'],
-      d: ['ԁ', 'ḍ', 'ᴅ'],
-      m: ['м', 'rn', 'ｍ', 'ᴍ'],
-      i: ['1', 'l', 'і', 'ï', '|'],
-      n: ['ñ', 'ｎ', 'ɴ'],
-      o: ['о', '0', 'ö', 'ο'],
-      e: ['е', '3', 'é'],
-      t: ['ţ', 'ｔ'],
-      r: ['ř', 'ʀ'],
-    };
-    const unseen = ['', '', '', '\u200b', '\u00ad', '\u2060', '.', '_', ' ', '\u0301'];
-    const disguised = fc
-      .tuple(
-        fc.constantFrom('admin', 'moderator'),
-        fc.array(fc.nat(1000), { minLength: 9, maxLength: 9 }),
-      )
-      .map(([word, picks]) =>
-        Array.from(word)
-          .map((letter, at) => {
-            const pick = picks[at] ?? 0;
-            const all = [letter, letter.toUpperCase(), ...(looks[letter] ?? [])];
-            return `${all[pick % all.length] ?? letter}${unseen[pick % unseen.length] ?? ''}`;
-          })
-          .join(''),
+  it(
+    'is no moderator however capitals, accents, blanks, unseen signs and look-alikes are ' +
+      'mixed in',
+    () => {
+      const looks: Record<string, string[]> = {
+        a: ['а', 'á', '4', '@', 'Ａ', '🅐'],
+        d: ['ԁ', 'ḍ', 'ᴅ'],
+        m: ['м', 'rn', 'ｍ', 'ᴍ'],
+        i: ['1', 'l', 'і', 'ï', '|'],
+        n: ['ñ', 'ｎ', 'ɴ'],
+        o: ['о', '0', 'ö', 'ο'],
+        e: ['е', '3', 'é'],
+        t: ['ţ', 'ｔ'],
+        r: ['ř', 'ʀ'],
+      };
+      const unseen = ['', '', '', '\u200b', '\u00ad', '\u2060', '.', '_', ' ', '\u0301'];
+      const disguised = fc
+        .tuple(
+          fc.constantFrom('admin', 'moderator'),
+          fc.array(fc.nat(1000), { minLength: 9, maxLength: 9 }),
+        )
+        .map(([word, picks]) =>
+          Array.from(word)
+            .map((letter, at) => {
+              const pick = picks[at] ?? 0;
+              const all = [letter, letter.toUpperCase(), ...(looks[letter] ?? [])];
+              return `${all[pick % all.length] ?? letter}${unseen[pick % unseen.length] ?? ''}`;
+            })
+            .join(''),
+        );
+      fc.assert(
+        fc.property(disguised, (name) => {
+          expect(faultOf(asName(name)), name).to.equal('name_reserved');
+        }),
+        { numRuns: 2000 },
       );
-    fc.assert(
-      fc.property(disguised, (name) => {
-        expect(faultOf(asName(name)), name).to.equal('name_reserved');
-      }),
-      { numRuns: 2000 },
-    );
-  });
+    },
+  );
 
   const passes = (name: string): boolean =>
     traitsOf(asName(name)).some((trait) => traitsOf('Maëlle Kervran').includes(trait));
@@ -210,78 +214,91 @@ describe('what fans are called', () => {
     expect((await browser.go('/en/me/settings')).text).to.contain('value="sailor_9"');
   });
 
-  it('is an invented name for somebody from Facebook, and the name that Facebook has is nowhere: no page, no board, no room, no record', async () => {
-    const { browser, page } = await newcomer('secretive', 'facebook');
-    const name = suggested(page.text);
-    expect(name).to.match(/^[A-Z][a-z]+ [A-Z][a-z]+( \d+)?$/);
-    const said: string[] = [page.text, (await browser.welcome(page.text, {})).text];
-    const fan = (await fanCalled(name)) as unknown as { _id: string };
-    const token = await world.context.tokens.create(fan._id, 'test');
-    await world.room('quiet-room');
-    await world.context.points.record({
-      fan: fan._id,
-      deed: 'like:facebook:1',
-      want: 'give',
-      facts: { account: '1', on: 'account', athlete: 'a', disciplines: ['judo'] },
-      cause: 'hub_click',
-      act: null,
-      card: 'facebook@1:hub',
-      link: null,
-      evidence: null,
-      askedAt: new Date(),
-    });
-    await world.settle();
-    const spoken = await world.api('/chats/quiet-room/messages', {
-      method: 'POST',
-      token,
-      body: { text: 'hello', clientId: 'first-words' },
-    });
-    expect(spoken.body).to.have.nested.property('item.by.name', name);
-    for (const path of [
-      '/en/me',
-      '/en/me/settings',
-      '/en/boards/hub',
-      '/en/chats/quiet-room',
-      '/en',
-    ])
-      said.push((await browser.go(path)).text);
-    for (const path of ['/me', '/boards/hub?around=me', '/chats/quiet-room/messages', '/me/ledger'])
-      said.push(JSON.stringify((await world.api(path, { token })).body));
-    expect((await world.api('/me', { token })).body).to.include({ handle: name });
-    expect((await world.api('/boards/hub?around=me', { token })).body).to.have.nested.property(
-      'items[0].fan',
-      name,
-    );
-    for (const one of await world.context.connection.listCollections())
-      said.push(
-        JSON.stringify(await world.context.connection.collection(one.name).find().toArray()),
+  it(
+    'is an invented name for somebody from Facebook, and the name that Facebook has is ' +
+      'nowhere: no page, no board, no room, no record',
+    async () => {
+      const { browser, page } = await newcomer('secretive', 'facebook');
+      const name = suggested(page.text);
+      expect(name).to.match(/^[A-Z][a-z]+ [A-Z][a-z]+( \d+)?$/);
+      const said: string[] = [page.text, (await browser.welcome(page.text, {})).text];
+      const fan = (await fanCalled(name)) as unknown as { _id: string };
+      const token = await world.context.tokens.create(fan._id, 'test');
+      await world.room('quiet-room');
+      await world.context.points.record({
+        fan: fan._id,
+        deed: 'like:facebook:1',
+        want: 'give',
+        facts: { account: '1', on: 'account', athlete: 'a', disciplines: ['judo'] },
+        cause: 'hub_click',
+        act: null,
+        card: 'facebook@1:hub',
+        link: null,
+        evidence: null,
+        askedAt: new Date(),
+      });
+      await world.settle();
+      const spoken = await world.api('/chats/quiet-room/messages', {
+        method: 'POST',
+        token,
+        body: { text: 'hello', clientId: 'first-words' },
+      });
+      expect(spoken.body).to.have.nested.property('item.by.name', name);
+      for (const path of [
+        '/en/me',
+        '/en/me/settings',
+        '/en/boards/hub',
+        '/en/chats/quiet-room',
+        '/en',
+      ])
+        said.push((await browser.go(path)).text);
+      for (const path of [
+        '/me',
+        '/boards/hub?around=me',
+        '/chats/quiet-room/messages',
+        '/me/ledger',
+      ])
+        said.push(JSON.stringify((await world.api(path, { token })).body));
+      expect((await world.api('/me', { token })).body).to.include({ handle: name });
+      expect((await world.api('/boards/hub?around=me', { token })).body).to.have.nested.property(
+        'items[0].fan',
+        name,
       );
-    for (const text of said) expect(text).to.not.match(/Name of secretive/i);
-  });
+      for (const one of await world.context.connection.listCollections())
+        said.push(
+          JSON.stringify(await world.context.connection.collection(one.name).find().toArray()),
+        );
+      for (const text of said) expect(text).to.not.match(/Name of secretive/i);
+    },
+  );
 
-  it('is invented in the language of the page, and another one where the first is not liked, with nothing typed lost', async () => {
-    world.sandbox.world.add({ handle: 'choosy', name: `${REAL} choosy` });
-    const browser = world.browser();
-    const page = await browser.signIn('facebook', 'choosy', 'allow', 'fr');
-    const first = suggested(page.text);
-    expect(first).to.match(/^\p{Lu}\p{Ll}+ \p{Ll}+( \d+)?$/u);
-    const fields = browser.form(page.text, '');
-    for (const [name, value] of Object.entries({
-      birthYear: '1983',
-      country: 'BE',
-      language: 'fr',
-      consent: 'yes',
-      another: '1',
-    }))
-      fields.set(name, value);
-    const again = await browser.post('/fr/welcome', fields);
-    expect(again.status).to.equal(200);
-    expect(suggested(again.text)).to.not.be.oneOf(['', first]);
-    expect(again.text)
-      .to.contain('value="1983"')
-      .and.match(/value="BE" selected/)
-      .and.match(/value="yes" checked/);
-  });
+  it(
+    'is invented in the language of the page, and another one where the first is not liked, ' +
+      'with nothing typed lost',
+    async () => {
+      world.sandbox.world.add({ handle: 'choosy', name: `${REAL} choosy` });
+      const browser = world.browser();
+      const page = await browser.signIn('facebook', 'choosy', 'allow', 'fr');
+      const first = suggested(page.text);
+      expect(first).to.match(/^\p{Lu}\p{Ll}+ \p{Ll}+( \d+)?$/u);
+      const fields = browser.form(page.text, '');
+      for (const [name, value] of Object.entries({
+        birthYear: '1983',
+        country: 'BE',
+        language: 'fr',
+        consent: 'yes',
+        another: '1',
+      }))
+        fields.set(name, value);
+      const again = await browser.post('/fr/welcome', fields);
+      expect(again.status).to.equal(200);
+      expect(suggested(again.text)).to.not.be.oneOf(['', first]);
+      expect(again.text)
+        .to.contain('value="1983"')
+        .and.match(/value="BE" selected/)
+        .and.match(/value="yes" checked/);
+    },
+  );
 
   for (const [name, why] of [
     ['moderator7', 'badge only'],
@@ -292,22 +309,26 @@ describe('what fans are called', () => {
     ['y'.repeat(3000), '30 signs at most'],
     ['héld name-l', 'already'],
   ] as const)
-    it(`is not ${JSON.stringify(name.slice(0, 20))}: the first page says why, keeps what was typed, has the field in focus, and makes no fan`, async () => {
-      const { browser, page } = await newcomer(`t_${name.length}_${why.slice(0, 3).trim()}`);
-      const fans = await world.context.connection.collection('fans').countDocuments();
-      const back = await browser.welcome(page.text, { name, birthYear: '1971' });
-      expect(back.status).to.equal(400);
-      expect(back.text)
-        .to.contain(why)
-        .and.contain('value="1971"')
-        .and.match(/id="name"[^>]*aria-invalid="true" autofocus/);
-      if (!/[\u202e]/.test(name)) expect(back.text).to.contain(`value="${name}"`);
-      expect(await world.context.connection.collection('fans').countDocuments()).to.equal(fans);
-      const home = await browser.welcome(back.text, {
-        name: `Good ${name.length} ${why.slice(0, 3)}`,
-      });
-      expect(home.status).to.equal(200);
-    });
+    it(
+      `is not ${JSON.stringify(name.slice(0, 20))}: the first page says why, keeps what was ` +
+        'typed, has the field in focus, and makes no fan',
+      async () => {
+        const { browser, page } = await newcomer(`t_${name.length}_${why.slice(0, 3).trim()}`);
+        const fans = await world.context.connection.collection('fans').countDocuments();
+        const back = await browser.welcome(page.text, { name, birthYear: '1971' });
+        expect(back.status).to.equal(400);
+        expect(back.text)
+          .to.contain(why)
+          .and.contain('value="1971"')
+          .and.match(/id="name"[^>]*aria-invalid="true" autofocus/);
+        if (!/[\u202e]/.test(name)) expect(back.text).to.contain(`value="${name}"`);
+        expect(await world.context.connection.collection('fans').countDocuments()).to.equal(fans);
+        const home = await browser.welcome(back.text, {
+          name: `Good ${name.length} ${why.slice(0, 3)}`,
+        });
+        expect(home.status).to.equal(200);
+      },
+    );
 
   it('is theirs where the first page is sent twice at once: both answers let the same fan in', async () => {
     world.sandbox.world.add({ handle: 'twice', name: 'Name of twice' });
@@ -403,10 +424,14 @@ describe('what fans are called', () => {
     );
   });
 
-  it('is no handle of a verified account, and no handle of X either that sounds like the hub: another name is proposed', async () => {
-    const { page } = await newcomer('official_x');
-    expect(suggested(page.text)).to.match(/^[A-Z][a-z]+ [A-Z][a-z]+/);
-  });
+  it(
+    'is no handle of a verified account, and no handle of X either that sounds like the hub: ' +
+      'another name is proposed',
+    async () => {
+      const { page } = await newcomer('official_x');
+      expect(suggested(page.text)).to.match(/^[A-Z][a-z]+ [A-Z][a-z]+/);
+    },
+  );
 
   it('can be changed: boards, rooms and the socket follow, also for what was said before', async () => {
     await world.room('second-room');

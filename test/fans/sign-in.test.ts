@@ -32,19 +32,23 @@ describe('signing in', () => {
   const count = (name: string) => world.context.connection.collection(name).countDocuments();
 
   for (const network of ['x', 'facebook'] as const) {
-    it(`with ${network} asks a newcomer five things once, and lets them in at once the next time`, async () => {
-      const browser = world.browser();
-      const handle = network === 'x' ? 'fan2' : 'fan3';
-      const page = await browser.signIn(network, handle);
-      expect(page.url).to.match(/\/en\/welcome$/);
-      expect(await me(browser)).to.equal(null);
-      const home = await browser.welcome(page.text, {});
-      expect(home.status).to.equal(200);
-      expect(await me(browser)).to.equal('in');
-      const again = world.browser();
-      expect((await again.signIn(network, handle)).url).to.match(/\/en$/);
-      expect(await me(again)).to.equal('in');
-    });
+    it(
+      `with ${network} asks a newcomer five things once, and lets them in at once the next ` +
+        'time',
+      async () => {
+        const browser = world.browser();
+        const handle = network === 'x' ? 'fan2' : 'fan3';
+        const page = await browser.signIn(network, handle);
+        expect(page.url).to.match(/\/en\/welcome$/);
+        expect(await me(browser)).to.equal(null);
+        const home = await browser.welcome(page.text, {});
+        expect(home.status).to.equal(200);
+        expect(await me(browser)).to.equal('in');
+        const again = world.browser();
+        expect((await again.signIn(network, handle)).url).to.match(/\/en$/);
+        expect(await me(again)).to.equal('in');
+      },
+    );
   }
 
   it('stores the session before a redirect leaves, however slow the store is', async () => {
@@ -286,43 +290,51 @@ describe('signing in', () => {
     ).to.equal(303);
   });
 
-  it('lasts two weeks from the last use and a month in all, and a page read writes nothing within the hour', async () => {
-    const day = 24 * HOUR;
-    const browser = world.browser();
-    await browser.signIn('x', 'fan2');
-    const sessions = world.context.connection.collection('sessions');
-    const state = async () => JSON.stringify(await sessions.find().sort({ _id: 1 }).toArray());
-    const before = await state();
-    expect(await me(browser)).to.equal('in');
-    expect(await state()).to.equal(before);
-    for (const [days, still] of [
-      [13, 'in'],
-      [13, 'in'],
-      [5, null],
-    ] as const) {
-      // Redis lets its copies go by real time, which a test does not wait for.
+  it(
+    'lasts two weeks from the last use and a month in all, and a page read writes nothing ' +
+      'within the hour',
+    async () => {
+      const day = 24 * HOUR;
+      const browser = world.browser();
+      await browser.signIn('x', 'fan2');
+      const sessions = world.context.connection.collection('sessions');
+      const state = async () => JSON.stringify(await sessions.find().sort({ _id: 1 }).toArray());
+      const before = await state();
+      expect(await me(browser)).to.equal('in');
+      expect(await state()).to.equal(before);
+      for (const [days, still] of [
+        [13, 'in'],
+        [13, 'in'],
+        [5, null],
+      ] as const) {
+        // Redis lets its copies go by real time, which a test does not wait for.
+        await world.context.redis.commands.flushall();
+        world.clock.advance(days * day);
+        expect(await me(browser), `after ${days} more days`).to.equal(still);
+      }
+      await browser.signIn('x', 'fan2');
       await world.context.redis.commands.flushall();
-      world.clock.advance(days * day);
-      expect(await me(browser), `after ${days} more days`).to.equal(still);
-    }
-    await browser.signIn('x', 'fan2');
-    await world.context.redis.commands.flushall();
-    world.clock.advance(15 * day);
-    expect(await me(browser)).to.equal(null);
-  });
+      world.clock.advance(15 * day);
+      expect(await me(browser)).to.equal(null);
+    },
+  );
 
-  it('signs out everywhere: every other session ends, and a flushed Redis signs nobody out nor back in', async () => {
-    const [here, there] = [world.browser(), world.browser()];
-    await here.signIn('x', 'fan2');
-    await there.signIn('x', 'fan2');
-    await world.context.redis.commands.flushall();
-    expect(await me(there)).to.equal('in');
-    const settings = await here.go('/en/me/settings');
-    await here.post('/en/sign-out-everywhere', here.form(settings.text, '/sign-out-everywhere'));
-    expect([await me(here), await me(there)]).to.deep.equal([null, null]);
-    await world.context.redis.commands.flushall();
-    expect(await me(there)).to.equal(null);
-  });
+  it(
+    'signs out everywhere: every other session ends, and a flushed Redis signs nobody out nor ' +
+      'back in',
+    async () => {
+      const [here, there] = [world.browser(), world.browser()];
+      await here.signIn('x', 'fan2');
+      await there.signIn('x', 'fan2');
+      await world.context.redis.commands.flushall();
+      expect(await me(there)).to.equal('in');
+      const settings = await here.go('/en/me/settings');
+      await here.post('/en/sign-out-everywhere', here.form(settings.text, '/sign-out-everywhere'));
+      expect([await me(here), await me(there)]).to.deep.equal([null, null]);
+      await world.context.redis.commands.flushall();
+      expect(await me(there)).to.equal(null);
+    },
+  );
 
   it('never stores a token that can be read, nor one that opens for somebody else', async () => {
     const all = await world.context.connection.collection('identities').find().toArray();

@@ -59,24 +59,28 @@ describe('follows while clocks are wrong', () => {
       world.clock.advance(-step * MINUTE);
     });
 
-  it('a follow confirmed by a process whose clock is ten minutes behind counts after an undo at one that is right', async () => {
-    theirs.advance(-10 * MINUTE);
-    const { fan, token } = await world.fan('twoclocks');
-    does('twoclocks', 'athlete1', true);
-    await act('POST', token);
-    does('twoclocks', 'athlete1', false);
-    await act('DELETE', token);
-    does('twoclocks', 'athlete1', true);
-    const athlete = (await other.athletes.require('athlete1'))._id;
-    expect(
-      await other.follows.confirm({ fan: fan._id, athlete, network: 'x', language: 'en' }),
-    ).to.include({
-      verdict: 'yes',
-      awarded: 1,
-      turn: 3,
-    });
-    theirs.advance(10 * MINUTE);
-  });
+  it(
+    'a follow confirmed by a process whose clock is ten minutes behind counts after an undo ' +
+      'at one that is right',
+    async () => {
+      theirs.advance(-10 * MINUTE);
+      const { fan, token } = await world.fan('twoclocks');
+      does('twoclocks', 'athlete1', true);
+      await act('POST', token);
+      does('twoclocks', 'athlete1', false);
+      await act('DELETE', token);
+      does('twoclocks', 'athlete1', true);
+      const athlete = (await other.athletes.require('athlete1'))._id;
+      expect(
+        await other.follows.confirm({ fan: fan._id, athlete, network: 'x', language: 'en' }),
+      ).to.include({
+        verdict: 'yes',
+        awarded: 1,
+        turn: 3,
+      });
+      theirs.advance(10 * MINUTE);
+    },
+  );
 
   it('a yes that was heard later outdates a no, though its clock says that it was earlier', async () => {
     const { fan, token } = await world.fan('order');
@@ -93,45 +97,53 @@ describe('follows while clocks are wrong', () => {
     expect(await points(fan._id), 'one no since the yes').to.equal(1);
   });
 
-  it('a no that was heard later than a yes begins a doubt, though its clock says that it was earlier', async () => {
-    const { fan, token } = await world.fan('order2');
-    does('order2', 'athlete1', true);
-    await act('POST', token);
-    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
-    world.clock.advance(-50 * MINUTE);
-    does('order2', 'athlete1', false);
-    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
-    world.clock.advance(12.1 * HOUR);
-    await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
-    expect(await points(fan._id)).to.equal(0);
-    world.clock.advance(50 * MINUTE);
-  });
+  it(
+    'a no that was heard later than a yes begins a doubt, though its clock says that it was ' +
+      'earlier',
+    async () => {
+      const { fan, token } = await world.fan('order2');
+      does('order2', 'athlete1', true);
+      await act('POST', token);
+      await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
+      world.clock.advance(-50 * MINUTE);
+      does('order2', 'athlete1', false);
+      await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
+      world.clock.advance(12.1 * HOUR);
+      await world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
+      expect(await points(fan._id)).to.equal(0);
+      world.clock.advance(50 * MINUTE);
+    },
+  );
 
   describe('the lease of a check', () => {
     const FAN = 'leased';
     const NOTHING = { done: 0, total: 0, awarded: 0 };
     for (const skew of [-50, -10, 10, 50])
-      it(`is not taken from the living by a process whose clock is ${skew} minutes off, and is taken from the dead within its time`, async () => {
-        const clock = new TestClock();
-        let steady = 0;
-        clock.advance(skew * MINUTE);
-        const mine = new CheckLeases(world.context.connection, world.clock, () => steady);
-        const watching = new CheckLeases(other.connection, clock, () => steady);
-        const fan = `${FAN}${skew}`;
-        const lease = await mine.take(fan, 'x', [], 0);
-        expect(lease?.round).to.equal(1);
-        for (let half = 0; half < 6; half += 1) {
+      it(
+        `is not taken from the living by a process whose clock is ${skew} minutes off, and is ` +
+          'taken from the dead within its time',
+        async () => {
+          const clock = new TestClock();
+          let steady = 0;
+          clock.advance(skew * MINUTE);
+          const mine = new CheckLeases(world.context.connection, world.clock, () => steady);
+          const watching = new CheckLeases(other.connection, clock, () => steady);
+          const fan = `${FAN}${skew}`;
+          const lease = await mine.take(fan, 'x', [], 0);
+          expect(lease?.round).to.equal(1);
+          for (let half = 0; half < 6; half += 1) {
+            expect(await watching.take(fan, 'x', [], 0)).to.equal(null);
+            steady += LEASE_MS / 2;
+            expect(await lease?.renew(NOTHING)).to.equal(true);
+          }
+          // From here on its holder is silent.
           expect(await watching.take(fan, 'x', [], 0)).to.equal(null);
-          steady += LEASE_MS / 2;
-          expect(await lease?.renew(NOTHING)).to.equal(true);
-        }
-        // From here on its holder is silent.
-        expect(await watching.take(fan, 'x', [], 0)).to.equal(null);
-        steady += LEASE_MS;
-        const next = await watching.take(fan, 'x', [], 0);
-        expect(next?.round).to.equal(2);
-        expect(await lease?.renew(NOTHING), 'what it hears now is dropped').to.equal(false);
-      });
+          steady += LEASE_MS;
+          const next = await watching.take(fan, 'x', [], 0);
+          expect(next?.round).to.equal(2);
+          expect(await lease?.renew(NOTHING), 'what it hears now is dropped').to.equal(false);
+        },
+      );
 
     it('is given to each of many who begin at once, but not to whom it is refused, nor twice', async () => {
       const [one, another] = [
@@ -235,20 +247,24 @@ describe('follows while clocks are wrong', () => {
     });
   });
 
-  it('closes the road to a network for ten seconds, not for an hour, when the clock is set back meanwhile', async () => {
-    const { token } = await world.fan('road');
-    world.sandbox.world.faults.push({
-      network: 'x',
-      path: '/2/users',
-      status: 500,
-      times: 6,
-      latencyMs: 0,
-      body: null,
-    });
-    for (let round = 0; round < 3; round += 1) await act('POST', token);
-    world.sandbox.world.faults.length = 0;
-    expect(await act('POST', token)).to.include({ verdict: 'unknown' });
-    world.clock.advance(-50 * MINUTE);
-    expect(await act('POST', token)).to.include({ verdict: 'no' });
-  });
+  it(
+    'closes the road to a network for ten seconds, not for an hour, when the clock is set ' +
+      'back meanwhile',
+    async () => {
+      const { token } = await world.fan('road');
+      world.sandbox.world.faults.push({
+        network: 'x',
+        path: '/2/users',
+        status: 500,
+        times: 6,
+        latencyMs: 0,
+        body: null,
+      });
+      for (let round = 0; round < 3; round += 1) await act('POST', token);
+      world.sandbox.world.faults.length = 0;
+      expect(await act('POST', token)).to.include({ verdict: 'unknown' });
+      world.clock.advance(-50 * MINUTE);
+      expect(await act('POST', token)).to.include({ verdict: 'no' });
+    },
+  );
 });

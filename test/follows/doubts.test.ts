@@ -40,87 +40,93 @@ describe('doubts about deeds', () => {
   const points = async (fan: string): Promise<number> =>
     (await world.context.points.head(fan)).after.points;
 
-  it('are asked about a bounded number of times in a week of sweeps, whatever became of the deed', async () => {
-    const { follows, registry, fans, connection } = world.context;
-    const kept = await follower('kept', ['athlete1']);
-    const undone = await follower('undone', ['athlete1', 'athlete2']);
-    const revoked = await follower('revoked', ['athlete1', 'athlete4']);
-    const vanished = await follower('vanished', ['athlete1', 'athlete3']);
-    const unlinked = await follower('unlinked', ['athlete1', 'athlete2']);
-    const lost = await follower('lost', ['athlete1', 'athlete2']);
-    await world.settle();
+  it(
+    'are asked about a bounded number of times in a week of sweeps, whatever became of the ' +
+      'deed',
+    async () => {
+      const { follows, registry, fans, connection } = world.context;
+      const kept = await follower('kept', ['athlete1']);
+      const undone = await follower('undone', ['athlete1', 'athlete2']);
+      const revoked = await follower('revoked', ['athlete1', 'athlete4']);
+      const vanished = await follower('vanished', ['athlete1', 'athlete3']);
+      const unlinked = await follower('unlinked', ['athlete1', 'athlete2']);
+      const lost = await follower('lost', ['athlete1', 'athlete2']);
+      await world.settle();
 
-    does('undone', 'athlete2', false);
-    expect((await act('DELETE', undone.token, 'athlete2')).body).to.include({
-      verdict: 'no',
-      turn: 2,
-    });
-    expect(await stateOf(undone.fan._id, 'athlete2'), 'a doubt ends with its turn').to.equal(null);
-    for (const [who, athlete] of [
-      [revoked, 'athlete4'],
-      [vanished, 'athlete3'],
-      [unlinked, 'athlete2'],
-      [lost, 'athlete2'],
-    ] as const) {
-      does(who.fan.handle, athlete, false);
-      await follows.sweep.recheck({ network: 'x', fans: [who.fan._id] });
-      expect(await stateOf(who.fan._id, athlete)).to.equal('asked');
-    }
-    const by = await world.moderator();
-    const { items } = await registry.queue(by, 'verified');
-    await registry.revoke(
-      by,
-      items.find((one) => one.athlete === 'athlete4')?._id ?? '',
-      'not theirs',
-    );
-    const { byX } = world.sandbox.world;
-    world.sandbox.world.byX = (id) =>
-      id === person('athlete3').ids.x ? null : byX.call(world.sandbox.world, id);
-    await connection.collection('identities').deleteOne({ fan: unlinked.fan._id });
-    world.sandbox.oauths.x.endPerson('lost');
-    // A loss that a dead process left behind after the ledger had it.
-    await doubts().insertOne({
-      _id: `${kept.fan._id}|follow:x:${person('athlete2').ids.x}` as never,
-      ...{
-        fan: kept.fan._id,
-        network: 'x',
-        deed: `follow:x:${person('athlete2').ids.x}`,
+      does('undone', 'athlete2', false);
+      expect((await act('DELETE', undone.token, 'athlete2')).body).to.include({
+        verdict: 'no',
         turn: 2,
-        state: 'lost',
-        askedAt: world.clock.now(),
-      },
-    });
-
-    const before = calls();
-    for (let half = 0; half < 7 * 48; half += 1) {
-      world.clock.advance(HOUR / 2);
-      await world.sweep();
-      await world.context.jobs.drain();
-    }
-    const made = calls() - before;
-    delete (world.sandbox.world as { byX?: unknown }).byX;
-    // Twice a day for each of the four who can be asked (kept, undone, revoked, vanished), and
-    // about the vanished account a few times more.
-    expect(made).to.be.within(4 * 13, 4 * 15 + 20);
-    expect(await doubts().countDocuments({ state: { $in: ['lost', 'due'] } })).to.equal(0);
-    for (const [who, athlete] of [
-      [revoked, 'athlete4'],
-      [unlinked, 'athlete2'],
-      [undone, 'athlete2'],
-      [kept, 'athlete2'],
-    ] as const)
-      expect([who.fan.handle, await stateOf(who.fan._id, athlete)]).to.deep.equal([
-        who.fan.handle,
+      });
+      expect(await stateOf(undone.fan._id, 'athlete2'), 'a doubt ends with its turn').to.equal(
         null,
-      ]);
-    // Nothing that nobody answered was taken.
-    expect(
-      await Promise.all(
-        [kept, undone, revoked, vanished, unlinked, lost].map((one) => points(one.fan._id)),
-      ),
-    ).to.deep.equal([1, 1, 2, 2, 2, 2]);
-    expect((await fans.identities.linkedBy(lost.fan._id))[0]?.sealed).to.equal(null);
-  });
+      );
+      for (const [who, athlete] of [
+        [revoked, 'athlete4'],
+        [vanished, 'athlete3'],
+        [unlinked, 'athlete2'],
+        [lost, 'athlete2'],
+      ] as const) {
+        does(who.fan.handle, athlete, false);
+        await follows.sweep.recheck({ network: 'x', fans: [who.fan._id] });
+        expect(await stateOf(who.fan._id, athlete)).to.equal('asked');
+      }
+      const by = await world.moderator();
+      const { items } = await registry.queue(by, 'verified');
+      await registry.revoke(
+        by,
+        items.find((one) => one.athlete === 'athlete4')?._id ?? '',
+        'not theirs',
+      );
+      const { byX } = world.sandbox.world;
+      world.sandbox.world.byX = (id) =>
+        id === person('athlete3').ids.x ? null : byX.call(world.sandbox.world, id);
+      await connection.collection('identities').deleteOne({ fan: unlinked.fan._id });
+      world.sandbox.oauths.x.endPerson('lost');
+      // A loss that a dead process left behind after the ledger had it.
+      await doubts().insertOne({
+        _id: `${kept.fan._id}|follow:x:${person('athlete2').ids.x}` as never,
+        ...{
+          fan: kept.fan._id,
+          network: 'x',
+          deed: `follow:x:${person('athlete2').ids.x}`,
+          turn: 2,
+          state: 'lost',
+          askedAt: world.clock.now(),
+        },
+      });
+
+      const before = calls();
+      for (let half = 0; half < 7 * 48; half += 1) {
+        world.clock.advance(HOUR / 2);
+        await world.sweep();
+        await world.context.jobs.drain();
+      }
+      const made = calls() - before;
+      delete (world.sandbox.world as { byX?: unknown }).byX;
+      // Twice a day for each of the four who can be asked (kept, undone, revoked, vanished), and
+      // about the vanished account a few times more.
+      expect(made).to.be.within(4 * 13, 4 * 15 + 20);
+      expect(await doubts().countDocuments({ state: { $in: ['lost', 'due'] } })).to.equal(0);
+      for (const [who, athlete] of [
+        [revoked, 'athlete4'],
+        [unlinked, 'athlete2'],
+        [undone, 'athlete2'],
+        [kept, 'athlete2'],
+      ] as const)
+        expect([who.fan.handle, await stateOf(who.fan._id, athlete)]).to.deep.equal([
+          who.fan.handle,
+          null,
+        ]);
+      // Nothing that nobody answered was taken.
+      expect(
+        await Promise.all(
+          [kept, undone, revoked, vanished, unlinked, lost].map((one) => points(one.fan._id)),
+        ),
+      ).to.deep.equal([1, 1, 2, 2, 2, 2]);
+      expect((await fans.identities.linkedBy(lost.fan._id))[0]?.sealed).to.equal(null);
+    },
+  );
 
   it('that nobody can ever answer do not keep the others waiting', async () => {
     const { follows } = world.context;
@@ -159,39 +165,43 @@ describe('doubts about deeds', () => {
     expect(await nobody()).to.equal(0);
   });
 
-  it('whose second no was counted and whose process died are settled by the next sweep, without asking', async () => {
-    const { fan } = await follower('halfway', ['athlete1', 'athlete2']);
-    await world.settle();
-    await doubts().updateOne(
-      { _id: `${fan._id}|follow:x:${person('athlete2').ids.x}` as never },
-      {
-        $set: {
-          fan: fan._id,
-          network: 'x',
-          deed: `follow:x:${person('athlete2').ids.x}`,
-          turn: 2,
-          state: 'lost',
-          askedAt: world.clock.now(),
-          notBefore: null,
+  it(
+    'whose second no was counted and whose process died are settled by the next sweep, ' +
+      'without asking',
+    async () => {
+      const { fan } = await follower('halfway', ['athlete1', 'athlete2']);
+      await world.settle();
+      await doubts().updateOne(
+        { _id: `${fan._id}|follow:x:${person('athlete2').ids.x}` as never },
+        {
+          $set: {
+            fan: fan._id,
+            network: 'x',
+            deed: `follow:x:${person('athlete2').ids.x}`,
+            turn: 2,
+            state: 'lost',
+            askedAt: world.clock.now(),
+            notBefore: null,
+          },
         },
-      },
-      { upsert: true },
-    );
-    const before = calls();
-    await world.sweep();
-    const [last] = await world.context.points.statement(fan._id, 1);
-    expect([
-      last?.cause,
-      last?.turn,
-      last?.card.endsWith(':confirmed'),
-      typeof last?.evidence,
-    ]).to.deep.equal(['network_no', 2, true, 'string']);
-    expect([
-      await points(fan._id),
-      calls() - before,
-      await stateOf(fan._id, 'athlete2'),
-    ]).to.deep.equal([1, 0, null]);
-  });
+        { upsert: true },
+      );
+      const before = calls();
+      await world.sweep();
+      const [last] = await world.context.points.statement(fan._id, 1);
+      expect([
+        last?.cause,
+        last?.turn,
+        last?.card.endsWith(':confirmed'),
+        typeof last?.evidence,
+      ]).to.deep.equal(['network_no', 2, true, 'string']);
+      expect([
+        await points(fan._id),
+        calls() - before,
+        await stateOf(fan._id, 'athlete2'),
+      ]).to.deep.equal([1, 0, null]);
+    },
+  );
 
   it('one that cannot be settled keeps no other from being settled', async () => {
     const { follows, points: ledger } = world.context;
@@ -302,14 +312,18 @@ describe('doubts about deeds', () => {
     expect(await points(fan._id)).to.equal(1);
   });
 
-  it('finds a follow that was done again while nobody asked, for three days after it was taken back', async () => {
-    const { fan, token } = await follower('again', ['athlete1', 'athlete2']);
-    await world.settle();
-    does('again', 'athlete2', false);
-    await act('DELETE', token, 'athlete2');
-    does('again', 'athlete2');
-    world.clock.advance(13 * HOUR);
-    await world.sweep();
-    expect(await points(fan._id)).to.equal(2);
-  });
+  it(
+    'finds a follow that was done again while nobody asked, for three days after it was taken ' +
+      'back',
+    async () => {
+      const { fan, token } = await follower('again', ['athlete1', 'athlete2']);
+      await world.settle();
+      does('again', 'athlete2', false);
+      await act('DELETE', token, 'athlete2');
+      does('again', 'athlete2');
+      world.clock.advance(13 * HOUR);
+      await world.sweep();
+      expect(await points(fan._id)).to.equal(2);
+    },
+  );
 });

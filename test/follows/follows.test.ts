@@ -84,63 +84,74 @@ describe('following under a confirmed card', () => {
     });
   });
 
-  it('earns nothing on a network that is not linked, for an account that is not verified or not there', async () => {
-    const { token } = await world.fan('f5');
-    expect((await follow(token, 'athlete1', 'facebook')).body).to.include({
-      id: 'not_linked',
-      status: 409,
-    });
-    const by = await world.moderator();
-    await world.context.registry.submit(by, 'x:athlete10', 'athlete10');
-    expect((await follow(token, 'athlete10')).body).to.include({ id: 'not_verified', status: 409 });
-    expect((await follow(token, 'athlete11')).body).to.include({
-      id: 'account_not_found',
-      status: 404,
-    });
-    expect((await follow(token, 'nobody')).body).to.include({
-      id: 'athlete_not_found',
-      status: 404,
-    });
-    expect((await follow(token, 'athlete1', 'myspace')).status).to.equal(400);
-    expect((await follow('vlg_nonsense', 'athlete1')).body).to.include({
-      id: 'bad_token',
-      status: 401,
-    });
-  });
+  it(
+    'earns nothing on a network that is not linked, for an account that is not verified or ' +
+      'not there',
+    async () => {
+      const { token } = await world.fan('f5');
+      expect((await follow(token, 'athlete1', 'facebook')).body).to.include({
+        id: 'not_linked',
+        status: 409,
+      });
+      const by = await world.moderator();
+      await world.context.registry.submit(by, 'x:athlete10', 'athlete10');
+      expect((await follow(token, 'athlete10')).body).to.include({
+        id: 'not_verified',
+        status: 409,
+      });
+      expect((await follow(token, 'athlete11')).body).to.include({
+        id: 'account_not_found',
+        status: 404,
+      });
+      expect((await follow(token, 'nobody')).body).to.include({
+        id: 'athlete_not_found',
+        status: 404,
+      });
+      expect((await follow(token, 'athlete1', 'myspace')).status).to.equal(400);
+      expect((await follow('vlg_nonsense', 'athlete1')).body).to.include({
+        id: 'bad_token',
+        status: 401,
+      });
+    },
+  );
 
   it('earns nothing for one\u2019s own account', async () => {
     const { token } = await world.fan('athlete3', { role: 'athlete' });
     expect((await follow(token, 'athlete3')).body).to.include({ id: 'own_account', status: 409 });
   });
 
-  it('keeps a deed while the network says yes, and takes it back at the fan\u2019s undo after a no', async () => {
-    const { token } = await world.fan('f6');
-    does('x', 'f6', 'athlete1');
-    await follow(token, 'athlete1');
-    expect((await unfollow(token, 'athlete1')).body).to.include({
-      id: 'still_following',
-      status: 409,
-    });
-    does('x', 'f6', 'athlete1', false);
-    expect((await unfollow(token, 'athlete1')).body).to.include({
-      verdict: 'no',
-      awarded: 0,
-      turn: 2,
-      points: 0,
-    });
-    expect((await unfollow(token, 'athlete1')).body).to.include({
-      verdict: 'no',
-      turn: 2,
-      points: 0,
-    });
-    does('x', 'f6', 'athlete1');
-    expect((await follow(token, 'athlete1', 'x', 0)).body).to.include({ awarded: 0, turn: 2 });
-    expect((await follow(token, 'athlete1', 'x', 2)).body).to.include({
-      awarded: 1,
-      turn: 3,
-      points: 1,
-    });
-  });
+  it(
+    'keeps a deed while the network says yes, and takes it back at the fan\u2019s undo after ' +
+      'a no',
+    async () => {
+      const { token } = await world.fan('f6');
+      does('x', 'f6', 'athlete1');
+      await follow(token, 'athlete1');
+      expect((await unfollow(token, 'athlete1')).body).to.include({
+        id: 'still_following',
+        status: 409,
+      });
+      does('x', 'f6', 'athlete1', false);
+      expect((await unfollow(token, 'athlete1')).body).to.include({
+        verdict: 'no',
+        awarded: 0,
+        turn: 2,
+        points: 0,
+      });
+      expect((await unfollow(token, 'athlete1')).body).to.include({
+        verdict: 'no',
+        turn: 2,
+        points: 0,
+      });
+      does('x', 'f6', 'athlete1');
+      expect((await follow(token, 'athlete1', 'x', 0)).body).to.include({ awarded: 0, turn: 2 });
+      expect((await follow(token, 'athlete1', 'x', 2)).body).to.include({
+        awarded: 1,
+        turn: 3,
+        points: 1,
+      });
+    },
+  );
 
   it('takes nothing at a first no, and takes it at a second twelve hours later', async () => {
     const { token, fan } = await world.fan('f7');
@@ -237,26 +248,32 @@ describe('following under a confirmed card', () => {
     });
   }
 
-  it('finds at the first link what the fan followed already, in the fewest calls, with progress', async () => {
-    await world.settle();
-    for (const athlete of ['athlete1', 'athlete2', 'athlete3']) {
-      world.sandbox.world.add({ handle: 'old', name: 'Old hand' });
-      does('x', 'old', athlete);
-    }
-    const heard: number[] = [];
-    const off = world.context.bus.on('follows:progress', ({ done }) => {
-      heard.push(done);
-    });
-    const before = world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length;
-    const { token } = await world.fan('old');
-    await world.settle();
-    off();
-    expect((await world.api('/me', { token })).body).to.include({ points: 3, medal: 'silver' });
-    expect(
-      world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length - before,
-    ).to.equal(world.context.networks.adapter('x').planCheck(3).calls);
-    expect(heard).to.deep.equal([3]);
-  });
+  it(
+    'finds at the first link what the fan followed already, in the fewest calls, with ' +
+      'progress',
+    async () => {
+      await world.settle();
+      for (const athlete of ['athlete1', 'athlete2', 'athlete3']) {
+        world.sandbox.world.add({ handle: 'old', name: 'Old hand' });
+        does('x', 'old', athlete);
+      }
+      const heard: number[] = [];
+      const off = world.context.bus.on('follows:progress', ({ done }) => {
+        heard.push(done);
+      });
+      const before = world.sandbox.world.log.filter((one) =>
+        one.path.startsWith('/2/users?'),
+      ).length;
+      const { token } = await world.fan('old');
+      await world.settle();
+      off();
+      expect((await world.api('/me', { token })).body).to.include({ points: 3, medal: 'silver' });
+      expect(
+        world.sandbox.world.log.filter((one) => one.path.startsWith('/2/users?')).length - before,
+      ).to.equal(world.context.networks.adapter('x').planCheck(3).calls);
+      expect(heard).to.deep.equal([3]);
+    },
+  );
 
   it('asks every linked network again when asked to', async () => {
     const { token } = await world.fan('f9');
@@ -269,76 +286,84 @@ describe('following under a confirmed card', () => {
     expect((await world.api('/me', { token })).body).to.include({ points: 1 });
   });
 
-  it('gives nothing new from the instant an account is revoked, also to who was asking when it was', async () => {
-    await world.verify('athlete4', 'x');
-    const { token } = await world.fan('f10');
-    await world.settle();
-    does('x', 'f10', 'athlete4');
-    const by = await world.moderator();
-    const { items } = await world.context.registry.queue(by, 'verified');
-    // The network has the question, the account is verified still; it is revoked before the answer
-    // comes, and the answer is yes.
-    world.sandbox.world.faults.push({
-      network: 'x',
-      path: '/2/users',
-      status: 200,
-      times: 1,
-      latencyMs: 400,
-      body: null,
-    });
-    const log = world.sandbox.world.log.length;
-    const answer = follow(token, 'athlete4');
-    await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
-    expect(world.sandbox.world.log.length, 'not answered yet').to.equal(log);
-    await world.context.registry.revoke(
-      by,
-      items.find((one) => one.athlete === 'athlete4')?._id ?? '',
-      'not theirs',
-    );
-    expect((await answer).body).to.include({ id: 'not_verified' });
-    expect((await world.api('/me', { token })).body).to.include({ points: 0 });
-    expect((await follow(token, 'athlete4')).body).to.include({ id: 'not_verified' });
-  });
+  it(
+    'gives nothing new from the instant an account is revoked, also to who was asking when it ' +
+      'was',
+    async () => {
+      await world.verify('athlete4', 'x');
+      const { token } = await world.fan('f10');
+      await world.settle();
+      does('x', 'f10', 'athlete4');
+      const by = await world.moderator();
+      const { items } = await world.context.registry.queue(by, 'verified');
+      // The network has the question, the account is verified still; it is revoked before the answer
+      // comes, and the answer is yes.
+      world.sandbox.world.faults.push({
+        network: 'x',
+        path: '/2/users',
+        status: 200,
+        times: 1,
+        latencyMs: 400,
+        body: null,
+      });
+      const log = world.sandbox.world.log.length;
+      const answer = follow(token, 'athlete4');
+      await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
+      expect(world.sandbox.world.log.length, 'not answered yet').to.equal(log);
+      await world.context.registry.revoke(
+        by,
+        items.find((one) => one.athlete === 'athlete4')?._id ?? '',
+        'not theirs',
+      );
+      expect((await answer).body).to.include({ id: 'not_verified' });
+      expect((await world.api('/me', { token })).body).to.include({ points: 0 });
+      expect((await follow(token, 'athlete4')).body).to.include({ id: 'not_verified' });
+    },
+  );
 
-  it('asks once more when the running ask that was joined is older than what was taken back meanwhile', async () => {
-    const { token, fan } = await world.fan('f11');
-    await world.settle();
-    does('x', 'f11', 'athlete1');
-    await follow(token, 'athlete1');
-    world.sandbox.world.faults.push({
-      network: 'x',
-      path: '/2/users',
-      status: 200,
-      times: 1,
-      latencyMs: 400,
-      body: null,
-    });
-    const running = world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
-    await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
-    const [held] = await world.context.points.statement(fan._id, 1);
-    if (!held) throw new Error('nothing held');
-    const { deed, card, account, athlete, disciplines } = held;
-    const facts = { account, on: 'account' as const, athlete, disciplines };
-    await world.context.points.record({
-      fan: fan._id,
-      deed,
-      want: 'take',
-      facts,
-      cause: 'undo',
-      act: null,
-      card,
-      link: null,
-      evidence: null,
-      askedAt: world.clock.now(),
-    });
-    expect((await follow(token, 'athlete1')).body).to.include({
-      verdict: 'yes',
-      awarded: 1,
-      turn: 3,
-      points: 1,
-    });
-    await running;
-  });
+  it(
+    'asks once more when the running ask that was joined is older than what was taken back ' +
+      'meanwhile',
+    async () => {
+      const { token, fan } = await world.fan('f11');
+      await world.settle();
+      does('x', 'f11', 'athlete1');
+      await follow(token, 'athlete1');
+      world.sandbox.world.faults.push({
+        network: 'x',
+        path: '/2/users',
+        status: 200,
+        times: 1,
+        latencyMs: 400,
+        body: null,
+      });
+      const running = world.context.follows.sweep.recheck({ network: 'x', fans: [fan._id] });
+      await until(() => world.sandbox.world.faults.every((one) => one.times === 0));
+      const [held] = await world.context.points.statement(fan._id, 1);
+      if (!held) throw new Error('nothing held');
+      const { deed, card, account, athlete, disciplines } = held;
+      const facts = { account, on: 'account' as const, athlete, disciplines };
+      await world.context.points.record({
+        fan: fan._id,
+        deed,
+        want: 'take',
+        facts,
+        cause: 'undo',
+        act: null,
+        card,
+        link: null,
+        evidence: null,
+        askedAt: world.clock.now(),
+      });
+      expect((await follow(token, 'athlete1')).body).to.include({
+        verdict: 'yes',
+        awarded: 1,
+        turn: 3,
+        points: 1,
+      });
+      await running;
+    },
+  );
 
   it('works the same when every message of the bus is lost', async () => {
     const deaf = await startWorld({ deaf: true });
@@ -391,21 +416,25 @@ describe('following under the hub\u2019s own card', () => {
     expect(world.sandbox.world.log.length).to.equal(calls);
   });
 
-  it('answers a late repeat of a follow that was undone meanwhile as the deed stands, and gives nothing', async () => {
-    const { token } = await world.fan('h-late');
-    const act = async (method: string, turn: number) =>
-      (
-        await world.api('/athletes/athlete1/follow', {
-          method,
-          token,
-          body: { network: 'x', turn },
-        })
-      ).body;
-    expect(await act('POST', 0)).to.include({ verdict: 'yes', awarded: 1, turn: 1 });
-    expect(await act('DELETE', 1)).to.include({ verdict: 'no', turn: 2, points: 0 });
-    expect(await act('POST', 0)).to.include({ verdict: 'no', awarded: 0, turn: 2, points: 0 });
-    expect(await act('POST', 2)).to.include({ verdict: 'yes', awarded: 1, turn: 3, points: 1 });
-  });
+  it(
+    'answers a late repeat of a follow that was undone meanwhile as the deed stands, and ' +
+      'gives nothing',
+    async () => {
+      const { token } = await world.fan('h-late');
+      const act = async (method: string, turn: number) =>
+        (
+          await world.api('/athletes/athlete1/follow', {
+            method,
+            token,
+            body: { network: 'x', turn },
+          })
+        ).body;
+      expect(await act('POST', 0)).to.include({ verdict: 'yes', awarded: 1, turn: 1 });
+      expect(await act('DELETE', 1)).to.include({ verdict: 'no', turn: 2, points: 0 });
+      expect(await act('POST', 0)).to.include({ verdict: 'no', awarded: 0, turn: 2, points: 0 });
+      expect(await act('POST', 2)).to.include({ verdict: 'yes', awarded: 1, turn: 3, points: 1 });
+    },
+  );
 
   it('waits for the next day after three times, and comes then', async () => {
     const { token } = await world.fan('h2');

@@ -41,26 +41,30 @@ describe('following with forms', () => {
       "'",
     );
 
-  it('says that the network does not know of it yet, then that it confirms it, then that it is counted', async () => {
-    expect(said(await press('athlete1', 'follow'))).to.match(
-      /^X says that you do not follow this account yet/,
-    );
-    relate('athlete1', true);
-    const stale = browser.form(
-      (await browser.go('/en/athletes/athlete1')).text,
-      '/athletes/athlete1/follow',
-    );
-    expect(said(await press('athlete1', 'follow'))).to.match(
-      /^\+1 point\. X confirms that you follow/,
-    );
-    // The same page in another tab, pressed later.
-    expect(said(await browser.post('/en/athletes/athlete1/follow', stale))).to.equal(
-      'This is already counted.',
-    );
-    expect((await world.context.connection.collection('entries').find().toArray()).length).to.equal(
-      1,
-    );
-  });
+  it(
+    'says that the network does not know of it yet, then that it confirms it, then that it is ' +
+      'counted',
+    async () => {
+      expect(said(await press('athlete1', 'follow'))).to.match(
+        /^X says that you do not follow this account yet/,
+      );
+      relate('athlete1', true);
+      const stale = browser.form(
+        (await browser.go('/en/athletes/athlete1')).text,
+        '/athletes/athlete1/follow',
+      );
+      expect(said(await press('athlete1', 'follow'))).to.match(
+        /^\+1 point\. X confirms that you follow/,
+      );
+      // The same page in another tab, pressed later.
+      expect(said(await browser.post('/en/athletes/athlete1/follow', stale))).to.equal(
+        'This is already counted.',
+      );
+      expect(
+        (await world.context.connection.collection('entries').find().toArray()).length,
+      ).to.equal(1);
+    },
+  );
 
   it('takes the point back only when the network says that it is over', async () => {
     expect(said(await press('athlete1', 'unfollow'))).to.match(

@@ -182,30 +182,36 @@ describe('a sweep', function () {
     expect((await world.context.points.head(fan._id)).after.points).to.equal(1);
   });
 
-  it('is not asked about old accounts alone when a check of everything is asked for while a smaller one waits', async () => {
-    world.sandbox.world.add({ handle: 'newcomer', name: 'Newcomer' });
-    for (const athlete of ['athlete1', 'athlete2', 'athlete3']) relate('newcomer', athlete);
-    const { fan, token } = await world.fan('newcomer');
-    world.sandbox.world.faults.push({
-      network: 'x',
-      path: '/2/users',
-      status: 429,
-      times: 1,
-      latencyMs: 0,
-      body: null,
-    });
-    await world.context.jobs.drain();
-    expect(
-      (await jobs('follows.check')).map((one) => (one['data'] as { only?: string[] }).only?.length),
-    ).to.deep.equal([2]);
-    await world.verify('athlete3', 'x');
-    expect(
-      (await world.api('/follows/check', { method: 'POST', token, body: {} })).status,
-    ).to.equal(202);
-    await world.context.jobs.drain();
-    expect((await world.context.points.head(fan._id)).after.points).to.equal(3);
-    expect(await jobs('follows.check')).to.deep.equal([]);
-  });
+  it(
+    'is not asked about old accounts alone when a check of everything is asked for while a ' +
+      'smaller one waits',
+    async () => {
+      world.sandbox.world.add({ handle: 'newcomer', name: 'Newcomer' });
+      for (const athlete of ['athlete1', 'athlete2', 'athlete3']) relate('newcomer', athlete);
+      const { fan, token } = await world.fan('newcomer');
+      world.sandbox.world.faults.push({
+        network: 'x',
+        path: '/2/users',
+        status: 429,
+        times: 1,
+        latencyMs: 0,
+        body: null,
+      });
+      await world.context.jobs.drain();
+      expect(
+        (await jobs('follows.check')).map(
+          (one) => (one['data'] as { only?: string[] }).only?.length,
+        ),
+      ).to.deep.equal([2]);
+      await world.verify('athlete3', 'x');
+      expect(
+        (await world.api('/follows/check', { method: 'POST', token, body: {} })).status,
+      ).to.equal(202);
+      await world.context.jobs.drain();
+      expect((await world.context.points.head(fan._id)).after.points).to.equal(3);
+      expect(await jobs('follows.check')).to.deep.equal([]);
+    },
+  );
 
   it('is begun by every worker that starts, and hands nothing out anew for that', async () => {
     const payload = { from: world.clock.now() };

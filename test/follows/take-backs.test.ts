@@ -201,125 +201,136 @@ describe('the limit on take-backs', () => {
       ).to.deep.equal([FANS - 4, 0]);
     });
 
-    it('tells staff, by page, by door, by figure and in the frame of their pages, and nobody else', async () => {
-      const { token } = await world.fan('organiser1', { role: 'organiser' });
-      const { items } = (await world.api('/networks/taking', { token })).body as unknown as {
-        items: {
-          network: string;
-          stopped: { taken: number; limit: number; held: number } | null;
-          waiting: { deeds: number; fans: number };
-        }[];
-      };
-      expect(
-        items.map((one) => [
-          one.network,
-          one.stopped?.taken ?? null,
-          one.stopped?.limit ?? null,
-          one.waiting.deeds,
-          one.waiting.fans,
-        ]),
-      ).to.deep.equal([
-        ['x', 3, 3, 4, 4],
-        ['facebook', null, null, 0, 0],
-      ]);
-      const metrics = await fetch(`${world.url}/metrics`, {
-        headers: { authorization: 'Bearer metrics-token-of-a-test' },
-      });
-      expect(await metrics.text()).to.match(/village_taking_stopped\{network="x"\} 1\n/);
-      const browser = world.browser();
-      await browser.signIn('x', 'organiser1');
-      expect((await browser.go('/fr')).text).to.contain(
-        'Un réseau dément trop de points à la fois',
-      );
-      const page = (await browser.go('/en/console/networks')).text;
-      expect(page)
-        .to.contain('Taking back is stopped.')
-        .and.contain('4 points that the network has denied')
-        .and.contain('4 fans would lose some.');
-      expect((await browser.go('/fr/console/networks')).text).to.contain(
-        'Les reprises sont arrêtées.',
-      );
+    it(
+      'tells staff, by page, by door, by figure and in the frame of their pages, and nobody ' +
+        'else',
+      async () => {
+        const { token } = await world.fan('organiser1', { role: 'organiser' });
+        const { items } = (await world.api('/networks/taking', { token })).body as unknown as {
+          items: {
+            network: string;
+            stopped: { taken: number; limit: number; held: number } | null;
+            waiting: { deeds: number; fans: number };
+          }[];
+        };
+        expect(
+          items.map((one) => [
+            one.network,
+            one.stopped?.taken ?? null,
+            one.stopped?.limit ?? null,
+            one.waiting.deeds,
+            one.waiting.fans,
+          ]),
+        ).to.deep.equal([
+          ['x', 3, 3, 4, 4],
+          ['facebook', null, null, 0, 0],
+        ]);
+        const metrics = await fetch(`${world.url}/metrics`, {
+          headers: { authorization: 'Bearer metrics-token-of-a-test' },
+        });
+        expect(await metrics.text()).to.match(/village_taking_stopped\{network="x"\} 1\n/);
+        const browser = world.browser();
+        await browser.signIn('x', 'organiser1');
+        expect((await browser.go('/fr')).text).to.contain(
+          'Un réseau dément trop de points à la fois',
+        );
+        const page = (await browser.go('/en/console/networks')).text;
+        expect(page)
+          .to.contain('Taking back is stopped.')
+          .and.contain('4 points that the network has denied')
+          .and.contain('4 fans would lose some.');
+        expect((await browser.go('/fr/console/networks')).text).to.contain(
+          'Les reprises sont arrêtées.',
+        );
 
-      for (const role of [undefined, 'athlete', 'volunteer', 'moderator'] as const) {
-        const handle = `nobody-${role ?? 'fan'}`;
-        const { token: theirs } = await world.fan(handle, role ? { role } : {});
-        expect([
-          role,
-          (await world.api('/networks/taking', { token: theirs })).status,
-        ]).to.deep.equal([role, 403]);
-        for (const path of ['/networks/x/taking', '/networks/taking/limits']) {
-          const body = {
-            at: new Date().toISOString(),
-            deeds: 1,
-            reason: 'please',
-            share: 1,
-            least: 1,
-          };
+        for (const role of [undefined, 'athlete', 'volunteer', 'moderator'] as const) {
+          const handle = `nobody-${role ?? 'fan'}`;
+          const { token: theirs } = await world.fan(handle, role ? { role } : {});
           expect([
             role,
-            path,
-            (await world.api(path, { method: 'POST', token: theirs, body })).status,
-          ]).to.deep.equal([role, path, 403]);
+            (await world.api('/networks/taking', { token: theirs })).status,
+          ]).to.deep.equal([role, 403]);
+          for (const path of ['/networks/x/taking', '/networks/taking/limits']) {
+            const body = {
+              at: new Date().toISOString(),
+              deeds: 1,
+              reason: 'please',
+              share: 1,
+              least: 1,
+            };
+            expect([
+              role,
+              path,
+              (await world.api(path, { method: 'POST', token: theirs, body })).status,
+            ]).to.deep.equal([role, path, 403]);
+          }
+          const reader = world.browser();
+          await reader.signIn('x', handle);
+          expect([role, (await reader.go('/en/console/networks')).status]).to.deep.equal([
+            role,
+            404,
+          ]);
+          expect((await reader.go('/en')).text).to.not.contain('denies too many points');
         }
-        const reader = world.browser();
-        await reader.signIn('x', handle);
-        expect([role, (await reader.go('/en/console/networks')).status]).to.deep.equal([role, 404]);
-        expect((await reader.go('/en')).text).to.not.contain('denies too many points');
-      }
-      expect((await world.api('/networks/taking')).status).to.equal(401);
-      const { fan } = await world.fan('organiser1');
-      const reading = await world.context.tokens.create(fan._id, 'reads only', ['read']);
-      expect((await world.api('/networks/taking', { token: reading })).body).to.include({
-        id: 'missing_scope',
-      });
-      expect(
-        (
-          await world.api('/networks/x/taking', {
-            method: 'POST',
-            token,
-            body: { at: 'soon', deeds: 4, reason: 'no time' },
-          })
-        ).status,
-      ).to.equal(400);
-    });
+        expect((await world.api('/networks/taking')).status).to.equal(401);
+        const { fan } = await world.fan('organiser1');
+        const reading = await world.context.tokens.create(fan._id, 'reads only', ['read']);
+        expect((await world.api('/networks/taking', { token: reading })).body).to.include({
+          id: 'missing_scope',
+        });
+        expect(
+          (
+            await world.api('/networks/x/taking', {
+              method: 'POST',
+              token,
+              body: { at: 'soon', deeds: 4, reason: 'no time' },
+            })
+          ).status,
+        ).to.equal(400);
+      },
+    );
 
-    it('goes on when a person says so, by form alone, and asks the network once more before each', async () => {
-      // The network had been wrong about one of them.
-      const wrongly = (await points()).lastIndexOf(1);
-      does(fans[wrongly]?.handle ?? '', true);
-      const browser = world.browser();
-      await browser.signIn('x', 'organiser1');
-      const fields = browser.form(
-        (await browser.go('/en/console/networks')).text,
-        '/console/networks/x',
-      );
-      const without = new URLSearchParams(fields);
-      without.delete('csrf');
-      without.set('reason', 'no form of ours');
-      expect((await browser.post('/en/console/networks/x', without)).status).to.equal(403);
-      expect((await browser.post('/en/console/networks/x', fields)).text).to.contain(
-        'A reason is needed.',
-      );
-      fields.set('reason', 'X answered: it was a purge of bots');
-      const done = await browser.post('/en/console/networks/x', fields);
-      const { fan } = await world.fan('organiser1');
-      expect(done.text)
-        .to.contain('Taking back works.')
-        .and.contain(`${fan.handle}, 4 points. X answered: it was a purge of bots`);
-      const late = await browser.post('/en/console/networks/x', fields);
-      expect([late.status, late.text.includes('Somebody decided before you')]).to.deep.equal([
-        409,
-        true,
-      ]);
-      await world.sweep();
-      expect(await total()).to.equal(1);
-      expect((await points())[wrongly]).to.equal(1);
-      expect(
-        await world.context.connection
-          .collection('doubts')
-          .countDocuments({ state: { $in: ['asked', 'lost'] } }),
-      ).to.equal(0);
-    });
+    it(
+      'goes on when a person says so, by form alone, and asks the network once more before ' +
+        'each',
+      async () => {
+        // The network had been wrong about one of them.
+        const wrongly = (await points()).lastIndexOf(1);
+        does(fans[wrongly]?.handle ?? '', true);
+        const browser = world.browser();
+        await browser.signIn('x', 'organiser1');
+        const fields = browser.form(
+          (await browser.go('/en/console/networks')).text,
+          '/console/networks/x',
+        );
+        const without = new URLSearchParams(fields);
+        without.delete('csrf');
+        without.set('reason', 'no form of ours');
+        expect((await browser.post('/en/console/networks/x', without)).status).to.equal(403);
+        expect((await browser.post('/en/console/networks/x', fields)).text).to.contain(
+          'A reason is needed.',
+        );
+        fields.set('reason', 'X answered: it was a purge of bots');
+        const done = await browser.post('/en/console/networks/x', fields);
+        const { fan } = await world.fan('organiser1');
+        expect(done.text)
+          .to.contain('Taking back works.')
+          .and.contain(`${fan.handle}, 4 points. X answered: it was a purge of bots`);
+        const late = await browser.post('/en/console/networks/x', fields);
+        expect([late.status, late.text.includes('Somebody decided before you')]).to.deep.equal([
+          409,
+          true,
+        ]);
+        await world.sweep();
+        expect(await total()).to.equal(1);
+        expect((await points())[wrongly]).to.equal(1);
+        expect(
+          await world.context.connection
+            .collection('doubts')
+            .countDocuments({ state: { $in: ['asked', 'lost'] } }),
+        ).to.equal(0);
+      },
+    );
 
     it('has limits that an organiser sets, by door or form', async () => {
       const { token } = await world.fan('admin1', { role: 'admin' });

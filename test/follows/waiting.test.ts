@@ -71,82 +71,96 @@ describe('a give that waits for its day', () => {
     );
   };
 
-  it('is as its fan last wished, whatever comes between the steps of undoing, following and settling', async function () {
-    this.timeout(240_000);
-    const who = await athlete();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.constantFrom<('confirm' | 'undo')[]>(
-          ['undo'],
-          ['undo'],
-          ['undo', 'confirm'],
-          ['confirm', 'undo'],
-          ['undo', 'confirm', 'undo'],
+  it(
+    'is as its fan last wished, whatever comes between the steps of undoing, following and ' +
+      'settling',
+    async function () {
+      this.timeout(240_000);
+      const who = await athlete();
+      await fc.assert(
+        fc.asyncProperty(
+          fc.scheduler(),
+          fc.constantFrom<('confirm' | 'undo')[]>(
+            ['undo'],
+            ['undo'],
+            ['undo', 'confirm'],
+            ['confirm', 'undo'],
+            ['undo', 'confirm', 'undo'],
+          ),
+          async (schedule, acts) => {
+            const reader = someone();
+            await exhaust(reader);
+            world.clock.advance(25 * HOUR);
+            const process = (context: Context, name: string): Follows => {
+              const parts = partsOf(context);
+              const gate = (step: string): Promise<void> =>
+                schedule.schedule(Promise.resolve(), `${name} ${step}`);
+              return new Follows({
+                ...parts,
+                doubts: gated(parts.doubts, gate),
+                points: gated(parts.points, gate),
+              });
+            };
+            const [here, there] = [process(world.context, 'here'), process(other, 'there')];
+            const mine = async (): Promise<void> => {
+              for (const name of acts) await here[name](act(reader, who));
+            };
+            await schedule.waitFor(
+              Promise.all([mine(), there.sweep.settle(), here.sweep.settle()]),
+            );
+            world.clock.advance(5 * 60_000);
+            await world.sweep();
+            expect([acts.join(), await held(reader.id)]).to.deep.equal([
+              acts.join(),
+              acts.at(-1) === 'confirm',
+            ]);
+            expect(await doubtOf(reader.id)).to.equal(null);
+          },
         ),
-        async (schedule, acts) => {
-          const reader = someone();
-          await exhaust(reader);
-          world.clock.advance(25 * HOUR);
-          const process = (context: Context, name: string): Follows => {
-            const parts = partsOf(context);
-            const gate = (step: string): Promise<void> =>
-              schedule.schedule(Promise.resolve(), `${name} ${step}`);
-            return new Follows({
-              ...parts,
-              doubts: gated(parts.doubts, gate),
-              points: gated(parts.points, gate),
-            });
-          };
-          const [here, there] = [process(world.context, 'here'), process(other, 'there')];
-          const mine = async (): Promise<void> => {
-            for (const name of acts) await here[name](act(reader, who));
-          };
-          await schedule.waitFor(Promise.all([mine(), there.sweep.settle(), here.sweep.settle()]));
-          world.clock.advance(5 * 60_000);
-          await world.sweep();
-          expect([acts.join(), await held(reader.id)]).to.deep.equal([
-            acts.join(),
-            acts.at(-1) === 'confirm',
-          ]);
-          expect(await doubtOf(reader.id)).to.equal(null);
-        },
-      ),
-      { numRuns: 25 },
-    );
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
+        { numRuns: 25 },
+      );
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
 
-  it('comes and is taken back by the next sweep, when it was undone as it fell due and the process died', async () => {
-    const reader = someone();
-    await exhaust(reader);
-    world.clock.advance(25 * HOUR);
-    const { doubts } = partsOf(world.context);
-    const [due] = await doubts.claimDue(world.clock.now(), 10);
-    expect((await doubts.undo(reader.id, due?.deed ?? '')) !== null).to.equal(true);
-    world.clock.advance(5 * 60_000);
-    await world.sweep();
-    const entries = await world.context.points.statement(reader.id, 2);
-    expect(entries.map((one) => [one.turn, one.cause])).to.deep.equal([
-      [8, 'undo'],
-      [7, 'hub_click'],
-    ]);
-    expect(await doubtOf(reader.id)).to.equal(null);
-  });
+  it(
+    'comes and is taken back by the next sweep, when it was undone as it fell due and the ' +
+      'process died',
+    async () => {
+      const reader = someone();
+      await exhaust(reader);
+      world.clock.advance(25 * HOUR);
+      const { doubts } = partsOf(world.context);
+      const [due] = await doubts.claimDue(world.clock.now(), 10);
+      expect((await doubts.undo(reader.id, due?.deed ?? '')) !== null).to.equal(true);
+      world.clock.advance(5 * 60_000);
+      await world.sweep();
+      const entries = await world.context.points.statement(reader.id, 2);
+      expect(entries.map((one) => [one.turn, one.cause])).to.deep.equal([
+        [8, 'undo'],
+        [7, 'hub_click'],
+      ]);
+      expect(await doubtOf(reader.id)).to.equal(null);
+    },
+  );
 
-  it('is held when its fan followed again after an undo whose process died, whoever settles that later', async () => {
-    const reader = someone();
-    await exhaust(reader);
-    world.clock.advance(25 * HOUR);
-    const { doubts } = partsOf(world.context);
-    const [due] = await doubts.claimDue(world.clock.now(), 10);
-    await doubts.undo(reader.id, due?.deed ?? '');
-    const again = await world.context.follows.confirm(act(reader, await athlete()));
-    expect(again).to.include({ verdict: 'yes', awarded: 1 });
-    world.clock.advance(5 * 60_000);
-    await world.sweep();
-    expect([await held(reader.id), await doubtOf(reader.id)]).to.deep.equal([true, null]);
-  });
+  it(
+    'is held when its fan followed again after an undo whose process died, whoever settles ' +
+      'that later',
+    async () => {
+      const reader = someone();
+      await exhaust(reader);
+      world.clock.advance(25 * HOUR);
+      const { doubts } = partsOf(world.context);
+      const [due] = await doubts.claimDue(world.clock.now(), 10);
+      await doubts.undo(reader.id, due?.deed ?? '');
+      const again = await world.context.follows.confirm(act(reader, await athlete()));
+      expect(again).to.include({ verdict: 'yes', awarded: 1 });
+      world.clock.advance(5 * 60_000);
+      await world.sweep();
+      expect([await held(reader.id), await doubtOf(reader.id)]).to.deep.equal([true, null]);
+    },
+  );
 
   it('is still given when the clock is set back over midnight while it is settled', async () => {
     const reader = someone();

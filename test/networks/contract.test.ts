@@ -268,30 +268,36 @@ for (const id of ['x', 'facebook'] as const) {
       expect(await adapter.resolve({ handle: 'nobody_here' })).to.equal(null);
     });
 
-    it('finds profiles by id, many a call, whatever their handles are now, and tells who is gone', async () => {
-      for (let n = 0; n < 60; n += 1)
-        sandbox.world.add({ handle: `many${n}`, name: `Many ${n}`, page: true });
-      const ids = ['athlete1', ...Array.from({ length: 60 }, (_x, n) => `many${n}`)].map(accountId);
-      expect(sandbox.world.rename(id, person('athlete1'), 'renamed')).to.equal(true);
-      expect(sandbox.world.rename(id, person('many0'), 'athlete1')).to.equal(true);
-      // The name is taken now, in any case.
-      expect(sandbox.world.rename(id, person('many1'), 'ATHLETE1')).to.equal(false);
-      await adapter.resolve({ id: ids[0] as string });
-      const before = sandbox.world.log.length;
-      const found = await adapter.profiles([...ids, '999']);
-      expect(sandbox.world.log.length - before).to.equal(id === 'x' ? 1 : 2);
-      expect(found.get(ids[0] as string)).to.include({
-        id: ids[0],
-        handle: 'renamed',
-        name: 'Maëlle Kervran',
-      });
-      expect(found.get(ids[1] as string)).to.include({ handle: 'athlete1' });
-      expect([found.size, found.get('999')]).to.deep.equal([62, null]);
-      expect(await adapter.resolve({ handle: 'athlete1' })).to.include({ id: ids[1] });
-      // Its address leads to it by its number.
-      const page = await fetch(adapter.accountUrl(ids[0] as string));
-      expect(await page.text()).to.contain('Maëlle Kervran');
-    });
+    it(
+      'finds profiles by id, many a call, whatever their handles are now, and tells who is ' +
+        'gone',
+      async () => {
+        for (let n = 0; n < 60; n += 1)
+          sandbox.world.add({ handle: `many${n}`, name: `Many ${n}`, page: true });
+        const ids = ['athlete1', ...Array.from({ length: 60 }, (_x, n) => `many${n}`)].map(
+          accountId,
+        );
+        expect(sandbox.world.rename(id, person('athlete1'), 'renamed')).to.equal(true);
+        expect(sandbox.world.rename(id, person('many0'), 'athlete1')).to.equal(true);
+        // The name is taken now, in any case.
+        expect(sandbox.world.rename(id, person('many1'), 'ATHLETE1')).to.equal(false);
+        await adapter.resolve({ id: ids[0] as string });
+        const before = sandbox.world.log.length;
+        const found = await adapter.profiles([...ids, '999']);
+        expect(sandbox.world.log.length - before).to.equal(id === 'x' ? 1 : 2);
+        expect(found.get(ids[0] as string)).to.include({
+          id: ids[0],
+          handle: 'renamed',
+          name: 'Maëlle Kervran',
+        });
+        expect(found.get(ids[1] as string)).to.include({ handle: 'athlete1' });
+        expect([found.size, found.get('999')]).to.deep.equal([62, null]);
+        expect(await adapter.resolve({ handle: 'athlete1' })).to.include({ id: ids[1] });
+        // Its address leads to it by its number.
+        const page = await fetch(adapter.accountUrl(ids[0] as string));
+        expect(await page.text()).to.contain('Maëlle Kervran');
+      },
+    );
 
     it('fails, and tells nothing of anybody, when profiles cannot be read', async () => {
       sandbox.world.faults.push({
@@ -525,28 +531,32 @@ describe('addresses of accounts', () => {
       );
     });
 
-  it('are read from the address that the hub itself gives for an id, and from no text with a throw', () => {
-    fc.assert(
-      fc.property(fc.stringMatching(/^[1-9]\d{5,17}$/), (id) => {
-        for (const adapter of networks.all())
-          expect(networks.parse(adapter.accountUrl(id))).to.deep.equal({
-            network: adapter.id,
-            parsed: { id },
-          });
-      }),
-    );
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.string(),
-          fc.webUrl(),
-          fc.string().map((text) => `https://x.com/${text}`),
-          fc.string().map((text) => `facebook.com/${text}`),
+  it(
+    'are read from the address that the hub itself gives for an id, and from no text with a ' +
+      'throw',
+    () => {
+      fc.assert(
+        fc.property(fc.stringMatching(/^[1-9]\d{5,17}$/), (id) => {
+          for (const adapter of networks.all())
+            expect(networks.parse(adapter.accountUrl(id))).to.deep.equal({
+              network: adapter.id,
+              parsed: { id },
+            });
+        }),
+      );
+      fc.assert(
+        fc.property(
+          fc.oneof(
+            fc.string(),
+            fc.webUrl(),
+            fc.string().map((text) => `https://x.com/${text}`),
+            fc.string().map((text) => `facebook.com/${text}`),
+          ),
+          (text) => {
+            networks.parse(text);
+          },
         ),
-        (text) => {
-          networks.parse(text);
-        },
-      ),
-    );
-  });
+      );
+    },
+  );
 });

@@ -79,34 +79,38 @@ describe('the sandbox networks', () => {
     expect((await fetch(`${sandbox.networks.facebook}/nobody`)).status).to.equal(404);
   });
 
-  it('refuse an address to come back to that was not registered, and a client with another secret', async () => {
-    expect(
-      (
-        await fetch(
-          `${sandbox.networks.x}/i/oauth2/authorize?response_type=code&client_id=client&redirect_uri=http://evil.example&state=s&code_challenge=c&code_challenge_method=S256`,
-        )
-      ).status,
-    ).to.equal(400);
-    expect(
-      (
-        await fetch(
-          `${sandbox.networks.facebook}/v24.0/dialog/oauth?client_id=42&redirect_uri=http://evil.example`,
-        )
-      ).status,
-    ).to.equal(400);
-    expect(
-      (
-        await fetch(`${sandbox.networks.x}/2/oauth2/token`, {
-          method: 'POST',
-          body: new URLSearchParams({
-            grant_type: 'authorization_code',
-            client_id: 'client',
-            client_secret: 'wrong',
-          }),
-        })
-      ).status,
-    ).to.equal(401);
-  });
+  it(
+    'refuse an address to come back to that was not registered, and a client with another ' +
+      'secret',
+    async () => {
+      expect(
+        (
+          await fetch(
+            `${sandbox.networks.x}/i/oauth2/authorize?response_type=code&client_id=client&redirect_uri=http://evil.example&state=s&code_challenge=c&code_challenge_method=S256`,
+          )
+        ).status,
+      ).to.equal(400);
+      expect(
+        (
+          await fetch(
+            `${sandbox.networks.facebook}/v24.0/dialog/oauth?client_id=42&redirect_uri=http://evil.example`,
+          )
+        ).status,
+      ).to.equal(400);
+      expect(
+        (
+          await fetch(`${sandbox.networks.x}/2/oauth2/token`, {
+            method: 'POST',
+            body: new URLSearchParams({
+              grant_type: 'authorization_code',
+              client_id: 'client',
+              client_secret: 'wrong',
+            }),
+          })
+        ).status,
+      ).to.equal(401);
+    },
+  );
 
   it('answer as X does: absent connection, errors beside data, limit headers, its own 404', async () => {
     const token = await app();
@@ -138,78 +142,82 @@ describe('the sandbox networks', () => {
       expect(await (await get(path)).json()).to.have.property('data');
   });
 
-  it('push what happens: a stream with rules, subscriptions, and a webhook proved by its challenge', async () => {
-    const token = await app();
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const post = (path: string, body: object) =>
-      fetch(`${sandbox.networks.x}${path}`, {
-        method: 'POST',
+  it(
+    'push what happens: a stream with rules, subscriptions, and a webhook proved by its ' +
+      'challenge',
+    async () => {
+      const token = await app();
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const post = (path: string, body: object) =>
+        fetch(`${sandbox.networks.x}${path}`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(body),
+        });
+      await post('/2/tweets/search/stream/rules', { add: [{ value: 'from:athlete5' }] });
+      const controller = new AbortController();
+      const stream = await fetch(`${sandbox.networks.x}/2/tweets/search/stream`, {
         headers,
-        body: JSON.stringify(body),
+        signal: controller.signal,
       });
-    await post('/2/tweets/search/stream/rules', { add: [{ value: 'from:athlete5' }] });
-    const controller = new AbortController();
-    const stream = await fetch(`${sandbox.networks.x}/2/tweets/search/stream`, {
-      headers,
-      signal: controller.signal,
-    });
-    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
-    const heard: { signature: string; body: string }[] = [];
-    let tell: () => void = () => undefined;
-    const told = new Promise<void>((resolve) => {
-      tell = resolve;
-    });
-    const hook = createServer((req, res) => {
-      const url = new URL(req.url ?? '', 'http://hook');
-      if (req.method === 'GET') {
-        res.end(
-          JSON.stringify({
-            response_token: `sha256=${createHmac('sha256', 'secret')
-              .update(url.searchParams.get('crc_token') ?? '')
-              .digest('base64')}`,
-          }),
-        );
-        return;
-      }
-      let body = '';
-      req.on('data', (part: Buffer) => {
-        body += part.toString();
+      const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+      const heard: { signature: string; body: string }[] = [];
+      let tell: () => void = () => undefined;
+      const told = new Promise<void>((resolve) => {
+        tell = resolve;
       });
-      req.on('end', () => {
-        heard.push({ signature: String(req.headers['x-twitter-webhooks-signature']), body });
-        res.end();
-        tell();
+      const hook = createServer((req, res) => {
+        const url = new URL(req.url ?? '', 'http://hook');
+        if (req.method === 'GET') {
+          res.end(
+            JSON.stringify({
+              response_token: `sha256=${createHmac('sha256', 'secret')
+                .update(url.searchParams.get('crc_token') ?? '')
+                .digest('base64')}`,
+            }),
+          );
+          return;
+        }
+        let body = '';
+        req.on('data', (part: Buffer) => {
+          body += part.toString();
+        });
+        req.on('end', () => {
+          heard.push({ signature: String(req.headers['x-twitter-webhooks-signature']), body });
+          res.end();
+          tell();
+        });
       });
-    });
-    await new Promise<void>((resolve) => {
-      hook.listen(0, '127.0.0.1', resolve);
-    });
-    const made = (await (
-      await post('/2/webhooks', {
-        url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`,
-      })
-    ).json()) as {
-      data: { id: string };
-    };
-    await post('/2/activity/subscriptions', {
-      event_type: 'post.create',
-      filter: {},
-      webhook_id: made.data.id,
-    });
-    expect((await post('/2/webhooks', { url: 'http://192.0.2.1/' })).status).to.equal(400);
-    await act('/people/athlete5/post', { network: 'x', text: 'On rame.' });
-    const chunk = new TextDecoder().decode((await reader.read()).value);
-    expect(JSON.parse(chunk)).to.have.nested.property('data.text', 'On rame.');
-    await told;
-    expect(heard[0]?.signature).to.equal(
-      `sha256=${createHmac('sha256', 'secret')
-        .update(heard[0]?.body ?? '')
-        .digest('base64')}`,
-    );
-    controller.abort();
-    hook.closeAllConnections();
-    hook.close();
-  });
+      await new Promise<void>((resolve) => {
+        hook.listen(0, '127.0.0.1', resolve);
+      });
+      const made = (await (
+        await post('/2/webhooks', {
+          url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`,
+        })
+      ).json()) as {
+        data: { id: string };
+      };
+      await post('/2/activity/subscriptions', {
+        event_type: 'post.create',
+        filter: {},
+        webhook_id: made.data.id,
+      });
+      expect((await post('/2/webhooks', { url: 'http://192.0.2.1/' })).status).to.equal(400);
+      await act('/people/athlete5/post', { network: 'x', text: 'On rame.' });
+      const chunk = new TextDecoder().decode((await reader.read()).value);
+      expect(JSON.parse(chunk)).to.have.nested.property('data.text', 'On rame.');
+      await told;
+      expect(heard[0]?.signature).to.equal(
+        `sha256=${createHmac('sha256', 'secret')
+          .update(heard[0]?.body ?? '')
+          .digest('base64')}`,
+      );
+      controller.abort();
+      hook.closeAllConnections();
+      hook.close();
+    },
+  );
 
   it('keep what happened over a restart, and forget it when reset', async () => {
     const { mkdtempSync, rmSync } = await import('node:fs');

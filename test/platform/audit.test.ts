@@ -75,43 +75,51 @@ describe('the audit log', () => {
       );
     });
 
-  it('keeps its lines as they were through every later act on the same thing, and has no door that reaches them', async () => {
-    const act = (path: string, body: object) =>
-      world.api(`/registry/cases${path}`, { method: 'POST', token, body });
-    const claim = async (athlete: string): Promise<string> => {
-      const { body } = await act('', { account: 'x:athlete1', athlete });
-      return (body as unknown as { id: string }).id;
-    };
-    let id = await claim('athlete1');
-    const { account } = await world.context.registry.requireCase(id);
-    let kept: AuditRecord[] = [];
-    for (const [path, body] of [
-      ['decision', { decision: 'fake', reason: 'a first word' }],
-      ['decision', { decision: 'grant', reason: 'too late' }],
-      ['claim', {}],
-      ['owners', { fan: 'x:moderator1', owns: 'yes' }],
-      ['decision', { decision: 'grant', reason: 'another word' }],
-      ['revocation', { reason: 'a last word' }],
-    ] as const) {
-      if (path === 'claim') id = await claim('athlete2');
-      else await act(`/${id}/${path}`, body);
-      const now = await world.context.audit.about(`account:${account._id}`);
-      expect(now.slice(now.length - kept.length)).to.deep.equal(kept);
-      kept = now;
-    }
-    expect(kept.map((each) => each.act)).to.deep.equal([
-      'account.revoked',
-      'account.granted',
-      'account.owner',
-      'account.submitted',
-      'account.refused',
-      'account.submitted',
-    ]);
-    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
-      for (const path of ['/audit', `/audit/${String(line._id)}`, `/registry/cases/${id}/log`]) {
-        const { status } = await world.api(path, { method, token, body: { by: 'somebody else' } });
-        expect(status, `${method} ${path}`).to.equal(404);
+  it(
+    'keeps its lines as they were through every later act on the same thing, and has no door ' +
+      'that reaches them',
+    async () => {
+      const act = (path: string, body: object) =>
+        world.api(`/registry/cases${path}`, { method: 'POST', token, body });
+      const claim = async (athlete: string): Promise<string> => {
+        const { body } = await act('', { account: 'x:athlete1', athlete });
+        return (body as unknown as { id: string }).id;
+      };
+      let id = await claim('athlete1');
+      const { account } = await world.context.registry.requireCase(id);
+      let kept: AuditRecord[] = [];
+      for (const [path, body] of [
+        ['decision', { decision: 'fake', reason: 'a first word' }],
+        ['decision', { decision: 'grant', reason: 'too late' }],
+        ['claim', {}],
+        ['owners', { fan: 'x:moderator1', owns: 'yes' }],
+        ['decision', { decision: 'grant', reason: 'another word' }],
+        ['revocation', { reason: 'a last word' }],
+      ] as const) {
+        if (path === 'claim') id = await claim('athlete2');
+        else await act(`/${id}/${path}`, body);
+        const now = await world.context.audit.about(`account:${account._id}`);
+        expect(now.slice(now.length - kept.length)).to.deep.equal(kept);
+        kept = now;
       }
-    expect(await world.context.audit.about(ON)).to.deep.equal([line]);
-  });
+      expect(kept.map((each) => each.act)).to.deep.equal([
+        'account.revoked',
+        'account.granted',
+        'account.owner',
+        'account.submitted',
+        'account.refused',
+        'account.submitted',
+      ]);
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+        for (const path of ['/audit', `/audit/${String(line._id)}`, `/registry/cases/${id}/log`]) {
+          const { status } = await world.api(path, {
+            method,
+            token,
+            body: { by: 'somebody else' },
+          });
+          expect(status, `${method} ${path}`).to.equal(404);
+        }
+      expect(await world.context.audit.about(ON)).to.deep.equal([line]);
+    },
+  );
 });

@@ -55,40 +55,46 @@ describe('counters of what has changed', () => {
 });
 
 describe('reads that are gathered', () => {
-  it('are one for all who ask meanwhile, a key asked twice is read once, and a failure is told to each', async () => {
-    const asked: string[][] = [];
-    let fail = false;
-    const batcher = new BatchLoader<string>(
-      (keys) => {
-        asked.push(keys);
-        return fail
-          ? Promise.reject(new Error('away'))
-          : Promise.resolve(
-              new Map(keys.filter((key) => key !== 'none').map((key) => [key, key.toUpperCase()])),
-            );
-      },
-      500,
-      20,
-    );
-    expect(
-      await Promise.all([
-        batcher.load('a'),
-        batcher.load('b'),
-        batcher.load('a'),
-        batcher.load('none'),
-      ]),
-    ).to.deep.equal(['A', 'B', 'A', null]);
-    // The second read rests until twenty ms are over, and takes along whoever comes in that time.
-    const early = batcher.load('c');
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(await Promise.all([early, batcher.load('d')])).to.deep.equal(['C', 'D']);
-    fail = true;
-    const both = await Promise.allSettled([batcher.load('e'), batcher.load('f')]);
-    expect(both.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
-    expect(asked).to.deep.equal([
-      ['a', 'b', 'none'],
-      ['c', 'd'],
-      ['e', 'f'],
-    ]);
-  });
+  it(
+    'are one for all who ask meanwhile, a key asked twice is read once, and a failure is told ' +
+      'to each',
+    async () => {
+      const asked: string[][] = [];
+      let fail = false;
+      const batcher = new BatchLoader<string>(
+        (keys) => {
+          asked.push(keys);
+          return fail
+            ? Promise.reject(new Error('away'))
+            : Promise.resolve(
+                new Map(
+                  keys.filter((key) => key !== 'none').map((key) => [key, key.toUpperCase()]),
+                ),
+              );
+        },
+        500,
+        20,
+      );
+      expect(
+        await Promise.all([
+          batcher.load('a'),
+          batcher.load('b'),
+          batcher.load('a'),
+          batcher.load('none'),
+        ]),
+      ).to.deep.equal(['A', 'B', 'A', null]);
+      // The second read rests until twenty ms are over, and takes along whoever comes in that time.
+      const early = batcher.load('c');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(await Promise.all([early, batcher.load('d')])).to.deep.equal(['C', 'D']);
+      fail = true;
+      const both = await Promise.allSettled([batcher.load('e'), batcher.load('f')]);
+      expect(both.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
+      expect(asked).to.deep.equal([
+        ['a', 'b', 'none'],
+        ['c', 'd'],
+        ['e', 'f'],
+      ]);
+    },
+  );
 });

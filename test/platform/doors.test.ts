@@ -129,70 +129,81 @@ describe('every door', function () {
     expect(pages().length).to.be.greaterThan(25);
   });
 
-  it('has a rule that makes sense: whatever changes something is for somebody, staff’s doors for staff, one’s own for oneself', () => {
-    const roles = [...ROLES] as string[];
-    for (const { method, path, rule, kind } of doors) {
-      const name = `${method} ${path}`;
-      if (typeof rule.who !== 'string')
-        expect(
-          rule.who.filter((role) => !roles.includes(role)),
-          name,
-        ).to.deep.equal([]);
-      if (kind === 'api' && method !== 'get') {
-        expect(rule.who, name).to.not.equal('anyone');
-        expect(scopesOf(rule), name).to.not.deep.equal([]);
+  it(
+    'has a rule that makes sense: whatever changes something is for somebody, staff’s doors ' +
+      'for staff, one’s own for oneself',
+    () => {
+      const roles = [...ROLES] as string[];
+      for (const { method, path, rule, kind } of doors) {
+        const name = `${method} ${path}`;
+        if (typeof rule.who !== 'string')
+          expect(
+            rule.who.filter((role) => !roles.includes(role)),
+            name,
+          ).to.deep.equal([]);
+        if (kind === 'api' && method !== 'get') {
+          expect(rule.who, name).to.not.equal('anyone');
+          expect(scopesOf(rule), name).to.not.deep.equal([]);
+        }
+        if (/^\/(api\/v1|:language)\/me(\/|$)/.test(path)) expect(rule.who, name).to.equal('fan');
+        if (/\/(registry\/cases|moderation)(\/|$)/.test(path))
+          expect(rule.who, name).to.deep.equal(RIGHTS.moderate);
       }
-      if (/^\/(api\/v1|:language)\/me(\/|$)/.test(path)) expect(rule.who, name).to.equal('fan');
-      if (/\/(registry\/cases|moderation)(\/|$)/.test(path))
-        expect(rule.who, name).to.deep.equal(RIGHTS.moderate);
-    }
-    const open = pages().filter(
-      ({ method, rule }) => method !== 'get' && (rule.who === 'anyone' || rule.formToken === false),
-    );
-    expect(open.map(({ path }) => path)).to.have.members([
-      '/:language/sign-in/:network',
-      '/:language/welcome',
-      '/:language/theme',
-    ]);
-  });
-
-  it('under /api lets in whom its rule names, with the scope it names, and nobody else: every route × scope × role', async () => {
-    const wrong: string[] = [];
-    for (const door of api()) {
-      const callers: [name: string, by: Who | null, headers: Record<string, string>][] = [
-        ['anonymous', null, {}],
-      ];
-      for (const role of ['fan', ...ROLES] as const)
-        for (const scope of ['all', ...SCOPES])
-          callers.push([
-            `${role} with ${scope}`,
-            { role, scopes: scope === 'all' ? SCOPES : [scope] },
-            { authorization: `Bearer ${tokens.get(`${role}:${scope}`) ?? ''}` },
-          ]);
-      const answers = await Promise.all(
-        callers.map(async ([name, by, headers]) => ({
-          name,
-          by,
-          answer: await ask(door, headers),
-        })),
+      const open = pages().filter(
+        ({ method, rule }) =>
+          method !== 'get' && (rule.who === 'anyone' || rule.formToken === false),
       );
-      for (const { name, by, answer } of answers) {
-        const want = due(door.rule, by);
-        const fine =
-          want === null
-            ? answer.status < 500 && !REFUSALS.includes(answer.id ?? '')
-            : answer.id === want;
-        if (!fine)
-          wrong.push(
-            `${door.method} ${door.path} by ${name}: ${answer.status} ${String(answer.id)} instead of ${String(want)}`,
-          );
+      expect(open.map(({ path }) => path)).to.have.members([
+        '/:language/sign-in/:network',
+        '/:language/welcome',
+        '/:language/theme',
+      ]);
+    },
+  );
+
+  it(
+    'under /api lets in whom its rule names, with the scope it names, and nobody else: every ' +
+      'route × scope × role',
+    async () => {
+      const wrong: string[] = [];
+      for (const door of api()) {
+        const callers: [name: string, by: Who | null, headers: Record<string, string>][] = [
+          ['anonymous', null, {}],
+        ];
+        for (const role of ['fan', ...ROLES] as const)
+          for (const scope of ['all', ...SCOPES])
+            callers.push([
+              `${role} with ${scope}`,
+              { role, scopes: scope === 'all' ? SCOPES : [scope] },
+              { authorization: `Bearer ${tokens.get(`${role}:${scope}`) ?? ''}` },
+            ]);
+        const answers = await Promise.all(
+          callers.map(async ([name, by, headers]) => ({
+            name,
+            by,
+            answer: await ask(door, headers),
+          })),
+        );
+        for (const { name, by, answer } of answers) {
+          const want = due(door.rule, by);
+          const fine =
+            want === null
+              ? answer.status < 500 && !REFUSALS.includes(answer.id ?? '')
+              : answer.id === want;
+          if (!fine)
+            wrong.push(
+              `${door.method} ${door.path} by ${name}: ${answer.status} ${String(answer.id)} instead of ${String(want)}`,
+            );
+        }
+        const banned = await ask(door, {
+          authorization: `Bearer ${tokens.get('banned:all') ?? ''}`,
+        });
+        if (banned.id !== 'bad_token')
+          wrong.push(`${door.method} ${door.path} by banned: ${banned.status}`);
       }
-      const banned = await ask(door, { authorization: `Bearer ${tokens.get('banned:all') ?? ''}` });
-      if (banned.id !== 'bad_token')
-        wrong.push(`${door.method} ${door.path} by banned: ${banned.status}`);
-    }
-    expect(wrong).to.deep.equal([]);
-  });
+      expect(wrong).to.deep.equal([]);
+    },
+  );
 
   it('under /api asks a session for the form token, and a banned one for a sign-in', async () => {
     for (const door of api()) {
@@ -222,40 +233,47 @@ describe('every door', function () {
     expect([await seen('read'), await seen('chat')]).to.deep.equal([true, undefined]);
   });
 
-  it('of a page takes no token: whoever sends one is a visitor, and a session beside it counts as if it were not there', async () => {
-    const bearer = { authorization: `Bearer ${tokens.get('admin:all') ?? ''}` };
-    const wrong: string[] = [];
-    for (const door of pages()) {
-      if (door.path === '/metrics') continue;
-      const own = { cookie: sessions.get('admin')?.cookie ?? '', 'sec-fetch-site': 'same-origin' };
-      const [visitor, token, session, both] = [
-        await ask(door, {}),
-        await ask(door, bearer),
-        await ask(door, own),
-        await ask(door, { ...own, ...bearer }),
-      ];
-      if (
-        token.status >= 500 ||
-        token.status !== visitor.status ||
-        token.location !== visitor.location
-      )
-        wrong.push(
-          `${door.method} ${door.path}: ${token.status} with a token, ${visitor.status} without`,
-        );
-      if (both.status !== session.status || both.location !== session.location)
-        wrong.push(
-          `${door.method} ${door.path}: ${both.status} with a token beside the session, ${session.status} without`,
-        );
-      // No form token was sent: nothing that needs one may have gone through.
-      if (
-        door.method !== 'get' &&
-        door.rule.formToken !== false &&
-        ![401, 403, ...(door.rule.hidden ? [404] : [])].includes(both.status)
-      )
-        wrong.push(`${door.method} ${door.path}: ${both.status}`);
-    }
-    expect(wrong).to.deep.equal([]);
-  });
+  it(
+    'of a page takes no token: whoever sends one is a visitor, and a session beside it counts ' +
+      'as if it were not there',
+    async () => {
+      const bearer = { authorization: `Bearer ${tokens.get('admin:all') ?? ''}` };
+      const wrong: string[] = [];
+      for (const door of pages()) {
+        if (door.path === '/metrics') continue;
+        const own = {
+          cookie: sessions.get('admin')?.cookie ?? '',
+          'sec-fetch-site': 'same-origin',
+        };
+        const [visitor, token, session, both] = [
+          await ask(door, {}),
+          await ask(door, bearer),
+          await ask(door, own),
+          await ask(door, { ...own, ...bearer }),
+        ];
+        if (
+          token.status >= 500 ||
+          token.status !== visitor.status ||
+          token.location !== visitor.location
+        )
+          wrong.push(
+            `${door.method} ${door.path}: ${token.status} with a token, ${visitor.status} without`,
+          );
+        if (both.status !== session.status || both.location !== session.location)
+          wrong.push(
+            `${door.method} ${door.path}: ${both.status} with a token beside the session, ${session.status} without`,
+          );
+        // No form token was sent: nothing that needs one may have gone through.
+        if (
+          door.method !== 'get' &&
+          door.rule.formToken !== false &&
+          ![401, 403, ...(door.rule.hidden ? [404] : [])].includes(both.status)
+        )
+          wrong.push(`${door.method} ${door.path}: ${both.status}`);
+      }
+      expect(wrong).to.deep.equal([]);
+    },
+  );
 
   it('of a page lets in whom its rule names, by session', async () => {
     const wrong: string[] = [];
@@ -287,24 +305,28 @@ describe('every door', function () {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('of a moderator is shut to their token where only a session opens: no account is verified by a form sent with it', async () => {
-    const by = await world.moderator();
-    const opened = await world.context.registry.submit(by, 'x:athlete2', 'athlete2');
-    const token = await world.context.tokens.create(by.id, 'read', ['read']);
-    const answer = await fetch(`${world.url}/en/moderation/cases/${opened._id}/decision`, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: new URLSearchParams({ decision: 'grant', reason: 'because I hold a token' }),
-    });
-    expect(answer.status).to.equal(401);
-    expect((await world.context.registry.requireCase(opened._id)).account.state).to.equal(
-      'candidate',
-    );
-  });
+  it(
+    'of a moderator is shut to their token where only a session opens: no account is verified ' +
+      'by a form sent with it',
+    async () => {
+      const by = await world.moderator();
+      const opened = await world.context.registry.submit(by, 'x:athlete2', 'athlete2');
+      const token = await world.context.tokens.create(by.id, 'read', ['read']);
+      const answer = await fetch(`${world.url}/en/moderation/cases/${opened._id}/decision`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+        body: new URLSearchParams({ decision: 'grant', reason: 'because I hold a token' }),
+      });
+      expect(answer.status).to.equal(401);
+      expect((await world.context.registry.requireCase(opened._id)).account.state).to.equal(
+        'candidate',
+      );
+    },
+  );
 
   it('under /api is described by OpenAPI, with the scopes and roles of its own rule', async () => {
     const { body } = await world.api('/openapi.json');

@@ -61,36 +61,40 @@ describe('large answers', () => {
     expect([to.destroyed, downloads.open]).to.deep.equal([true, 0]);
   });
 
-  it('are so many a fan and an address: the oldest ends for the newest, and another reader’s goes on', async () => {
-    const downloads = new Downloads(limits);
-    const start = (to: Parameters<Downloads['begin']>[0]) => {
-      const stream = reader(false);
-      stream.on('error', () => undefined);
-      return { stream, sending: downloads.begin(to).send(source(1000), stream) };
-    };
-    const [first, second] = [start({ fan: 'ann' }), start({ fan: 'ann' })];
-    const other = start({ fan: 'ben' });
-    const third = start({ fan: 'ann' });
-    await first.sending;
-    expect([
-      first.stream.destroyed,
-      second.stream.destroyed,
-      third.stream.destroyed,
-      other.stream.destroyed,
-    ]).to.deep.equal([true, false, false, false]);
-    expect(downloads.open).to.equal(3);
-    start({ address: 'ann' });
-    expect(downloads.open, 'an address of the same letters is somebody else').to.equal(4);
-    expect(await refused(() => downloads.begin({ fan: 'cid' }))).to.equal('busy');
-    // Whoever has too many gets a place all the same: an old one of theirs goes.
-    start({ fan: 'ann' });
-    await second.sending;
-    expect([second.stream.destroyed, downloads.open]).to.deep.equal([true, 4]);
-    other.stream.destroy();
-    await other.sending;
-    start({ fan: 'cid' });
-    expect(downloads.open).to.equal(4);
-  });
+  it(
+    'are so many a fan and an address: the oldest ends for the newest, and another reader’s ' +
+      'goes on',
+    async () => {
+      const downloads = new Downloads(limits);
+      const start = (to: Parameters<Downloads['begin']>[0]) => {
+        const stream = reader(false);
+        stream.on('error', () => undefined);
+        return { stream, sending: downloads.begin(to).send(source(1000), stream) };
+      };
+      const [first, second] = [start({ fan: 'ann' }), start({ fan: 'ann' })];
+      const other = start({ fan: 'ben' });
+      const third = start({ fan: 'ann' });
+      await first.sending;
+      expect([
+        first.stream.destroyed,
+        second.stream.destroyed,
+        third.stream.destroyed,
+        other.stream.destroyed,
+      ]).to.deep.equal([true, false, false, false]);
+      expect(downloads.open).to.equal(3);
+      start({ address: 'ann' });
+      expect(downloads.open, 'an address of the same letters is somebody else').to.equal(4);
+      expect(await refused(() => downloads.begin({ fan: 'cid' }))).to.equal('busy');
+      // Whoever has too many gets a place all the same: an old one of theirs goes.
+      start({ fan: 'ann' });
+      await second.sending;
+      expect([second.stream.destroyed, downloads.open]).to.deep.equal([true, 4]);
+      other.stream.destroy();
+      await other.sending;
+      start({ fan: 'cid' });
+      expect(downloads.open).to.equal(4);
+    },
+  );
 
   it('leave their reader to another answer when the source fails before its first chunk', async () => {
     const downloads = new Downloads(limits);
@@ -110,37 +114,41 @@ describe('large answers', () => {
     ]);
   });
 
-  it('end with whoever was answered otherwise, or ended, while the first chunk was read; the place is free again', async () => {
-    for (const how of ['answered', 'ended'] as const) {
-      const downloads = new Downloads({ ...limits, fan: 1 });
-      let come: (chunk: IteratorResult<Uint8Array>) => void = () => undefined;
-      let told = false;
-      const slow = {
-        [Symbol.asyncIterator]: () => ({
-          next: () =>
-            new Promise<IteratorResult<Uint8Array>>((resolve) => {
-              come = resolve;
-            }),
-          return: () => {
-            told = true;
-            return Promise.resolve({ done: true as const, value: undefined });
-          },
-        }),
-      };
-      const to = reader(true);
-      const sending = downloads.begin({ fan: 'ann' }).send(slow, to);
-      if (how === 'answered') to.end();
-      else downloads.begin({ fan: 'ann' });
-      come({ done: false, value: new Uint8Array(1000) });
-      await sending;
-      expect([to.bytes, told, downloads.open], how).to.deep.equal([
-        0,
-        true,
-        how === 'answered' ? 0 : 1,
-      ]);
-      if (how === 'ended') expect(to.destroyed).to.equal(true);
-    }
-  });
+  it(
+    'end with whoever was answered otherwise, or ended, while the first chunk was read; the ' +
+      'place is free again',
+    async () => {
+      for (const how of ['answered', 'ended'] as const) {
+        const downloads = new Downloads({ ...limits, fan: 1 });
+        let come: (chunk: IteratorResult<Uint8Array>) => void = () => undefined;
+        let told = false;
+        const slow = {
+          [Symbol.asyncIterator]: () => ({
+            next: () =>
+              new Promise<IteratorResult<Uint8Array>>((resolve) => {
+                come = resolve;
+              }),
+            return: () => {
+              told = true;
+              return Promise.resolve({ done: true as const, value: undefined });
+            },
+          }),
+        };
+        const to = reader(true);
+        const sending = downloads.begin({ fan: 'ann' }).send(slow, to);
+        if (how === 'answered') to.end();
+        else downloads.begin({ fan: 'ann' });
+        come({ done: false, value: new Uint8Array(1000) });
+        await sending;
+        expect([to.bytes, told, downloads.open], how).to.deep.equal([
+          0,
+          true,
+          how === 'answered' ? 0 : 1,
+        ]);
+        if (how === 'ended') expect(to.destroyed).to.equal(true);
+      }
+    },
+  );
 
   it('tell a source that fails', async () => {
     const downloads = new Downloads(limits);

@@ -179,30 +179,34 @@ describe('jobs', function () {
   });
 
   describe('of different kinds', () => {
-    it('have places of their own: a slow kind holds nobody up, and no kind takes more places than it has', async () => {
-      const go = gate();
-      let [now, most] = [0, 0];
-      handle(
-        'slow',
-        async () => {
-          most = Math.max(most, (now += 1));
-          await go.opened;
-          now -= 1;
-          return null;
-        },
-        { concurrency: 2 },
-      );
-      handle('quick');
-      for (const name of ['a', 'b', 'c', 'd', 'e']) await jobs.add('slow', name, name);
-      const drained = jobs.drain();
-      await until(() => now === 2);
-      await jobs.add('quick', 'a', 'a');
-      await until(() => done['quick']?.length === 1);
-      expect(done['slow']).to.have.length(2);
-      go.open();
-      await drained;
-      expect([done['slow']?.length, most]).to.deep.equal([5, 2]);
-    });
+    it(
+      'have places of their own: a slow kind holds nobody up, and no kind takes more places ' +
+        'than it has',
+      async () => {
+        const go = gate();
+        let [now, most] = [0, 0];
+        handle(
+          'slow',
+          async () => {
+            most = Math.max(most, (now += 1));
+            await go.opened;
+            now -= 1;
+            return null;
+          },
+          { concurrency: 2 },
+        );
+        handle('quick');
+        for (const name of ['a', 'b', 'c', 'd', 'e']) await jobs.add('slow', name, name);
+        const drained = jobs.drain();
+        await until(() => now === 2);
+        await jobs.add('quick', 'a', 'a');
+        await until(() => done['quick']?.length === 1);
+        expect(done['slow']).to.have.length(2);
+        go.open();
+        await drained;
+        expect([done['slow']?.length, most]).to.deep.equal([5, 2]);
+      },
+    );
   });
 
   describe('that fail', () => {
@@ -288,27 +292,31 @@ describe('jobs', function () {
       expect((await jobs.ended(10)).total).to.equal(0);
     });
 
-    it('because their time is up are told to end, and count as failed even if they end well then', async () => {
-      let reason: unknown;
-      handle(
-        'late',
-        (_payload, signal) =>
-          new Promise((resolve) => {
-            signal.addEventListener('abort', () => {
-              reason = signal.reason;
-              resolve(null);
-            });
-          }),
-        { limitMs: 30 },
-      );
-      await jobs.add('late', 'a', 'a');
-      await jobs.drain();
-      expect(reason).to.be.an('error').with.property('message', 'it took longer than 30 ms');
-      expect(await stored('late')).to.include({
-        failReason: 'it took longer than 30 ms',
-        attempts: 1,
-      });
-    });
+    it(
+      'because their time is up are told to end, and count as failed even if they end well ' +
+        'then',
+      async () => {
+        let reason: unknown;
+        handle(
+          'late',
+          (_payload, signal) =>
+            new Promise((resolve) => {
+              signal.addEventListener('abort', () => {
+                reason = signal.reason;
+                resolve(null);
+              });
+            }),
+          { limitMs: 30 },
+        );
+        await jobs.add('late', 'a', 'a');
+        await jobs.drain();
+        expect(reason).to.be.an('error').with.property('message', 'it took longer than 30 ms');
+        expect(await stored('late')).to.include({
+          failReason: 'it took longer than 30 ms',
+          attempts: 1,
+        });
+      },
+    );
   });
 
   describe('of a process that dies or leaves', () => {
@@ -344,38 +352,42 @@ describe('jobs', function () {
       expect(done['deadly']).to.deep.equal(['boom']);
     });
 
-    it('are free when its lease ends, also when the store never told it of them and it goes on with others', async () => {
-      const store = new JobStore(world.context.connection, world.clock, () => ({
-        concurrency: 9,
-        attempts: 9,
-        merge: (_before, after) => after,
-      }));
-      const records = world.context.connection.collection('jobs');
-      for (const key of ['a', 'b'])
-        await store.add('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
-      await store.getNextJobToRun('unheard of');
-      const inHand = await records.findOne({ name: 'unheard of', holder: { $ne: null } });
-      const other = await records.findOne({ name: 'unheard of', holder: null });
-      // It is ours as well, but the answer that said so was lost.
-      const ours = {
-        holder: inHand?.['holder'] as string,
-        nextRunAt: inHand?.['nextRunAt'] as Date,
-        takes: 1,
-        attempts: 1,
-      };
-      await records.updateOne({ name: 'unheard of', holder: null }, { $set: ours });
-      world.clock.advance(50_000);
-      await store.renew();
-      world.clock.advance(20_000);
-      expect(await store.getNextJobToRun('unheard of')).to.include({
-        data: other?.['key'] as string,
-      });
-      expect(await store.getNextJobToRun('unheard of'), 'the other one is in hand').to.equal(
-        undefined,
-      );
-      await store.handBack();
-      await records.deleteMany({ name: 'unheard of' });
-    });
+    it(
+      'are free when its lease ends, also when the store never told it of them and it goes on ' +
+        'with others',
+      async () => {
+        const store = new JobStore(world.context.connection, world.clock, () => ({
+          concurrency: 9,
+          attempts: 9,
+          merge: (_before, after) => after,
+        }));
+        const records = world.context.connection.collection('jobs');
+        for (const key of ['a', 'b'])
+          await store.add('unheard of', key, { data: key, at: world.clock.now(), priority: 0 });
+        await store.getNextJobToRun('unheard of');
+        const inHand = await records.findOne({ name: 'unheard of', holder: { $ne: null } });
+        const other = await records.findOne({ name: 'unheard of', holder: null });
+        // It is ours as well, but the answer that said so was lost.
+        const ours = {
+          holder: inHand?.['holder'] as string,
+          nextRunAt: inHand?.['nextRunAt'] as Date,
+          takes: 1,
+          attempts: 1,
+        };
+        await records.updateOne({ name: 'unheard of', holder: null }, { $set: ours });
+        world.clock.advance(50_000);
+        await store.renew();
+        world.clock.advance(20_000);
+        expect(await store.getNextJobToRun('unheard of')).to.include({
+          data: other?.['key'] as string,
+        });
+        expect(await store.getNextJobToRun('unheard of'), 'the other one is in hand').to.equal(
+          undefined,
+        );
+        await store.handBack();
+        await records.deleteMany({ name: 'unheard of' });
+      },
+    );
 
     it('come at once when the clock is set back, not as much later', async () => {
       handle('stepped');

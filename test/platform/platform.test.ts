@@ -332,62 +332,66 @@ describe('the doors of the hub', () => {
     expect((await get('/en/me/x.css')).status).to.be.oneOf([303, 404]);
   });
 
-  it('change nothing by reading: every door that is read, by a visitor, a fan and a token, leaves every document and key as it was', async () => {
-    const { connection, redis } = world.context;
-    await world.verify('athlete1', 'x');
-    await world.room('room');
-    const { token } = await world.fan('reads');
-    const browser = world.browser();
-    await browser.signIn('x', 'reads');
-    await world.settle();
-    /**
-     * Every document of every collection, but the signs of life of this process; every key of
-     * Redis, but counts of acts and copies of sessions.
-     */
-    const state = async (): Promise<Record<string, unknown>> => {
-      const names = ((await connection.db?.listCollections().toArray()) ?? [])
-        .map(({ name }) => name)
-        .filter((name) => name !== 'heartbeats');
-      const all = await Promise.all(
-        names
-          .sort()
-          .map(async (name) => [
-            name,
-            await connection.collection(name).find().sort({ _id: 1 }).toArray(),
-          ]),
+  it(
+    'change nothing by reading: every door that is read, by a visitor, a fan and a token, ' +
+      'leaves every document and key as it was',
+    async () => {
+      const { connection, redis } = world.context;
+      await world.verify('athlete1', 'x');
+      await world.room('room');
+      const { token } = await world.fan('reads');
+      const browser = world.browser();
+      await browser.signIn('x', 'reads');
+      await world.settle();
+      /**
+       * Every document of every collection, but the signs of life of this process; every key of
+       * Redis, but counts of acts and copies of sessions.
+       */
+      const state = async (): Promise<Record<string, unknown>> => {
+        const names = ((await connection.db?.listCollections().toArray()) ?? [])
+          .map(({ name }) => name)
+          .filter((name) => name !== 'heartbeats');
+        const all = await Promise.all(
+          names
+            .sort()
+            .map(async (name) => [
+              name,
+              await connection.collection(name).find().sort({ _id: 1 }).toArray(),
+            ]),
+        );
+        const keys = (await redis.commands.keys(`${redis.prefix}*`)).map((key) =>
+          key.slice(redis.prefix.length),
+        );
+        return {
+          ...Object.fromEntries(all),
+          keys: keys.filter((key) => !/^(limit|session):/.test(key)).sort(),
+        } as Record<string, unknown>;
+      };
+      const doors = doorsOf(world.context).filter(
+        ({ method, path }) => method === 'get' && !path.startsWith('/auth/'),
       );
-      const keys = (await redis.commands.keys(`${redis.prefix}*`)).map((key) =>
-        key.slice(redis.prefix.length),
-      );
-      return {
-        ...Object.fromEntries(all),
-        keys: keys.filter((key) => !/^(limit|session):/.test(key)).sort(),
-      } as Record<string, unknown>;
-    };
-    const doors = doorsOf(world.context).filter(
-      ({ method, path }) => method === 'get' && !path.startsWith('/auth/'),
-    );
-    expect(doors.length).to.be.greaterThan(30);
-    const read = async (headers: Record<string, string>): Promise<number[]> => {
-      const all: number[] = [];
-      for (const door of doors)
-        for (const lang of ['fr', 'en'] as const)
-          all.push((await get(pathOf(door, lang), headers)).status);
-      return all;
-    };
-    // Once, so that what a process makes at its first need is there.
-    await read({});
-    const before = await state();
-    const statuses = [
-      await read({}),
-      await read({ cookie: browser.cookie }),
-      await read({ authorization: `Bearer ${token}` }),
-    ];
-    expect(Math.max(...statuses.flat())).to.be.lessThan(500);
-    for (const of of statuses)
-      expect(of.filter((status) => status === 200).length).to.be.greaterThan(30);
-    expect(await state()).to.deep.equal(before);
-  });
+      expect(doors.length).to.be.greaterThan(30);
+      const read = async (headers: Record<string, string>): Promise<number[]> => {
+        const all: number[] = [];
+        for (const door of doors)
+          for (const lang of ['fr', 'en'] as const)
+            all.push((await get(pathOf(door, lang), headers)).status);
+        return all;
+      };
+      // Once, so that what a process makes at its first need is there.
+      await read({});
+      const before = await state();
+      const statuses = [
+        await read({}),
+        await read({ cookie: browser.cookie }),
+        await read({ authorization: `Bearer ${token}` }),
+      ];
+      expect(Math.max(...statuses.flat())).to.be.lessThan(500);
+      for (const of of statuses)
+        expect(of.filter((status) => status === 200).length).to.be.greaterThan(30);
+      expect(await state()).to.deep.equal(before);
+    },
+  );
 
   it('answer 503 with Retry-After while MongoDB is away, in words', async () => {
     const { records } = world.context.athletes as unknown as {

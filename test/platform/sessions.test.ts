@@ -63,56 +63,60 @@ describe('a session that was ended', function () {
     return store;
   }
 
-  it('never comes back, in whatever order writing, touching, reading and ending reach the stores', async () => {
-    const { fan } = await world.fan('fan2');
-    const { sessions, fans } = world.context;
-    const acts = fc.array(fc.constantFrom<Act>('write', 'touch', 'end', 'read', 'end all'), {
-      minLength: 1,
-      maxLength: 5,
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.scheduler(), acts, fc.boolean(), async (s, others, cached) => {
-        const sid = `session-${(number += 1)}`;
-        const now = world.clock.now().getTime();
-        const version = (await fans.require(fan._id)).version;
-        await save(sessions, sid, {
-          fan: fan._id,
-          version,
-          since: now,
-          seenAt: now - 7_200_000,
-        } as SessionData);
-        if (!cached) await forget(sid);
-        const store = stepwise(s);
-        const act = async (kind: Act): Promise<void> => {
-          if (kind === 'end') await new Promise((resolve) => store.destroy(sid, resolve));
-          else if (kind === 'end all') await fans.signOutEverywhere(fan._id);
-          else {
-            const data = await store.read(sid);
-            if (!data || kind === 'read') return;
-            // As a request has it: read, and written at its end.
-            const live = store.createSession({} as never, {
-              ...data,
-              cookie: new session.Cookie(),
-            });
-            await new Promise((resolve) => {
-              if (kind === 'touch') store.touch(sid, live, () => resolve(null));
-              else store.set(sid, live, resolve);
-            });
-          }
-        };
-        await s.waitFor(Promise.all([act('end'), ...others.map(act)]));
-        expect(await sessions.read(sid), 'by the copy in Redis').to.equal(null);
-        await forget(sid);
-        expect(await sessions.read(sid), 'by MongoDB').to.equal(null);
-        expect(
-          await world.context.connection
-            .collection('sessions')
-            .countDocuments({ _id: sha256(sid) as never }),
-        ).to.equal(0);
-      }),
-      { numRuns: 100 },
-    );
-  });
+  it(
+    'never comes back, in whatever order writing, touching, reading and ending reach the ' +
+      'stores',
+    async () => {
+      const { fan } = await world.fan('fan2');
+      const { sessions, fans } = world.context;
+      const acts = fc.array(fc.constantFrom<Act>('write', 'touch', 'end', 'read', 'end all'), {
+        minLength: 1,
+        maxLength: 5,
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.scheduler(), acts, fc.boolean(), async (s, others, cached) => {
+          const sid = `session-${(number += 1)}`;
+          const now = world.clock.now().getTime();
+          const version = (await fans.require(fan._id)).version;
+          await save(sessions, sid, {
+            fan: fan._id,
+            version,
+            since: now,
+            seenAt: now - 7_200_000,
+          } as SessionData);
+          if (!cached) await forget(sid);
+          const store = stepwise(s);
+          const act = async (kind: Act): Promise<void> => {
+            if (kind === 'end') await new Promise((resolve) => store.destroy(sid, resolve));
+            else if (kind === 'end all') await fans.signOutEverywhere(fan._id);
+            else {
+              const data = await store.read(sid);
+              if (!data || kind === 'read') return;
+              // As a request has it: read, and written at its end.
+              const live = store.createSession({} as never, {
+                ...data,
+                cookie: new session.Cookie(),
+              });
+              await new Promise((resolve) => {
+                if (kind === 'touch') store.touch(sid, live, () => resolve(null));
+                else store.set(sid, live, resolve);
+              });
+            }
+          };
+          await s.waitFor(Promise.all([act('end'), ...others.map(act)]));
+          expect(await sessions.read(sid), 'by the copy in Redis').to.equal(null);
+          await forget(sid);
+          expect(await sessions.read(sid), 'by MongoDB').to.equal(null);
+          expect(
+            await world.context.connection
+              .collection('sessions')
+              .countDocuments({ _id: sha256(sid) as never }),
+          ).to.equal(0);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
 
   const save = (store: SessionStore, sid: string, data: SessionData): Promise<unknown> =>
     new Promise((resolve) => {

@@ -5,41 +5,45 @@ import type { AddressInfo } from 'node:net';
 import { answerInTime, StoreHealth } from '../../server/platform/store-health.js';
 
 describe('the health check of a store', () => {
-  it('is silent when nothing was answered for a while, also when that was said, and not while it answers', async () => {
-    let now = 0;
-    let answer: (() => void) | null = null;
-    let away = false;
-    const storeHealth = new StoreHealth(
-      () =>
-        away
-          ? Promise.reject(new Error('away'))
-          : new Promise<void>((resolve) => {
-              answer = resolve;
-            }),
-      () => now,
-    );
-    const first = storeHealth.check();
-    const answerFirst = answer as unknown as () => void;
-    now += 600;
-    expect(storeHealth.isSilent).to.equal(false);
-    const second = storeHealth.check();
-    now += 200;
-    expect(storeHealth.isSilent, 'asked 800 ms ago').to.equal(true);
-    (answer as unknown as () => void)();
-    await second;
-    expect(storeHealth.isSilent, 'one connection is dead, another has answered').to.equal(false);
-    answerFirst();
-    await first;
-    expect(storeHealth.isSilent).to.equal(false);
-    now += 60_000;
-    expect(storeHealth.isSilent, 'a process that stood still accuses nobody').to.equal(false);
-    away = true;
-    await storeHealth.check();
-    now += 500;
-    await storeHealth.check();
-    now += 500;
-    expect(storeHealth.isSilent, 'refused for a second').to.equal(true);
-  });
+  it(
+    'is silent when nothing was answered for a while, also when that was said, and not while ' +
+      'it answers',
+    async () => {
+      let now = 0;
+      let answer: (() => void) | null = null;
+      let away = false;
+      const storeHealth = new StoreHealth(
+        () =>
+          away
+            ? Promise.reject(new Error('away'))
+            : new Promise<void>((resolve) => {
+                answer = resolve;
+              }),
+        () => now,
+      );
+      const first = storeHealth.check();
+      const answerFirst = answer as unknown as () => void;
+      now += 600;
+      expect(storeHealth.isSilent).to.equal(false);
+      const second = storeHealth.check();
+      now += 200;
+      expect(storeHealth.isSilent, 'asked 800 ms ago').to.equal(true);
+      (answer as unknown as () => void)();
+      await second;
+      expect(storeHealth.isSilent, 'one connection is dead, another has answered').to.equal(false);
+      answerFirst();
+      await first;
+      expect(storeHealth.isSilent).to.equal(false);
+      now += 60_000;
+      expect(storeHealth.isSilent, 'a process that stood still accuses nobody').to.equal(false);
+      away = true;
+      await storeHealth.check();
+      now += 500;
+      await storeHealth.check();
+      now += 500;
+      expect(storeHealth.isSilent, 'refused for a second').to.equal(true);
+    },
+  );
 
   it('has three askings under way at most', () => {
     let asked = 0;
@@ -114,12 +118,16 @@ describe('a request while the store is silent', () => {
     }
   }
 
-  it('is answered 503, and what its handler answers later spoils no other answer of the connection', () =>
-    asked({ isSilent: true }, async (ask, finish) => {
-      expect(await ask('/waits')).to.equal('503 unavailable');
-      finish();
-      expect(await ask('/waits')).to.equal('503 unavailable');
-    }));
+  it(
+    'is answered 503, and what its handler answers later spoils no other answer of the ' +
+      'connection',
+    () =>
+      asked({ isSilent: true }, async (ask, finish) => {
+        expect(await ask('/waits')).to.equal('503 unavailable');
+        finish();
+        expect(await ask('/waits')).to.equal('503 unavailable');
+      }),
+  );
 
   it('is waited for while the store answers, and no longer from when it falls silent', () => {
     const storeHealth = { isSilent: false };

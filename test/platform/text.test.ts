@@ -100,25 +100,29 @@ describe('texts of people', () => {
       expect(tidyText(text)).to.equal(text.normalize('NFC'));
     });
 
-  it('of any kind come out composed, without anything unseen, with few marks on a sign, and the same again at a second time', () => {
-    fc.assert(
-      fc.property(ANY, (typed) => {
-        const text = tidyText(typed);
-        expect(tidyText(text)).to.equal(text);
-        expect(text).to.equal(text.normalize('NFC'));
-        expect(text).to.equal(text.trim());
-        expect(text).to.not.match(
-          /[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\0-\x09\x0b-\x1f\x7f-\x9f\u00ad\u3164\u2800]/,
-        );
-        expect(text).to.not.match(/\p{M}{5}|^\p{M}|[ \n]\p{M}|\p{Cn}|\p{Co}|\p{Cs}| {2}|\n{3}/u);
-        // A joiner or selector never stands alone: what is left of a text without them is not
-        // nothing.
-        if (text !== '') expect(text.replace(/[\p{Cf}\p{DI}\p{M}\s]/gu, '')).to.not.equal('');
-        for (const sign of signsOf(text)) expect(sign.length).to.be.at.most(32);
-      }),
-      RUNS,
-    );
-  });
+  it(
+    'of any kind come out composed, without anything unseen, with few marks on a sign, and ' +
+      'the same again at a second time',
+    () => {
+      fc.assert(
+        fc.property(ANY, (typed) => {
+          const text = tidyText(typed);
+          expect(tidyText(text)).to.equal(text);
+          expect(text).to.equal(text.normalize('NFC'));
+          expect(text).to.equal(text.trim());
+          expect(text).to.not.match(
+            /[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\0-\x09\x0b-\x1f\x7f-\x9f\u00ad\u3164\u2800]/,
+          );
+          expect(text).to.not.match(/\p{M}{5}|^\p{M}|[ \n]\p{M}|\p{Cn}|\p{Co}|\p{Cs}| {2}|\n{3}/u);
+          // A joiner or selector never stands alone: what is left of a text without them is not
+          // nothing.
+          if (text !== '') expect(text.replace(/[\p{Cf}\p{DI}\p{M}\s]/gu, '')).to.not.equal('');
+          for (const sign of signsOf(text)) expect(sign.length).to.be.at.most(32);
+        }),
+        RUNS,
+      );
+    },
+  );
 
   it('have the signs that Unicode counts, whatever scripts meet', () => {
     const clusters = new Intl.Segmenter('und', { granularity: 'grapheme' });

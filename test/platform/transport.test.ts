@@ -235,37 +235,42 @@ describe('what is sent', function () {
       >,
     );
 
-  it('back as a file is packed as its reader takes it, kept for ever, and known again by its tag', async () => {
-    const texts = assets().filter((path) => /\.(css|js|svg)$/.test(path));
-    expect(texts.length).to.be.greaterThan(3);
-    for (const path of texts) {
-      const plain = await packed(path);
-      expect(plain.answer.headers['content-encoding']).to.equal(undefined);
-      for (const [accepts, how, unpack] of [
-        ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
-        ['gzip', 'gzip', gunzipSync],
-      ] as const) {
-        const { answer, body } = await packed(path, accepts);
-        const { headers } = answer;
-        expect(headers, path).to.include({
-          'content-encoding': how,
-          vary: 'Accept-Encoding',
-          'cache-control': 'public, max-age=31536000, immutable',
-        });
-        expect(headers['content-type']?.toLowerCase(), path).to.equal(
-          plain.answer.headers['content-type'],
-        );
-        expect(headers.etag, path).to.not.equal(plain.answer.headers.etag);
-        expect(unpack(body).equals(plain.body), path).to.equal(true);
-        // So little text as a small module is has few repeats in it.
-        if (plain.body.length > 2000)
-          expect(body.length, path).to.be.lessThan(plain.body.length * 0.6);
-        expect(
-          (await packed(path, accepts, { 'if-none-match': headers.etag ?? '' })).answer.statusCode,
-        ).to.equal(304);
+  it(
+    'back as a file is packed as its reader takes it, kept for ever, and known again by its ' +
+      'tag',
+    async () => {
+      const texts = assets().filter((path) => /\.(css|js|svg)$/.test(path));
+      expect(texts.length).to.be.greaterThan(3);
+      for (const path of texts) {
+        const plain = await packed(path);
+        expect(plain.answer.headers['content-encoding']).to.equal(undefined);
+        for (const [accepts, how, unpack] of [
+          ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+          ['gzip', 'gzip', gunzipSync],
+        ] as const) {
+          const { answer, body } = await packed(path, accepts);
+          const { headers } = answer;
+          expect(headers, path).to.include({
+            'content-encoding': how,
+            vary: 'Accept-Encoding',
+            'cache-control': 'public, max-age=31536000, immutable',
+          });
+          expect(headers['content-type']?.toLowerCase(), path).to.equal(
+            plain.answer.headers['content-type'],
+          );
+          expect(headers.etag, path).to.not.equal(plain.answer.headers.etag);
+          expect(unpack(body).equals(plain.body), path).to.equal(true);
+          // So little text as a small module is has few repeats in it.
+          if (plain.body.length > 2000)
+            expect(body.length, path).to.be.lessThan(plain.body.length * 0.6);
+          expect(
+            (await packed(path, accepts, { 'if-none-match': headers.etag ?? '' })).answer
+              .statusCode,
+          ).to.equal(304);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('back for a file that is not there, or that none may see, is a page that says so: 404', async () => {
     for (const path of [

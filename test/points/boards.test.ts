@@ -127,50 +127,54 @@ describe('boards', () => {
     expect((await ranks()).items.find((one) => one.fan === 'dan')?.points).to.equal(2);
   });
 
-  it('leave nothing behind in Redis of a rebuild that was killed midway, whether they had been lost or were whole', async () => {
-    const { points, redis } = world.context;
-    const { scores } = points as unknown as { scores: { all(): AsyncIterable<unknown> } };
-    /** Keys of boards that no board names as its own. */
-    const orphans = async (): Promise<string[]> => {
-      const keys = await redis.commands.keys(`${redis.prefix}{board:*`);
-      const named = keys
-        .filter((key) => key.endsWith('}'))
-        .map(async (key) => {
-          const gen = String(await redis.commands.hget(key, 'gen'));
-          return [key, `${key}:z:${gen}`, `${key}:g:${gen}`];
+  it(
+    'leave nothing behind in Redis of a rebuild that was killed midway, whether they had been ' +
+      'lost or were whole',
+    async () => {
+      const { points, redis } = world.context;
+      const { scores } = points as unknown as { scores: { all(): AsyncIterable<unknown> } };
+      /** Keys of boards that no board names as its own. */
+      const orphans = async (): Promise<string[]> => {
+        const keys = await redis.commands.keys(`${redis.prefix}{board:*`);
+        const named = keys
+          .filter((key) => key.endsWith('}'))
+          .map(async (key) => {
+            const gen = String(await redis.commands.hget(key, 'gen'));
+            return [key, `${key}:z:${gen}`, `${key}:g:${gen}`];
+          });
+        const own = new Set((await Promise.all(named)).flat());
+        return keys.filter((key) => !own.has(key));
+      };
+      for (const lost of [true, false]) {
+        if (lost) await redis.commands.flushall();
+        const all = scores.all.bind(scores);
+        let read = 0;
+        Object.assign(scores, {
+          all: async function* () {
+            for await (const score of all()) {
+              yield score;
+              read += 1;
+            }
+            // Killed here: nothing after this is ever done, and its lease is not given back.
+            await new Promise(() => undefined);
+          },
         });
-      const own = new Set((await Promise.all(named)).flat());
-      return keys.filter((key) => !own.has(key));
-    };
-    for (const lost of [true, false]) {
-      if (lost) await redis.commands.flushall();
-      const all = scores.all.bind(scores);
-      let read = 0;
-      Object.assign(scores, {
-        all: async function* () {
-          for await (const score of all()) {
-            yield score;
-            read += 1;
-          }
-          // Killed here: nothing after this is ever done, and its lease is not given back.
-          await new Promise(() => undefined);
-        },
-      });
-      void points.rebuild();
-      await until(() => read > 0);
-      Reflect.deleteProperty(scores, 'all');
-      await points.record(give(people[3]?.id ?? '', `killed-${lost}`));
-      await world.settle();
-      expect((await orphans()).length, 'half made').to.be.greaterThan(0);
-      expect(await points.heal(), 'while the lease of the dead one runs').to.deep.equal([]);
-      world.clock.advance(HOUR);
-      await points.heal();
-      await points.heal();
-      world.clock.advance(-HOUR);
-      expect(await orphans()).to.deep.equal([]);
-      expect((await ranks()).items.map(({ fan }) => fan)).to.include('dan');
-    }
-  });
+        void points.rebuild();
+        await until(() => read > 0);
+        Reflect.deleteProperty(scores, 'all');
+        await points.record(give(people[3]?.id ?? '', `killed-${lost}`));
+        await world.settle();
+        expect((await orphans()).length, 'half made').to.be.greaterThan(0);
+        expect(await points.heal(), 'while the lease of the dead one runs').to.deep.equal([]);
+        world.clock.advance(HOUR);
+        await points.heal();
+        await points.heal();
+        world.clock.advance(-HOUR);
+        expect(await orphans()).to.deep.equal([]);
+        expect((await ranks()).items.map(({ fan }) => fan)).to.include('dan');
+      }
+    },
+  );
 
   it('drop somebody who becomes staff, and take them back', async () => {
     await world.context.fans.setRole(people[1]?.id ?? '', 'moderator', true, 'test');
@@ -180,28 +184,36 @@ describe('boards', () => {
     await until(async () => (await ranks()).items[0]?.fan === 'ben');
   });
 
-  it('show whoever stands there by the newest name they were told, whatever signs are in it, and not by an older one', async () => {
-    const { boards } = world.context.points as unknown as {
-      boards: { move(board: string, moves: object[]): Promise<string[] | null> };
-    };
-    const place = { fan: 'zoe', points: 9, reachedAt: Date.now(), seq: 9 };
-    await boards.move('hub', [
-      { ...place, standing: { name: 'Zoé: 1:2', country: 'FR', revision: 7 } },
-    ]);
-    expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR', points: 9 });
-    expect(
+  it(
+    'show whoever stands there by the newest name they were told, whatever signs are in it, ' +
+      'and not by an older one',
+    async () => {
+      const { boards } = world.context.points as unknown as {
+        boards: { move(board: string, moves: object[]): Promise<string[] | null> };
+      };
+      const place = { fan: 'zoe', points: 9, reachedAt: Date.now(), seq: 9 };
       await boards.move('hub', [
-        { ...place, standing: { name: 'old', country: 'BE', revision: 6 } },
-      ]),
-    ).to.deep.equal(['zoe']);
-    expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR' });
-    await boards.move('hub', [{ ...place, standing: { name: 'new', country: '', revision: 8 } }]);
-    expect((await ranks()).items[0]).to.deep.include({ fan: 'new', country: '' });
-    await boards.move('hub', [
-      { ...place, points: null, standing: { name: '', country: '', revision: 9 } },
-    ]);
-    expect((await ranks()).items[0]).to.include({ fan: 'ben' });
-  });
+        { ...place, standing: { name: 'Zoé: 1:2', country: 'FR', revision: 7 } },
+      ]);
+      expect((await ranks()).items[0]).to.deep.include({
+        fan: 'Zoé: 1:2',
+        country: 'FR',
+        points: 9,
+      });
+      expect(
+        await boards.move('hub', [
+          { ...place, standing: { name: 'old', country: 'BE', revision: 6 } },
+        ]),
+      ).to.deep.equal(['zoe']);
+      expect((await ranks()).items[0]).to.deep.include({ fan: 'Zoé: 1:2', country: 'FR' });
+      await boards.move('hub', [{ ...place, standing: { name: 'new', country: '', revision: 8 } }]);
+      expect((await ranks()).items[0]).to.deep.include({ fan: 'new', country: '' });
+      await boards.move('hub', [
+        { ...place, points: null, standing: { name: '', country: '', revision: 9 } },
+      ]);
+      expect((await ranks()).items[0]).to.include({ fan: 'ben' });
+    },
+  );
 
   it('keep every digit of a score: the most points there are, a second apart', async () => {
     const { boards } = world.context.points as unknown as {

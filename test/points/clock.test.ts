@@ -82,115 +82,127 @@ describe('with a clock that is set', () => {
       ] as { points: number } | undefined
     )?.points;
 
-  it('finds all that a process wrote after its clock was set back by fifty minutes and it was killed', async () => {
-    const { heartbeats, projector } = inside(mortal);
-    await heartbeats.send();
-    Object.assign(projector, { start: () => undefined });
-    clock.advance(-50 * MINUTE);
-    const who = fan();
-    await mortal.points.record(commandFor(who, '1'));
-    Reflect.deleteProperty(projector, 'start');
-    kill();
-    clock.advance(50 * MINUTE);
-    expect(await score(who)).to.equal(undefined);
-    await sweep();
-    expect(await score(who)).to.equal(1);
-  });
-
-  it('finds it in any order of acts, heartbeats, settlings and steps of up to an hour, and a death after any of them', async () => {
-    const { heartbeats, projector } = inside(mortal);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(
-          fc.oneof(
-            {
-              weight: 4,
-              arbitrary: fc.record({
-                kind: fc.constant('give' as const),
-                who: fc.integer({ min: 0, max: 2 }),
-              }),
-            },
-            {
-              weight: 2,
-              arbitrary: fc.constantFrom(
-                { kind: 'heartbeat' as const },
-                { kind: 'settle' as const },
-              ),
-            },
-            {
-              weight: 3,
-              arbitrary: fc.record({
-                kind: fc.constant('step' as const),
-                minutes: fc.integer({ min: -60, max: 60 }),
-              }),
-            },
-          ),
-          { minLength: 3, maxLength: 14 },
-        ),
-        async (acts) => {
-          const fans = [fan(), fan(), fan()];
-          const given = [0, 0, 0];
-          let set = 0;
-          await heartbeats.send();
-          Object.assign(projector, { start: () => undefined });
-          for (const act of acts) {
-            if (act.kind === 'give')
-              await mortal.points.record(
-                commandFor(
-                  fans[act.who] as string,
-                  String((given[act.who] = (given[act.who] ?? 0) + 1)),
-                ),
-              );
-            if (act.kind === 'heartbeat') await heartbeats.send();
-            if (act.kind === 'settle') {
-              Reflect.deleteProperty(projector, 'start');
-              projector.start();
-              await projector.idle();
-              Object.assign(projector, { start: () => undefined });
-            }
-            if (act.kind === 'step') {
-              // Never further than an hour from where it was right.
-              const by = Math.max(-60 - set, Math.min(60 - set, act.minutes));
-              set += by;
-              clock.advance(by * MINUTE);
-            }
-          }
-          Reflect.deleteProperty(projector, 'start');
-          kill();
-          clock.advance(-set * MINUTE);
-          await sweep();
-          for (const [at, who] of fans.entries())
-            expect((await score(who)) ?? 0).to.equal(given[at]);
-        },
-      ),
-      { numRuns: 20 },
-    );
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
-
-  it('takes nobody for dead whose heartbeat goes on, and everybody whose heartbeat stands still, whatever the clocks say', async () => {
-    const { heartbeats } = inside(mortal);
-    const there = (): Promise<number> =>
-      world.context.connection.collection('heartbeats').countDocuments({});
-    for (const ahead of [-HOUR, HOUR]) {
-      clock.advance(ahead + 30 * MINUTE);
+  it(
+    'finds all that a process wrote after its clock was set back by fifty minutes and it was ' +
+      'killed',
+    async () => {
+      const { heartbeats, projector } = inside(mortal);
       await heartbeats.send();
-      for (let n = 0; n < 4; n += 1) {
-        await world.context.points.sweep();
-        expect(await there()).to.equal(1);
-        steady += 5000;
-        clock.advance(5000);
+      Object.assign(projector, { start: () => undefined });
+      clock.advance(-50 * MINUTE);
+      const who = fan();
+      await mortal.points.record(commandFor(who, '1'));
+      Reflect.deleteProperty(projector, 'start');
+      kill();
+      clock.advance(50 * MINUTE);
+      expect(await score(who)).to.equal(undefined);
+      await sweep();
+      expect(await score(who)).to.equal(1);
+    },
+  );
+
+  it(
+    'finds it in any order of acts, heartbeats, settlings and steps of up to an hour, and a ' +
+      'death after any of them',
+    async () => {
+      const { heartbeats, projector } = inside(mortal);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(
+            fc.oneof(
+              {
+                weight: 4,
+                arbitrary: fc.record({
+                  kind: fc.constant('give' as const),
+                  who: fc.integer({ min: 0, max: 2 }),
+                }),
+              },
+              {
+                weight: 2,
+                arbitrary: fc.constantFrom(
+                  { kind: 'heartbeat' as const },
+                  { kind: 'settle' as const },
+                ),
+              },
+              {
+                weight: 3,
+                arbitrary: fc.record({
+                  kind: fc.constant('step' as const),
+                  minutes: fc.integer({ min: -60, max: 60 }),
+                }),
+              },
+            ),
+            { minLength: 3, maxLength: 14 },
+          ),
+          async (acts) => {
+            const fans = [fan(), fan(), fan()];
+            const given = [0, 0, 0];
+            let set = 0;
+            await heartbeats.send();
+            Object.assign(projector, { start: () => undefined });
+            for (const act of acts) {
+              if (act.kind === 'give')
+                await mortal.points.record(
+                  commandFor(
+                    fans[act.who] as string,
+                    String((given[act.who] = (given[act.who] ?? 0) + 1)),
+                  ),
+                );
+              if (act.kind === 'heartbeat') await heartbeats.send();
+              if (act.kind === 'settle') {
+                Reflect.deleteProperty(projector, 'start');
+                projector.start();
+                await projector.idle();
+                Object.assign(projector, { start: () => undefined });
+              }
+              if (act.kind === 'step') {
+                // Never further than an hour from where it was right.
+                const by = Math.max(-60 - set, Math.min(60 - set, act.minutes));
+                set += by;
+                clock.advance(by * MINUTE);
+              }
+            }
+            Reflect.deleteProperty(projector, 'start');
+            kill();
+            clock.advance(-set * MINUTE);
+            await sweep();
+            for (const [at, who] of fans.entries())
+              expect((await score(who)) ?? 0).to.equal(given[at]);
+          },
+        ),
+        { numRuns: 20 },
+      );
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
+
+  it(
+    'takes nobody for dead whose heartbeat goes on, and everybody whose heartbeat stands ' +
+      'still, whatever the clocks say',
+    async () => {
+      const { heartbeats } = inside(mortal);
+      const there = (): Promise<number> =>
+        world.context.connection.collection('heartbeats').countDocuments({});
+      for (const ahead of [-HOUR, HOUR]) {
+        clock.advance(ahead + 30 * MINUTE);
         await heartbeats.send();
+        for (let n = 0; n < 4; n += 1) {
+          await world.context.points.sweep();
+          expect(await there()).to.equal(1);
+          steady += 5000;
+          clock.advance(5000);
+          await heartbeats.send();
+        }
+        // A clock that stands still a moment, or was set back to where it was, is told apart by the
+        // next heartbeat.
+        await world.context.points.sweep();
+        steady += 11_000;
+        await world.context.points.sweep();
+        expect(await there()).to.equal(0);
+        clock.advance(-ahead - 30 * MINUTE - 20_000);
       }
-      // A clock that stands still a moment, or was set back to where it was, is told apart by the
-      // next heartbeat.
-      await world.context.points.sweep();
-      steady += 11_000;
-      await world.context.points.sweep();
-      expect(await there()).to.equal(0);
-      clock.advance(-ahead - 30 * MINUTE - 20_000);
-    }
-  });
+    },
+  );
 
   it('tells what is on its way as not settled, by the clock that its entry bears', async () => {
     const { db } = mortal.connection;

@@ -27,16 +27,20 @@ describe('the key of a deed', () => {
     );
   });
 
-  it('is kind, network and id in this very order: a key that was written is never read otherwise', () => {
-    expect(makeDeed({ kind: 'follow', network: 'bluesky', id: 'did:plc:abc' })).to.equal(
-      'follow:bluesky:did:plc:abc',
-    );
-    expect(readDeed('like:facebook:42')).to.deep.equal({
-      kind: 'like',
-      network: 'facebook',
-      id: '42',
-    });
-  });
+  it(
+    'is kind, network and id in this very order: a key that was written is never read ' +
+      'otherwise',
+    () => {
+      expect(makeDeed({ kind: 'follow', network: 'bluesky', id: 'did:plc:abc' })).to.equal(
+        'follow:bluesky:did:plc:abc',
+      );
+      expect(readDeed('like:facebook:42')).to.deep.equal({
+        kind: 'like',
+        network: 'facebook',
+        id: '42',
+      });
+    },
+  );
 
   it('is refused where it could not be read back, or is none', () => {
     for (const network of ['', 'a:b'])

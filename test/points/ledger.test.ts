@@ -60,20 +60,24 @@ describe('the ledger', () => {
     expect([again.entry, again.turn, again.head.after.points]).to.deep.equal([null, 1, 1]);
   });
 
-  it('judges a medal by the version it was reached under, also in a process that had not heard of that version', async () => {
-    const who = fan();
-    const { now } = await other.points.rules.read();
-    await world.context.points.rules.set({ hub: [1, 2, 3], discipline: [1, 2, 3] });
-    for (const account of ['1', '3'])
-      await world.context.points.record(commandFor(who, account, 'give'));
-    await world.context.points.settled();
-    const outcome = await other.points.record(commandFor(who, '1', 'take'));
-    await world.context.points.rules.set({ hub: [...now.hub], discipline: [...now.discipline] });
-    expect(outcome.head.after.medals['hub']?.[0]).to.equal('bronze');
-    expect(
-      outcome.head.after.medals['discipline:judo'] ?? outcome.head.after.medals['judo'],
-    ).to.deep.equal(['bronze', now.version + 1]);
-  });
+  it(
+    'judges a medal by the version it was reached under, also in a process that had not heard ' +
+      'of that version',
+    async () => {
+      const who = fan();
+      const { now } = await other.points.rules.read();
+      await world.context.points.rules.set({ hub: [1, 2, 3], discipline: [1, 2, 3] });
+      for (const account of ['1', '3'])
+        await world.context.points.record(commandFor(who, account, 'give'));
+      await world.context.points.settled();
+      const outcome = await other.points.record(commandFor(who, '1', 'take'));
+      await world.context.points.rules.set({ hub: [...now.hub], discipline: [...now.discipline] });
+      expect(outcome.head.after.medals['hub']?.[0]).to.equal('bronze');
+      expect(
+        outcome.head.after.medals['discipline:judo'] ?? outcome.head.after.medals['judo'],
+      ).to.deep.equal(['bronze', now.version + 1]);
+    },
+  );
 
   it('takes the point back at the even turn and gives it again at the next odd one', async () => {
     const who = fan();
@@ -135,30 +139,36 @@ describe('the ledger', () => {
     world.clock.advance(-25 * HOUR);
   });
 
-  it('asks again when the store cannot now, whether it had stored the entry or not, and gives one point', async () => {
-    const { db } = world.context.connection;
-    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
-    for (const stored of [false, true]) {
-      const who = fan();
-      let refusals = 0;
-      Object.assign(db as object, {
-        command: async (what: { insert?: string }): Promise<unknown> => {
-          if (what.insert !== 'entries' || refusals > 0) return command(what);
-          refusals += 1;
-          if (stored) await command(what);
-          // Another primary is being chosen.
-          throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
-        },
-      });
-      const outcome = await world.context.points
-        .record(commandFor(who, '1', 'give'))
-        .finally(() => Reflect.deleteProperty(db as object, 'command'));
-      expect([refusals, outcome.entry?.delta, outcome.head.after.points]).to.deep.equal([1, 1, 1]);
-      expect(
-        await world.context.connection.collection('entries').countDocuments({ fan: who }),
-      ).to.equal(1);
-    }
-  });
+  it(
+    'asks again when the store cannot now, whether it had stored the entry or not, and gives ' +
+      'one point',
+    async () => {
+      const { db } = world.context.connection;
+      const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+      for (const stored of [false, true]) {
+        const who = fan();
+        let refusals = 0;
+        Object.assign(db as object, {
+          command: async (what: { insert?: string }): Promise<unknown> => {
+            if (what.insert !== 'entries' || refusals > 0) return command(what);
+            refusals += 1;
+            if (stored) await command(what);
+            // Another primary is being chosen.
+            throw new mongoose.mongo.MongoServerError({ message: 'not primary', code: 10107 });
+          },
+        });
+        const outcome = await world.context.points
+          .record(commandFor(who, '1', 'give'))
+          .finally(() => Reflect.deleteProperty(db as object, 'command'));
+        expect([refusals, outcome.entry?.delta, outcome.head.after.points]).to.deep.equal([
+          1, 1, 1,
+        ]);
+        expect(
+          await world.context.connection.collection('entries').countDocuments({ fan: who }),
+        ).to.equal(1);
+      }
+    },
+  );
 
   it('gives one point to twenty askings at once over two processes', async () => {
     const who = fan();
@@ -190,59 +200,63 @@ describe('the ledger', () => {
     ]).to.deep.equal([70, 70, 35, 'gold']);
   });
 
-  it('ends a chain of many parts whole, whatever cuts into it: another process, or a store that cannot in the middle', async () => {
-    const { db } = world.context.connection;
-    const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
-    for (const [cut, which] of [
-      ['other', 1],
-      ['other', 2],
-      ['before', 1],
-      ['after', 2],
-    ] as const) {
-      const who = fan();
-      const commands = Array.from({ length: 700 }, (_x, n) => commandFor(who, String(n), 'give'));
-      let inserts = 0;
-      Object.assign(db as object, {
-        command: async (what: {
-          insert?: string;
-          documents?: { fan: string }[];
-        }): Promise<unknown> => {
-          if (what.insert !== 'entries' || what.documents?.[0]?.fan !== who) return command(what);
-          inserts += 1;
-          if (inserts !== which) return command(what);
-          if (cut === 'other') await other.points.record(commandFor(who, 'elsewhere', 'give'));
-          if (cut !== 'before') await command(what).catch(() => undefined);
-          if (cut === 'other') return command(what);
-          throw new mongoose.mongo.MongoServerError({ message: 'shutting down', code: 11600 });
-        },
-      });
-      const outcomes = await world.context.points
-        .recordMany(who, commands)
-        .finally(() => Reflect.deleteProperty(db as object, 'command'));
-      const extra = cut === 'other' ? 1 : 0;
-      expect(
-        outcomes.map((one) => one.entry?.delta),
-        cut,
-      ).to.deep.equal(Array(700).fill(1));
-      const seqs = outcomes.map((one) => one.entry?.seq ?? 0);
-      expect(seqs, cut).to.deep.equal([...seqs].sort((x, y) => x - y));
-      expect(
-        await world.context.connection.collection('entries').countDocuments({ fan: who }),
-        cut,
-      ).to.equal(700 + extra);
-      // Asked once more, nothing is given; and what stands at the end is told.
-      const again = await world.context.points.recordMany(who, commands);
-      expect(
-        [
-          ...new Set(
-            again.map((one) => `${one.entry ? 'given' : 'nothing'} ${one.head.after.points}`),
-          ),
-        ],
-        cut,
-      ).to.deep.equal([`nothing ${700 + extra}`]);
-    }
-    expect((await world.context.points.verify()).bad).to.equal(null);
-  });
+  it(
+    'ends a chain of many parts whole, whatever cuts into it: another process, or a store ' +
+      'that cannot in the middle',
+    async () => {
+      const { db } = world.context.connection;
+      const command = db?.command.bind(db) as (what: object) => Promise<unknown>;
+      for (const [cut, which] of [
+        ['other', 1],
+        ['other', 2],
+        ['before', 1],
+        ['after', 2],
+      ] as const) {
+        const who = fan();
+        const commands = Array.from({ length: 700 }, (_x, n) => commandFor(who, String(n), 'give'));
+        let inserts = 0;
+        Object.assign(db as object, {
+          command: async (what: {
+            insert?: string;
+            documents?: { fan: string }[];
+          }): Promise<unknown> => {
+            if (what.insert !== 'entries' || what.documents?.[0]?.fan !== who) return command(what);
+            inserts += 1;
+            if (inserts !== which) return command(what);
+            if (cut === 'other') await other.points.record(commandFor(who, 'elsewhere', 'give'));
+            if (cut !== 'before') await command(what).catch(() => undefined);
+            if (cut === 'other') return command(what);
+            throw new mongoose.mongo.MongoServerError({ message: 'shutting down', code: 11600 });
+          },
+        });
+        const outcomes = await world.context.points
+          .recordMany(who, commands)
+          .finally(() => Reflect.deleteProperty(db as object, 'command'));
+        const extra = cut === 'other' ? 1 : 0;
+        expect(
+          outcomes.map((one) => one.entry?.delta),
+          cut,
+        ).to.deep.equal(Array(700).fill(1));
+        const seqs = outcomes.map((one) => one.entry?.seq ?? 0);
+        expect(seqs, cut).to.deep.equal([...seqs].sort((x, y) => x - y));
+        expect(
+          await world.context.connection.collection('entries').countDocuments({ fan: who }),
+          cut,
+        ).to.equal(700 + extra);
+        // Asked once more, nothing is given; and what stands at the end is told.
+        const again = await world.context.points.recordMany(who, commands);
+        expect(
+          [
+            ...new Set(
+              again.map((one) => `${one.entry ? 'given' : 'nothing'} ${one.head.after.points}`),
+            ),
+          ],
+          cut,
+        ).to.deep.equal([`nothing ${700 + extra}`]);
+      }
+      expect((await world.context.points.verify()).bad).to.equal(null);
+    },
+  );
 
   it('keeps time from running backwards inside a statement', async () => {
     const who = fan();
@@ -265,46 +279,50 @@ describe('the ledger', () => {
     expect([after.points, after.windows.month[1], after.windows.day[1]]).to.deep.equal([1, 0, 0]);
   });
 
-  it('ends, after any order of gives, takes, repeats and races over two processes, where a plain model ends', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(
-          fc.record({
-            account: fc.integer({ min: 1, max: 4 }),
-            want: fc.constantFrom('give' as const, 'take' as const),
-            times: fc.integer({ min: 1, max: 3 }),
-            both: fc.boolean(),
-          }),
-          { minLength: 1, maxLength: 10 },
+  it(
+    'ends, after any order of gives, takes, repeats and races over two processes, where a ' +
+      'plain model ends',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(
+            fc.record({
+              account: fc.integer({ min: 1, max: 4 }),
+              want: fc.constantFrom('give' as const, 'take' as const),
+              times: fc.integer({ min: 1, max: 3 }),
+              both: fc.boolean(),
+            }),
+            { minLength: 1, maxLength: 10 },
+          ),
+          async (acts) => {
+            const who = fan();
+            const held = new Map<string, number>();
+            for (const act of acts) {
+              const account = String(act.account);
+              const askings = Array.from({ length: act.times }, (_x, n) =>
+                (act.both && n % 2 ? other : world.context).points.record(
+                  commandFor(who, account, act.want),
+                ),
+              );
+              await Promise.all(askings);
+              const turn = held.get(account) ?? 0;
+              // Three gives of one deed a day: the model stops there too.
+              if (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1)
+                held.set(account, turn + 1);
+            }
+            const head = await world.context.points.head(who);
+            const model = [...held.values()].filter((turn) => turn % 2 === 1).length;
+            expect(head.after.points).to.equal(model);
+            expect(head.seq).to.equal([...held.values()].reduce((sum, turn) => sum + turn, 0));
+            expect(
+              Object.values(head.after.disciplines).reduce((sum, [points]) => sum + points, 0),
+            ).to.equal(model);
+          },
         ),
-        async (acts) => {
-          const who = fan();
-          const held = new Map<string, number>();
-          for (const act of acts) {
-            const account = String(act.account);
-            const askings = Array.from({ length: act.times }, (_x, n) =>
-              (act.both && n % 2 ? other : world.context).points.record(
-                commandFor(who, account, act.want),
-              ),
-            );
-            await Promise.all(askings);
-            const turn = held.get(account) ?? 0;
-            // Three gives of one deed a day: the model stops there too.
-            if (act.want === 'give' ? turn % 2 === 0 && turn < 6 : turn % 2 === 1)
-              held.set(account, turn + 1);
-          }
-          const head = await world.context.points.head(who);
-          const model = [...held.values()].filter((turn) => turn % 2 === 1).length;
-          expect(head.after.points).to.equal(model);
-          expect(head.seq).to.equal([...held.values()].reduce((sum, turn) => sum + turn, 0));
-          expect(
-            Object.values(head.after.disciplines).reduce((sum, [points]) => sum + points, 0),
-          ).to.equal(model);
-        },
-      ),
-      { numRuns: 25 },
-    );
-  });
+        { numRuns: 25 },
+      );
+    },
+  );
 
   it('ends with scores and boards equal to the entries, and every entry verified', async () => {
     await Promise.all([world.context.points.settled(), other.points.settled()]);

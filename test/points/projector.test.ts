@@ -94,70 +94,90 @@ describe('moves that wait for their stores', () => {
     scoresAway = () => false;
   });
 
-  it('are all written when there are 130,000 of them, in parts, and how far all is settled can be told meanwhile', async () => {
-    const projector = startProjector();
-    const first = entry('fan-0');
-    const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({
-      ...first,
-      fan: `fan-${n}`,
-      at: new Date(1_900_000_000_000 + n),
-    }));
-    projector.add(list.slice(1));
-    projector.add(list.slice(0, 1));
-    projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
-    expect(projector.settledTo).to.equal(1_899_000_000_000);
-    await projector.idle();
-    expect(projector.isClear).to.equal(true);
-    expect(projector.settledTo).to.equal(2_000_000_000_000);
-    expect(new Set(placed.flat()).size).to.equal(130_000);
-    expect(Math.max(...written.map((part) => part.length))).to.be.at.most(1000);
-  });
+  it(
+    'are all written when there are 130,000 of them, in parts, and how far all is settled can ' +
+      'be told meanwhile',
+    async () => {
+      const projector = startProjector();
+      const first = entry('fan-0');
+      const list = Array.from({ length: 130_000 }, (_x, n): Entry => ({
+        ...first,
+        fan: `fan-${n}`,
+        at: new Date(1_900_000_000_000 + n),
+      }));
+      projector.add(list.slice(1));
+      projector.add(list.slice(0, 1));
+      projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+      expect(projector.settledTo).to.equal(1_899_000_000_000);
+      await projector.idle();
+      expect(projector.isClear).to.equal(true);
+      expect(projector.settledTo).to.equal(2_000_000_000_000);
+      expect(new Set(placed.flat()).size).to.equal(130_000);
+      expect(Math.max(...written.map((part) => part.length))).to.be.at.most(1000);
+    },
+  );
 
-  it('are tried a part at a time while the boards are away, and their scores, written once, are not written again', async () => {
-    const projector = startProjector();
-    boardsAway = true;
-    const first = entry('fan-0');
-    projector.add(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
-    await until(() => tries >= 6);
-    // A score that comes meanwhile does not wait for the boards.
-    projector.add([entry('late')]);
-    await until(() => written.flat().includes('late@1'));
-    expect(projector.settledTo).to.equal(1_900_000_000_000);
-    // Two boards a try, of the hub and of the one discipline, and one part a try.
-    expect(tries % 2).to.equal(0);
-    boardsAway = false;
-    await projector.idle();
-    expect(written.flat()).to.have.length(5001);
-    expect(new Set(placed.flat()).size).to.equal(5001);
-  });
+  it(
+    'are tried a part at a time while the boards are away, and their scores, written once, ' +
+      'are not written again',
+    async () => {
+      const projector = startProjector();
+      boardsAway = true;
+      const first = entry('fan-0');
+      projector.add(
+        Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })),
+      );
+      await until(() => tries >= 6);
+      // A score that comes meanwhile does not wait for the boards.
+      projector.add([entry('late')]);
+      await until(() => written.flat().includes('late@1'));
+      expect(projector.settledTo).to.equal(1_900_000_000_000);
+      // Two boards a try, of the hub and of the one discipline, and one part a try.
+      expect(tries % 2).to.equal(0);
+      boardsAway = false;
+      await projector.idle();
+      expect(written.flat()).to.have.length(5001);
+      expect(new Set(placed.flat()).size).to.equal(5001);
+    },
+  );
 
-  it('of a fan whose entries nobody is sure of hold up no other fan’s score while the boards are away', async () => {
-    const projector = startProjector(new Map([['lost', headOf(entry('lost'))]]));
-    boardsAway = true;
-    projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
-    projector.add([entry('other')]);
-    await until(() => written.flat().includes('other@1'));
-    boardsAway = false;
-    await projector.idle();
-    expect(projector.isClear).to.equal(true);
-  });
+  it(
+    'of a fan whose entries nobody is sure of hold up no other fan’s score while the boards ' +
+      'are away',
+    async () => {
+      const projector = startProjector(new Map([['lost', headOf(entry('lost'))]]));
+      boardsAway = true;
+      projector.addUnsure([{ fan: 'lost', since: 1_899_000_000_000 }]);
+      projector.add([entry('other')]);
+      await until(() => written.flat().includes('other@1'));
+      boardsAway = false;
+      await projector.idle();
+      expect(projector.isClear).to.equal(true);
+    },
+  );
 
-  it('go on where they were when the scores went away in the middle, with what is newest of a fan', async () => {
-    const projector = startProjector();
-    scoresAway = (part) => part === 2;
-    const first = entry('fan-0');
-    projector.add(Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })));
-    await until(() => written.length === 2);
-    const second = entry('fan-4999', headOf(first));
-    projector.add([second]);
-    // An older one that is heard late changes nothing.
-    projector.add([{ ...first, fan: 'fan-4999' }]);
-    scoresAway = () => false;
-    await projector.idle();
-    expect(written.flat()).to.have.length(5000);
-    expect(written.flat()).to.include('fan-4999@2').and.not.include('fan-4999@1');
-    expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal([
-      'fan-4999@2',
-    ]);
-  });
+  it(
+    'go on where they were when the scores went away in the middle, with what is newest of a ' +
+      'fan',
+    async () => {
+      const projector = startProjector();
+      scoresAway = (part) => part === 2;
+      const first = entry('fan-0');
+      projector.add(
+        Array.from({ length: 5000 }, (_x, n): Entry => ({ ...first, fan: `fan-${n}` })),
+      );
+      await until(() => written.length === 2);
+      const second = entry('fan-4999', headOf(first));
+      projector.add([second]);
+      // An older one that is heard late changes nothing.
+      projector.add([{ ...first, fan: 'fan-4999' }]);
+      scoresAway = () => false;
+      await projector.idle();
+      expect(written.flat()).to.have.length(5000);
+      expect(written.flat()).to.include('fan-4999@2').and.not.include('fan-4999@1');
+      expect(placed.flat().filter((name) => name.startsWith('fan-4999@'))).to.deep.equal([
+        'fan-4999@2',
+      ]);
+    },
+  );
 });

@@ -183,40 +183,44 @@ describe('seasons that organisers write', function () {
     expect(await world.context.connection.collection('seasons').countDocuments()).to.equal(2);
   });
 
-  it('count from their first day on, leave what was written as it is, and fill a board that is one row of the table', async () => {
-    const year = day(0).slice(0, 4);
-    const before = await world.context.points.record(command(fan, '1'));
-    expect(before.entry?.season).to.equal(year);
-    await planted.heal();
-    await planted.record(command(fan, '2'));
-    await planted.settled();
-    expect(await rows(planted, `season:${year}`)).to.deep.equal([['ann', 2]]);
-    expect(await rows(planted, 'hub')).to.deep.equal([['ann', 2]]);
+  it(
+    'count from their first day on, leave what was written as it is, and fill a board that is ' +
+      'one row of the table',
+    async () => {
+      const year = day(0).slice(0, 4);
+      const before = await world.context.points.record(command(fan, '1'));
+      expect(before.entry?.season).to.equal(year);
+      await planted.heal();
+      await planted.record(command(fan, '2'));
+      await planted.settled();
+      expect(await rows(planted, `season:${year}`)).to.deep.equal([['ann', 2]]);
+      expect(await rows(planted, 'hub')).to.deep.equal([['ann', 2]]);
 
-    world.clock.advance(DAY);
-    expect(await planted.heal()).to.deep.equal(['season:test-games']);
-    expect(await rows(planted, 'season:test-games')).to.deep.equal([]);
-    const within = await planted.record(command(fan, '3'));
-    await planted.settled();
-    expect([within.entry?.season, within.head.after.windows.season]).to.deep.equal([
-      'test-games',
-      ['test-games', 1, within.entry?.at.getTime()],
-    ]);
-    expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
+      world.clock.advance(DAY);
+      expect(await planted.heal()).to.deep.equal(['season:test-games']);
+      expect(await rows(planted, 'season:test-games')).to.deep.equal([]);
+      const within = await planted.record(command(fan, '3'));
+      await planted.settled();
+      expect([within.entry?.season, within.head.after.windows.season]).to.deep.equal([
+        'test-games',
+        ['test-games', 1, within.entry?.at.getTime()],
+      ]);
+      expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
 
-    // A deed of before is taken back and given again: it is of its own season for ever.
-    for (const want of ['take', 'give'] as const) {
-      const { entry, head } = await planted.record(command(fan, '1', want));
-      expect([entry?.season, head.after.windows.season[1]]).to.deep.equal([year, 1]);
-    }
-    await planted.settled();
-    await platform.redis.commands.flushall();
-    expect(await planted.heal()).to.include.members(['hub', 'season:test-games']);
-    expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
-    expect(await rows(planted, 'hub')).to.deep.equal([['ann', 3]]);
-    expect(await planted.rebuild()).to.equal(true);
-    expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
-  });
+      // A deed of before is taken back and given again: it is of its own season for ever.
+      for (const want of ['take', 'give'] as const) {
+        const { entry, head } = await planted.record(command(fan, '1', want));
+        expect([entry?.season, head.after.windows.season[1]]).to.deep.equal([year, 1]);
+      }
+      await planted.settled();
+      await platform.redis.commands.flushall();
+      expect(await planted.heal()).to.include.members(['hub', 'season:test-games']);
+      expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
+      expect(await rows(planted, 'hub')).to.deep.equal([['ann', 3]]);
+      expect(await planted.rebuild()).to.equal(true);
+      expect(await rows(planted, 'season:test-games')).to.deep.equal([['ann', 1]]);
+    },
+  );
 
   it('are no board that people see, as long as no row says so', async () => {
     expect((await world.api('/boards/season:test-games')).body).to.include({

@@ -44,27 +44,31 @@ const afterAll = (acts: Act[]) =>
 const instant = (at: string): number => new Date(at).getTime();
 
 describe('the standing after an entry', () => {
-  it('says of each window when its points last changed, and 0 of one in which nothing has counted', () => {
-    const first = { at: '2026-11-20T10:00:00Z', season: '2026' };
-    const given = afterAll([{ id: '1', turn: 1, at: first.at }]);
-    expect(given.windows).to.deep.equal({
-      day: ['2026-11-20', 1, instant(first.at)],
-      week: ['2026-W47', 1, instant(first.at)],
-      month: ['2026-11', 1, instant(first.at)],
-      season: ['2026', 1, instant(first.at)],
-    });
-    const back = '2026-11-21T10:00:00Z';
-    const taken = afterAll([
-      { id: '1', turn: 1, at: first.at },
-      { id: '1', turn: 2, at: back, first },
-    ]);
-    expect(taken.windows).to.deep.equal({
-      day: ['2026-11-21', 0, 0],
-      week: ['2026-W47', 0, instant(back)],
-      month: ['2026-11', 0, instant(back)],
-      season: ['2026', 0, instant(back)],
-    });
-  });
+  it(
+    'says of each window when its points last changed, and 0 of one in which nothing has ' +
+      'counted',
+    () => {
+      const first = { at: '2026-11-20T10:00:00Z', season: '2026' };
+      const given = afterAll([{ id: '1', turn: 1, at: first.at }]);
+      expect(given.windows).to.deep.equal({
+        day: ['2026-11-20', 1, instant(first.at)],
+        week: ['2026-W47', 1, instant(first.at)],
+        month: ['2026-11', 1, instant(first.at)],
+        season: ['2026', 1, instant(first.at)],
+      });
+      const back = '2026-11-21T10:00:00Z';
+      const taken = afterAll([
+        { id: '1', turn: 1, at: first.at },
+        { id: '1', turn: 2, at: back, first },
+      ]);
+      expect(taken.windows).to.deep.equal({
+        day: ['2026-11-21', 0, 0],
+        week: ['2026-W47', 0, instant(back)],
+        month: ['2026-11', 0, instant(back)],
+        season: ['2026', 0, instant(back)],
+      });
+    },
+  );
 
   it('counts a deed in the season of its turn 1 and in no later one', () => {
     const first = { at: '2026-11-20T10:00:00Z', season: 'games' };
@@ -94,32 +98,36 @@ describe('the standing after an entry', () => {
     expect(afterAll([...acts, late]).likesToday).to.deep.equal(['2026-11-21', 0]);
   });
 
-  it('counts as many likes as posts were liked on the day of the last entry, whatever came before', () => {
-    fc.assert(
-      fc.property(
-        fc.array(
-          fc.record({
-            hours: fc.integer({ min: 0, max: 20 }),
-            on: fc.constantFrom('account' as const, 'post' as const),
-          }),
-          { minLength: 1, maxLength: 12 },
+  it(
+    'counts as many likes as posts were liked on the day of the last entry, whatever came ' +
+      'before',
+    () => {
+      fc.assert(
+        fc.property(
+          fc.array(
+            fc.record({
+              hours: fc.integer({ min: 0, max: 20 }),
+              on: fc.constantFrom('account' as const, 'post' as const),
+            }),
+            { minLength: 1, maxLength: 12 },
+          ),
+          (steps) => {
+            let time = Date.UTC(2026, 5, 1);
+            const acts = steps.map(({ hours, on }, index): Act => {
+              time += hours * 3_600_000;
+              return { id: String(index), turn: 1, at: new Date(time).toISOString(), on };
+            });
+            // Paris is two hours ahead in June.
+            const dayOf = (at: string): string =>
+              new Date(instant(at) + 7_200_000).toISOString().slice(0, 10);
+            const today = dayOf(acts.at(-1)?.at ?? '');
+            const likes = acts.filter(({ at, on }) => on === 'post' && dayOf(at) === today);
+            expect(afterAll(acts).likesToday).to.deep.equal([today, likes.length]);
+          },
         ),
-        (steps) => {
-          let time = Date.UTC(2026, 5, 1);
-          const acts = steps.map(({ hours, on }, index): Act => {
-            time += hours * 3_600_000;
-            return { id: String(index), turn: 1, at: new Date(time).toISOString(), on };
-          });
-          // Paris is two hours ahead in June.
-          const dayOf = (at: string): string =>
-            new Date(instant(at) + 7_200_000).toISOString().slice(0, 10);
-          const today = dayOf(acts.at(-1)?.at ?? '');
-          const likes = acts.filter(({ at, on }) => on === 'post' && dayOf(at) === today);
-          expect(afterAll(acts).likesToday).to.deep.equal([today, likes.length]);
-        },
-      ),
-    );
-  });
+      );
+    },
+  );
 });
 
 describe('an entry', () => {

@@ -47,104 +47,120 @@ describe('with a bus that loses every message', () => {
     await world.close();
   });
 
-  it('a banned fan leaves every board, and whoever changes a role comes and goes, within the next audit', async () => {
-    const people = new Map<string, string>();
-    for (const name of ['ann', 'ben', 'cat']) {
-      const { fan } = await world.fan(name);
-      people.set(name, fan._id);
+  it(
+    'a banned fan leaves every board, and whoever changes a role comes and goes, within the ' +
+      'next audit',
+    async () => {
+      const people = new Map<string, string>();
+      for (const name of ['ann', 'ben', 'cat']) {
+        const { fan } = await world.fan(name);
+        people.set(name, fan._id);
+        await other.points.record(give(fan._id, '1'));
+      }
+      await other.points.settled();
+      expect(await shown()).to.have.members(['ann', 'ben', 'cat']);
+      const id = (name: string): string => people.get(name) ?? '';
+      await world.context.fans.ban(id('ann'), 'test', 'spam');
+      await world.context.fans.setRole(id('ben'), 'moderator', true, 'test');
+      expect(await other.points.audit()).to.be.greaterThan(0);
+      expect(await shown()).to.deep.equal(['cat']);
+      expect(await shown('discipline:fencing')).to.deep.equal(['cat']);
+      await world.context.fans.setRole(id('ben'), 'moderator', false, 'test');
+      await other.points.audit();
+      expect(await shown()).to.have.members(['ben', 'cat']);
+      // The other process knows the ban by itself a few seconds later.
+      await until(async () => (await other.fans.get(id('ann')))?.state === 'banned');
+    },
+  );
+
+  it(
+    'a standing from before a change is never written over the newer one: not in a score, nor ' +
+      'on a board that had not seen the fan',
+    async () => {
+      const { fan } = await world.fan('dan');
       await other.points.record(give(fan._id, '1'));
-    }
-    await other.points.settled();
-    expect(await shown()).to.have.members(['ann', 'ben', 'cat']);
-    const id = (name: string): string => people.get(name) ?? '';
-    await world.context.fans.ban(id('ann'), 'test', 'spam');
-    await world.context.fans.setRole(id('ben'), 'moderator', true, 'test');
-    expect(await other.points.audit()).to.be.greaterThan(0);
-    expect(await shown()).to.deep.equal(['cat']);
-    expect(await shown('discipline:fencing')).to.deep.equal(['cat']);
-    await world.context.fans.setRole(id('ben'), 'moderator', false, 'test');
-    await other.points.audit();
-    expect(await shown()).to.have.members(['ben', 'cat']);
-    // The other process knows the ban by itself a few seconds later.
-    await until(async () => (await other.fans.get(id('ann')))?.state === 'banned');
-  });
+      await other.points.settled();
+      await world.context.fans.ban(fan._id, 'test', 'spam');
+      await world.context.points.audit();
+      // The process that has not heard of it writes on.
+      await other.points.record(give(fan._id, '2', 'judo'));
+      await other.points.settled();
+      expect(await shown('discipline:judo')).to.deep.equal([]);
+      const score = await world.context.connection
+        .collection('scores')
+        .findOne({ _id: fan._id as never });
+      expect(score?.['standing']).to.include({ rankable: false, revision: 2 });
+      await world.context.redis.commands.flushall();
+      await world.context.points.heal();
+      expect(await shown()).not.to.include('dan');
+    },
+  );
 
-  it('a standing from before a change is never written over the newer one: not in a score, nor on a board that had not seen the fan', async () => {
-    const { fan } = await world.fan('dan');
-    await other.points.record(give(fan._id, '1'));
-    await other.points.settled();
-    await world.context.fans.ban(fan._id, 'test', 'spam');
-    await world.context.points.audit();
-    // The process that has not heard of it writes on.
-    await other.points.record(give(fan._id, '2', 'judo'));
-    await other.points.settled();
-    expect(await shown('discipline:judo')).to.deep.equal([]);
-    const score = await world.context.connection
-      .collection('scores')
-      .findOne({ _id: fan._id as never });
-    expect(score?.['standing']).to.include({ rankable: false, revision: 2 });
-    await world.context.redis.commands.flushall();
-    await world.context.points.heal();
-    expect(await shown()).not.to.include('dan');
-  });
+  it(
+    'a standing that was read just before a change and written just after it is put right by ' +
+      'the audit',
+    async () => {
+      const { fan } = await world.fan('eve');
+      const { fans } = other;
+      const standings = fans.standings.bind(fans);
+      let read = 0;
+      let go: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      Object.assign(fans, {
+        standings: async (ids: string[]) => {
+          const found = await standings(ids);
+          read += 1;
+          await held;
+          return found;
+        },
+      });
+      await other.points.record(give(fan._id, '1', 'rowing'));
+      await until(() => read > 0);
+      Reflect.deleteProperty(fans, 'standings');
+      await world.context.fans.ban(fan._id, 'test', 'spam');
+      await world.context.points.audit();
+      go();
+      await other.points.settled();
+      expect(await shown('discipline:rowing')).to.deep.equal(['eve']);
+      await world.context.points.audit();
+      expect(await shown('discipline:rowing')).to.deep.equal([]);
+      await world.context.redis.commands.flushall();
+      await world.context.points.heal();
+      expect(await shown()).not.to.include('eve');
+    },
+  );
 
-  it('a standing that was read just before a change and written just after it is put right by the audit', async () => {
-    const { fan } = await world.fan('eve');
-    const { fans } = other;
-    const standings = fans.standings.bind(fans);
-    let read = 0;
-    let go: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    Object.assign(fans, {
-      standings: async (ids: string[]) => {
-        const found = await standings(ids);
-        read += 1;
-        await held;
-        return found;
-      },
-    });
-    await other.points.record(give(fan._id, '1', 'rowing'));
-    await until(() => read > 0);
-    Reflect.deleteProperty(fans, 'standings');
-    await world.context.fans.ban(fan._id, 'test', 'spam');
-    await world.context.points.audit();
-    go();
-    await other.points.settled();
-    expect(await shown('discipline:rowing')).to.deep.equal(['eve']);
-    await world.context.points.audit();
-    expect(await shown('discipline:rowing')).to.deep.equal([]);
-    await world.context.redis.commands.flushall();
-    await world.context.points.heal();
-    expect(await shown()).not.to.include('eve');
-  });
-
-  it('a hidden athlete and a revoked account earn nothing more and are shown no more, once the counters are looked at', async () => {
-    const { registry, athletes, follows } = other;
-    expect(await registry.verified('x')).to.have.length(3);
-    expect(await athletes.bySlug('athlete1')).to.not.equal(null);
-    const { fan } = await world.fan('fay');
-    await world.context.athletes.hide('athlete1', true);
-    const by = await world.moderator();
-    const { items } = await world.context.registry.queue(by, 'verified');
-    const revoked = items.find((file) => file.athlete === 'athlete2');
-    await world.context.registry.revoke(by, revoked?._id ?? '', 'test');
-    look();
-    expect(await athletes.bySlug('athlete1')).to.equal(null);
-    expect((await registry.verified('x')).map((one) => one.handle)).to.deep.equal(['athlete3']);
-    const answers = await Promise.allSettled(
-      ['athlete1', 'athlete2', 'athlete3'].map(async (slug) =>
-        follows.confirm({
-          fan: fan._id,
-          athlete: (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug,
-          network: 'x',
-          language: 'en',
-        }),
-      ),
-    );
-    expect(answers.map((one) => one.status)).to.deep.equal(['rejected', 'rejected', 'fulfilled']);
-  });
+  it(
+    'a hidden athlete and a revoked account earn nothing more and are shown no more, once the ' +
+      'counters are looked at',
+    async () => {
+      const { registry, athletes, follows } = other;
+      expect(await registry.verified('x')).to.have.length(3);
+      expect(await athletes.bySlug('athlete1')).to.not.equal(null);
+      const { fan } = await world.fan('fay');
+      await world.context.athletes.hide('athlete1', true);
+      const by = await world.moderator();
+      const { items } = await world.context.registry.queue(by, 'verified');
+      const revoked = items.find((file) => file.athlete === 'athlete2');
+      await world.context.registry.revoke(by, revoked?._id ?? '', 'test');
+      look();
+      expect(await athletes.bySlug('athlete1')).to.equal(null);
+      expect((await registry.verified('x')).map((one) => one.handle)).to.deep.equal(['athlete3']);
+      const answers = await Promise.allSettled(
+        ['athlete1', 'athlete2', 'athlete3'].map(async (slug) =>
+          follows.confirm({
+            fan: fan._id,
+            athlete: (await world.context.athletes.byIds([slug])).get(slug)?._id ?? slug,
+            network: 'x',
+            language: 'en',
+          }),
+        ),
+      );
+      expect(answers.map((one) => one.status)).to.deep.equal(['rejected', 'rejected', 'fulfilled']);
+    },
+  );
 
   it('a video that was published is known everywhere once the counters are looked at', async () => {
     expect(await other.videos.published()).to.deep.equal([]);
@@ -158,52 +174,56 @@ describe('with a bus that loses every message', () => {
 });
 
 describe('the audit of standings', () => {
-  it('looks back by a minute, finds what was numbered early and written late, and goes on where another worker ended', async () => {
-    let now = 0;
-    let kept: unknown = null;
-    const changes: { fan: string; number: number }[] = [];
-    let count = 0;
-    const heard: string[][] = [];
-    const audit = (): StandingAudit =>
-      new StandingAudit(
-        {
-          standings: () => Promise.resolve(new Map()),
-          changedSince: (from) =>
-            Promise.resolve({
-              fans: changes.filter((one) => one.number > from).map((one) => one.fan),
-              to: count,
-            }),
-        },
-        {
-          get: () => Promise.resolve(kept),
-          set: (_name: string, value: unknown) => {
-            kept = value;
+  it(
+    'looks back by a minute, finds what was numbered early and written late, and goes on ' +
+      'where another worker ended',
+    async () => {
+      let now = 0;
+      let kept: unknown = null;
+      const changes: { fan: string; number: number }[] = [];
+      let count = 0;
+      const heard: string[][] = [];
+      const audit = (): StandingAudit =>
+        new StandingAudit(
+          {
+            standings: () => Promise.resolve(new Map()),
+            changedSince: (from) =>
+              Promise.resolve({
+                fans: changes.filter((one) => one.number > from).map((one) => one.fan),
+                to: count,
+              }),
+          },
+          {
+            get: () => Promise.resolve(kept),
+            set: (_name: string, value: unknown) => {
+              kept = value;
+              return Promise.resolve();
+            },
+          } as never,
+          (fans) => {
+            heard.push(fans);
             return Promise.resolve();
           },
-        } as never,
-        (fans) => {
-          heard.push(fans);
-          return Promise.resolve();
-        },
-        () => now,
-      );
-    const one = audit();
-    count = 2;
-    changes.push({ fan: 'second', number: 2 });
-    await one.run();
-    now += 5000;
-    // Its number was given before that look, and it is there only now.
-    changes.push({ fan: 'first', number: 1 });
-    await one.run();
-    expect(heard.at(-1)).to.have.members(['second', 'first']);
-    now += 61_000;
-    await one.run();
-    expect(kept).to.equal(2);
-    await one.run();
-    expect(heard.at(-1)).to.deep.equal([]);
-    count = 3;
-    changes.push({ fan: 'third', number: 3 });
-    await audit().run();
-    expect(heard.at(-1)).to.deep.equal(['third']);
-  });
+          () => now,
+        );
+      const one = audit();
+      count = 2;
+      changes.push({ fan: 'second', number: 2 });
+      await one.run();
+      now += 5000;
+      // Its number was given before that look, and it is there only now.
+      changes.push({ fan: 'first', number: 1 });
+      await one.run();
+      expect(heard.at(-1)).to.have.members(['second', 'first']);
+      now += 61_000;
+      await one.run();
+      expect(kept).to.equal(2);
+      await one.run();
+      expect(heard.at(-1)).to.deep.equal([]);
+      count = 3;
+      changes.push({ fan: 'third', number: 3 });
+      await audit().run();
+      expect(heard.at(-1)).to.deep.equal(['third']);
+    },
+  );
 });

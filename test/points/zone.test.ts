@@ -68,27 +68,31 @@ describe('the time zone that cuts the days', function () {
     await start();
   });
 
-  it('is that of whoever writes first, whichever of two processes that is; the other writes nothing', async () => {
-    for (const order of [[undefined, TOKYO] as const, [TOKYO, undefined] as const]) {
-      const name = `${world.env['MONGODB_NAME'] ?? ''}_${order[0] ?? 'paris'}`.replace('/', '_');
-      const [first, second] = [await start(order[0], name), await start(order[1], name)];
-      await first.release();
-      const outcomes = await Promise.allSettled([
-        ...Array.from({ length: 5 }, (_x, n) => first.points.record(commandFor(`first-${n}`))),
-        ...Array.from({ length: 5 }, (_x, n) => second.points.record(commandFor(`second-${n}`))),
-      ]);
-      const given = outcomes.map((one) => one.status === 'fulfilled');
-      // Five of one process, and none of the other: which of them was first is theirs to settle.
-      expect(
-        [given.slice(0, 5).every(Boolean), given.slice(5).every(Boolean)].filter(Boolean),
-      ).to.have.length(1);
-      expect(given.filter(Boolean)).to.have.length(5);
-      const [won, lost] = given[0] ? [first, second] : [second, first];
-      expect((await won.points.verify()).bad).to.equal(null);
-      expect((await won.connection.collection('entries').find().toArray()).length).to.equal(5);
-      expect(await refused(lost.points.record(commandFor('late')))).to.contain('TIMEZONE is');
-    }
-  });
+  it(
+    'is that of whoever writes first, whichever of two processes that is; the other writes ' +
+      'nothing',
+    async () => {
+      for (const order of [[undefined, TOKYO] as const, [TOKYO, undefined] as const]) {
+        const name = `${world.env['MONGODB_NAME'] ?? ''}_${order[0] ?? 'paris'}`.replace('/', '_');
+        const [first, second] = [await start(order[0], name), await start(order[1], name)];
+        await first.release();
+        const outcomes = await Promise.allSettled([
+          ...Array.from({ length: 5 }, (_x, n) => first.points.record(commandFor(`first-${n}`))),
+          ...Array.from({ length: 5 }, (_x, n) => second.points.record(commandFor(`second-${n}`))),
+        ]);
+        const given = outcomes.map((one) => one.status === 'fulfilled');
+        // Five of one process, and none of the other: which of them was first is theirs to settle.
+        expect(
+          [given.slice(0, 5).every(Boolean), given.slice(5).every(Boolean)].filter(Boolean),
+        ).to.have.length(1);
+        expect(given.filter(Boolean)).to.have.length(5);
+        const [won, lost] = given[0] ? [first, second] : [second, first];
+        expect((await won.points.verify()).bad).to.equal(null);
+        expect((await won.connection.collection('entries').find().toArray()).length).to.equal(5);
+        expect(await refused(lost.points.record(commandFor('late')))).to.contain('TIMEZONE is');
+      }
+    },
+  );
 
   it('is named in one line by every program that would start with another', async () => {
     const env = plainEnv({

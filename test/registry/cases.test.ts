@@ -150,20 +150,24 @@ describe('cases', () => {
     expect((await read(again)).account.state).to.equal('verified');
   });
 
-  it('of an account that was claimed for a hidden athlete are shown to nobody, the old and the new one', async () => {
-    const opened = await open('athlete5', first, 'x:fan5');
-    await sign(opened, first, 'refuse');
-    const again = await open('athlete6', first, 'x:fan5');
-    const { athletes } = world.context;
-    await athletes.hide('athlete6', true);
-    for (const file of [opened, again])
-      expect(await refusal(read(file))).to.equal('account_not_found');
-    await athletes.hide('athlete6', false);
-    await athletes.hide('athlete5', true);
-    expect(await refusal(read(opened))).to.equal('account_not_found');
-    expect((await read(again)).athlete).to.equal('athlete6');
-    await athletes.hide('athlete5', false);
-  });
+  it(
+    'of an account that was claimed for a hidden athlete are shown to nobody, the old and the ' +
+      'new one',
+    async () => {
+      const opened = await open('athlete5', first, 'x:fan5');
+      await sign(opened, first, 'refuse');
+      const again = await open('athlete6', first, 'x:fan5');
+      const { athletes } = world.context;
+      await athletes.hide('athlete6', true);
+      for (const file of [opened, again])
+        expect(await refusal(read(file))).to.equal('account_not_found');
+      await athletes.hide('athlete6', false);
+      await athletes.hide('athlete5', true);
+      expect(await refusal(read(opened))).to.equal('account_not_found');
+      expect((await read(again)).athlete).to.equal('athlete6');
+      await athletes.hide('athlete5', false);
+    },
+  );
 
   it('of one account are one, however many submit it at once', async () => {
     const other = await anotherProcess(world);
@@ -272,29 +276,33 @@ describe('cases', () => {
     expect(await lines(opened)).to.deep.equal(['account.granted', 'account.submitted']);
   });
 
-  it('are as before when the process that decides is killed between the decision and its line; others go on meanwhile', async function () {
-    this.timeout(60_000);
-    const opened = await open('athlete2', first, 'facebook:athlete2');
-    const other = await open('athlete3', first, 'facebook:athlete3');
-    const child = fork(join(root, 'test', 'support', 'decider.ts'), [opened._id, second.id], {
-      env: { ...process.env, ...world.env },
-      execArgv: ['--import=tsx'],
-      stdio: 'ignore',
-    });
-    const [{ session }] = (await once(child, 'message')) as [{ session: string }];
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    expect(await read(opened)).to.deep.equal(opened);
-    expect(await lines(opened)).to.deep.equal(['account.submitted']);
-    expect(await sign(other, first)).to.include({ state: 'granted' });
-    // Nobody ended the dead process's transaction: what it wrote is kept from others until the store
-    // gives it up, after a minute, and whoever decides meanwhile is told to come back.
-    expect(isStoreAway(await refusal(sign(opened, first)))).to.equal(true);
-    const id = new mongoose.mongo.Binary(Buffer.from(session, 'hex'), 4);
-    await world.context.connection.db?.admin().command({ killSessions: [{ id }] });
-    expect((await sign(opened, first)).account).to.include({ state: 'verified', epoch: 1 });
-    expect(await lines(opened)).to.deep.equal(['account.granted', 'account.submitted']);
-  });
+  it(
+    'are as before when the process that decides is killed between the decision and its line; ' +
+      'others go on meanwhile',
+    async function () {
+      this.timeout(60_000);
+      const opened = await open('athlete2', first, 'facebook:athlete2');
+      const other = await open('athlete3', first, 'facebook:athlete3');
+      const child = fork(join(root, 'test', 'support', 'decider.ts'), [opened._id, second.id], {
+        env: { ...process.env, ...world.env },
+        execArgv: ['--import=tsx'],
+        stdio: 'ignore',
+      });
+      const [{ session }] = (await once(child, 'message')) as [{ session: string }];
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      expect(await read(opened)).to.deep.equal(opened);
+      expect(await lines(opened)).to.deep.equal(['account.submitted']);
+      expect(await sign(other, first)).to.include({ state: 'granted' });
+      // Nobody ended the dead process's transaction: what it wrote is kept from others until the store
+      // gives it up, after a minute, and whoever decides meanwhile is told to come back.
+      expect(isStoreAway(await refusal(sign(opened, first)))).to.equal(true);
+      const id = new mongoose.mongo.Binary(Buffer.from(session, 'hex'), 4);
+      await world.context.connection.db?.admin().command({ killSessions: [{ id }] });
+      expect((await sign(opened, first)).account).to.include({ state: 'verified', epoch: 1 });
+      expect(await lines(opened)).to.deep.equal(['account.granted', 'account.submitted']);
+    },
+  );
 });
 
 /** A second process of the hub, that hears no news of the first. */

@@ -96,37 +96,44 @@ describe('the moderators’ forms', () => {
     expect((await submit('https://x.com/athlete1', 'athlete1')).url).to.equal(first.url);
   });
 
-  it('decide with a reason only, keep the choice and the words when one is missing, and not twice', async () => {
-    const { url } = await submit('x:athlete2', 'athlete2');
-    const path = new URL(url).pathname;
-    const short = await answer(path, 'decision', { decision: 'refuse', reason: 'x' });
-    expect([short.status, /give a reason of three letters/.test(short.text)]).to.deep.equal([
-      400,
-      true,
-    ]);
-    expect(short.text)
-      .to.match(/value="refuse" checked/)
-      .and.match(/<textarea[^>]*>x<\/textarea>/);
-    const none = await answer(path, 'decision', { reason: 'her own <b>page</b> links it' });
-    expect(none.status).to.equal(400);
-    expect(none.text).to.contain('her own &lt;b&gt;page&lt;/b&gt; links it</textarea>');
-    const open = browser.form(none.text, '/decision');
-    const granted = await answer(path, 'decision', {
-      decision: 'grant',
-      reason: 'her own page links it',
-    });
-    expect(granted.status).to.equal(200);
-    expect((await world.api('/registry/lookup?account=x:athlete2')).body).to.include({
-      result: 'listed',
-    });
-    // A second page of the same case, opened before.
-    open.set('decision', 'refuse');
-    open.set('reason', 'too late');
-    const late = await browser.post(`${path}/decision`, open);
-    expect([late.status, /Somebody decided meanwhile/.test(late.text)]).to.deep.equal([409, true]);
-    // The form that now stands there revokes: nothing is ready in it.
-    expect(late.text).to.not.contain('too late').and.not.contain('autofocus');
-  });
+  it(
+    'decide with a reason only, keep the choice and the words when one is missing, and not ' +
+      'twice',
+    async () => {
+      const { url } = await submit('x:athlete2', 'athlete2');
+      const path = new URL(url).pathname;
+      const short = await answer(path, 'decision', { decision: 'refuse', reason: 'x' });
+      expect([short.status, /give a reason of three letters/.test(short.text)]).to.deep.equal([
+        400,
+        true,
+      ]);
+      expect(short.text)
+        .to.match(/value="refuse" checked/)
+        .and.match(/<textarea[^>]*>x<\/textarea>/);
+      const none = await answer(path, 'decision', { reason: 'her own <b>page</b> links it' });
+      expect(none.status).to.equal(400);
+      expect(none.text).to.contain('her own &lt;b&gt;page&lt;/b&gt; links it</textarea>');
+      const open = browser.form(none.text, '/decision');
+      const granted = await answer(path, 'decision', {
+        decision: 'grant',
+        reason: 'her own page links it',
+      });
+      expect(granted.status).to.equal(200);
+      expect((await world.api('/registry/lookup?account=x:athlete2')).body).to.include({
+        result: 'listed',
+      });
+      // A second page of the same case, opened before.
+      open.set('decision', 'refuse');
+      open.set('reason', 'too late');
+      const late = await browser.post(`${path}/decision`, open);
+      expect([late.status, /Somebody decided meanwhile/.test(late.text)]).to.deep.equal([
+        409,
+        true,
+      ]);
+      // The form that now stands there revokes: nothing is ready in it.
+      expect(late.text).to.not.contain('too late').and.not.contain('autofocus');
+    },
+  );
 
   it('revoke with a reason only, and say so on the case', async () => {
     const path = new URL((await submit('x:athlete2', 'athlete2')).url).pathname;

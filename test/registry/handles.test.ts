@@ -58,27 +58,31 @@ for (const network of ['x', 'facebook'] as const) {
       expect(await lookup(address)).to.include({ result: 'listed' });
     });
 
-    it('go with a submission to the account the network names now, and come back with the next look', async () => {
-      // Two athletes swap, and a moderator pastes one of them before anybody was asked about the
-      // other.
-      rename('athlete2', 'inbetween');
-      rename('athlete1', 'athlete2');
-      const by = await world.moderator();
-      const opened = await world.context.registry
-        .submit(by, `${network}:athlete2`, 'athlete1')
-        .catch((error: unknown) => error);
-      expect(opened).to.include({ id: 'account_taken' });
-      world.sandbox.world.add({ handle: 'newcomer', name: 'New', page: true });
-      rename('athlete1', 'somewhere');
-      rename('newcomer', 'athlete2');
-      const made = await world.context.registry.submit(by, `${network}:athlete2`, 'athlete3');
-      expect(await record(other)).to.deep.include({ handleKey: null, handle: 'athlete2' });
-      expect((await lookup(`${network}:athlete2`))['result']).to.not.equal('listed');
-      await world.context.registry.sweep();
-      expect(await record(other)).to.include({ handle: 'inbetween' });
-      expect(await record(made._id)).to.include({ handle: 'athlete2', state: 'candidate' });
-      expect((await record(other)).former.map((one) => one.handle)).to.deep.equal(['athlete2']);
-    });
+    it(
+      'go with a submission to the account the network names now, and come back with the next ' +
+        'look',
+      async () => {
+        // Two athletes swap, and a moderator pastes one of them before anybody was asked about the
+        // other.
+        rename('athlete2', 'inbetween');
+        rename('athlete1', 'athlete2');
+        const by = await world.moderator();
+        const opened = await world.context.registry
+          .submit(by, `${network}:athlete2`, 'athlete1')
+          .catch((error: unknown) => error);
+        expect(opened).to.include({ id: 'account_taken' });
+        world.sandbox.world.add({ handle: 'newcomer', name: 'New', page: true });
+        rename('athlete1', 'somewhere');
+        rename('newcomer', 'athlete2');
+        const made = await world.context.registry.submit(by, `${network}:athlete2`, 'athlete3');
+        expect(await record(other)).to.deep.include({ handleKey: null, handle: 'athlete2' });
+        expect((await lookup(`${network}:athlete2`))['result']).to.not.equal('listed');
+        await world.context.registry.sweep();
+        expect(await record(other)).to.include({ handle: 'inbetween' });
+        expect(await record(made._id)).to.include({ handle: 'athlete2', state: 'candidate' });
+        expect((await record(other)).former.map((one) => one.handle)).to.deep.equal(['athlete2']);
+      },
+    );
 
     it('are asked for in batches by the sweep, once a day', async () => {
       world.clock.advance(25 * HOUR);
@@ -89,23 +93,28 @@ for (const network of ['x', 'facebook'] as const) {
       expect(asked() - before).to.equal(1);
     });
 
-    it('are asked for when an athlete’s page is opened, at most every ten minutes, and nobody waits for it', async () => {
-      world.clock.advance(HOUR);
-      rename('athlete1', 'opened');
-      const before = asked();
-      const page = () => fetch(`${world.url}/en/athletes/athlete1`).then((answer) => answer.text());
-      await page();
-      await until(async () => (await record(id)).handle === 'opened');
-      const after = asked();
-      expect(after - before).to.equal(1);
-      expect(await page()).to.contain('opened</span>');
-      const { accounts } = (await world.api('/athletes/athlete1')).body as unknown as {
-        accounts: { id: string; url: string }[];
-      };
-      const address = `${world.sandbox.networks[network]}/${network === 'x' ? 'i/user/' : ''}${accountId('athlete1')}`;
-      expect(accounts[0]).to.include({ id: accountId('athlete1'), url: address });
-      expect(asked()).to.equal(after);
-    });
+    it(
+      'are asked for when an athlete’s page is opened, at most every ten minutes, and nobody ' +
+        'waits for it',
+      async () => {
+        world.clock.advance(HOUR);
+        rename('athlete1', 'opened');
+        const before = asked();
+        const page = () =>
+          fetch(`${world.url}/en/athletes/athlete1`).then((answer) => answer.text());
+        await page();
+        await until(async () => (await record(id)).handle === 'opened');
+        const after = asked();
+        expect(after - before).to.equal(1);
+        expect(await page()).to.contain('opened</span>');
+        const { accounts } = (await world.api('/athletes/athlete1')).body as unknown as {
+          accounts: { id: string; url: string }[];
+        };
+        const address = `${world.sandbox.networks[network]}/${network === 'x' ? 'i/user/' : ''}${accountId('athlete1')}`;
+        expect(accounts[0]).to.include({ id: accountId('athlete1'), url: address });
+        expect(asked()).to.equal(after);
+      },
+    );
 
     it('are as the network says when a moderator opens the case, and as known while it is away', async () => {
       const { token } = await world.fan('moderator1', { role: 'moderator' });

@@ -50,25 +50,29 @@ for (const mode of ['confirmed', 'hub'] as Card['mode'][]) {
         expect(await follow(token, 'athlete3', linked)).to.include({ awarded: 1 });
       });
 
-    it('earn nothing by an account that is verified after they signed in with it, at the door, at the first link or when all is asked again', async () => {
-      const made = [];
-      for (const [linked, athlete] of [
-        ['x', 'athlete5'],
-        ['facebook', 'athlete6'],
-      ] as const) {
-        does(athlete, athlete);
-        const { token, fan } = await world.fan(athlete, { networks: [linked] });
-        made.push({ token, fan, athlete, linked });
-        for (const network of ['x', 'facebook'] as const) await world.verify(athlete, network);
-      }
-      for (const { token, fan, athlete, linked } of made) {
-        for (const network of ['x', 'facebook'] as const)
-          expect(await follow(token, athlete, network)).to.include({ id: 'own_account' });
-        await world.context.follows.checkNetwork(fan._id, linked);
-        await world.settle();
-        expect(await points(token)).to.include({ points: 0 });
-      }
-    });
+    it(
+      'earn nothing by an account that is verified after they signed in with it, at the door, ' +
+        'at the first link or when all is asked again',
+      async () => {
+        const made = [];
+        for (const [linked, athlete] of [
+          ['x', 'athlete5'],
+          ['facebook', 'athlete6'],
+        ] as const) {
+          does(athlete, athlete);
+          const { token, fan } = await world.fan(athlete, { networks: [linked] });
+          made.push({ token, fan, athlete, linked });
+          for (const network of ['x', 'facebook'] as const) await world.verify(athlete, network);
+        }
+        for (const { token, fan, athlete, linked } of made) {
+          for (const network of ['x', 'facebook'] as const)
+            expect(await follow(token, athlete, network)).to.include({ id: 'own_account' });
+          await world.context.follows.checkNetwork(fan._id, linked);
+          await world.settle();
+          expect(await points(token)).to.include({ points: 0 });
+        }
+      },
+    );
 
     it('earn nothing more once a moderator has recorded them, and keep what they earned before', async () => {
       const { token, fan } = await world.fan('manager', { networks: ['x', 'facebook'] });

@@ -166,49 +166,53 @@ describe('the registry', () => {
     expect((await lookup('@fan5'))['of']).to.deep.equal({ name: 'Sofia Marques' });
   });
 
-  it('goes on warning of a fake that is submitted again, shows it to moderators alone, and stops when it is decided otherwise', async () => {
-    const again = await send('', { account: 'x:athlete_1', athlete: 'athlete3' });
-    let path = `/${String((again.body as { id?: string }).id)}`;
-    /** Claims it once more, which opens another case. */
-    const reopen = async (athlete: string): Promise<void> => {
-      const { body } = await send('', { account: 'x:athlete_1', athlete });
-      path = `/${String((body as { id?: string }).id)}`;
-    };
-    expect(again.body).to.deep.include({ state: 'candidate' });
-    expect((again.body as unknown as { warning: object }).warning).to.include({
-      as: 'fake',
-      reason: 'imitates athlete1',
-    });
-    // It pretends to be whom it pretended to be, not whom it is submitted for now.
-    expect(await lookup('@athlete_1')).to.deep.include({
-      result: 'known_fake',
-      why: 'imitates athlete1',
-    });
-    expect((await lookup('@athlete_1'))['of']).to.include({ handle: 'athlete1' });
-    const browser = world.browser();
-    await browser.signIn('x', 'moderator1');
-    expect((await browser.go(`/en/moderation/cases${path}`)).text)
-      .to.contain('Refused as a fake before')
-      .and.contain('imitates athlete1');
-    expect(await (await fetch(`${world.url}/en/athletes/athlete3`)).text()).to.not.contain(
-      'athlete_1',
-    );
-    await send(`${path}/decision`, { decision: 'fake', reason: 'imitates still' });
-    expect((await lookup('@athlete_1'))['why']).to.equal('imitates still');
-    await reopen('athlete1');
-    await send(`${path}/decision`, { decision: 'refuse', reason: 'a fan page that says so' });
-    expect((await lookup('@athlete_1'))['result']).to.equal('lookalike');
-    await reopen('athlete1');
-    await send(`${path}/decision`, { decision: 'grant', reason: 'their second account' });
-    expect((await lookup('@athlete_1'))['result']).to.equal('listed');
-    await send(`${path}/revocation`, { reason: 'sold' });
-    await reopen('athlete3');
-    expect(await lookup('@athlete_1')).to.deep.include({
-      result: 'revoked',
-      why: 'sold',
-      athlete: { slug: 'athlete1', name: 'Maëlle Kervran' },
-    });
-  });
+  it(
+    'goes on warning of a fake that is submitted again, shows it to moderators alone, and ' +
+      'stops when it is decided otherwise',
+    async () => {
+      const again = await send('', { account: 'x:athlete_1', athlete: 'athlete3' });
+      let path = `/${String((again.body as { id?: string }).id)}`;
+      /** Claims it once more, which opens another case. */
+      const reopen = async (athlete: string): Promise<void> => {
+        const { body } = await send('', { account: 'x:athlete_1', athlete });
+        path = `/${String((body as { id?: string }).id)}`;
+      };
+      expect(again.body).to.deep.include({ state: 'candidate' });
+      expect((again.body as unknown as { warning: object }).warning).to.include({
+        as: 'fake',
+        reason: 'imitates athlete1',
+      });
+      // It pretends to be whom it pretended to be, not whom it is submitted for now.
+      expect(await lookup('@athlete_1')).to.deep.include({
+        result: 'known_fake',
+        why: 'imitates athlete1',
+      });
+      expect((await lookup('@athlete_1'))['of']).to.include({ handle: 'athlete1' });
+      const browser = world.browser();
+      await browser.signIn('x', 'moderator1');
+      expect((await browser.go(`/en/moderation/cases${path}`)).text)
+        .to.contain('Refused as a fake before')
+        .and.contain('imitates athlete1');
+      expect(await (await fetch(`${world.url}/en/athletes/athlete3`)).text()).to.not.contain(
+        'athlete_1',
+      );
+      await send(`${path}/decision`, { decision: 'fake', reason: 'imitates still' });
+      expect((await lookup('@athlete_1'))['why']).to.equal('imitates still');
+      await reopen('athlete1');
+      await send(`${path}/decision`, { decision: 'refuse', reason: 'a fan page that says so' });
+      expect((await lookup('@athlete_1'))['result']).to.equal('lookalike');
+      await reopen('athlete1');
+      await send(`${path}/decision`, { decision: 'grant', reason: 'their second account' });
+      expect((await lookup('@athlete_1'))['result']).to.equal('listed');
+      await send(`${path}/revocation`, { reason: 'sold' });
+      await reopen('athlete3');
+      expect(await lookup('@athlete_1')).to.deep.include({
+        result: 'revoked',
+        why: 'sold',
+        athlete: { slug: 'athlete1', name: 'Maëlle Kervran' },
+      });
+    },
+  );
 
   it('says on the page that an account was revoked, and why, and stops listing it', async () => {
     expect((await send(`/${id}/revocation`, { reason: 'account was sold' })).body).to.include({

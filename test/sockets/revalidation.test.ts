@@ -148,25 +148,29 @@ describe('what sockets stand on', () => {
     expect(ended).to.deep.equal([]);
   });
 
-  it('is looked at every minute whatever is counted: a session whose time is over, a fan who is no more', async () => {
-    const { fan, token } = await world.fan('gone');
-    const mine = await session(fan._id, 'timed');
-    enter('session', fan._id, { session: mine });
-    enter('token', fan._id, { token });
-    await revalidation.look();
-    await world.context.connection
-      .collection('sessions')
-      .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
-    await revalidation.look();
-    expect(ended).to.deep.equal([]);
-    now += 60_000;
-    await revalidation.look();
-    expect(ended).to.deep.equal(['session']);
-    await world.context.connection.collection('fans').deleteOne({ _id: fan._id as never });
-    now += 60_000;
-    await revalidation.look();
-    expect(ended.slice(1)).to.include('token');
-  });
+  it(
+    'is looked at every minute whatever is counted: a session whose time is over, a fan who ' +
+      'is no more',
+    async () => {
+      const { fan, token } = await world.fan('gone');
+      const mine = await session(fan._id, 'timed');
+      enter('session', fan._id, { session: mine });
+      enter('token', fan._id, { token });
+      await revalidation.look();
+      await world.context.connection
+        .collection('sessions')
+        .updateOne({ _id: mine as never }, { $set: { expires: new Date(0) } });
+      await revalidation.look();
+      expect(ended).to.deep.equal([]);
+      now += 60_000;
+      await revalidation.look();
+      expect(ended).to.deep.equal(['session']);
+      await world.context.connection.collection('fans').deleteOne({ _id: fan._id as never });
+      now += 60_000;
+      await revalidation.look();
+      expect(ended.slice(1)).to.include('token');
+    },
+  );
 
   it('stands while the store does not answer', async () => {
     const { fan, token } = await world.fan('patient');
