@@ -4,7 +4,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { root } from '../scripts/root.js';
 import { COLUMNS, faultsOf, templates } from '../scripts/templates.js';
 
-/** The import ladder of DESIGN 3, top first. Rooms of one step never import each other. */
+/**
+ * The import ladder, top first. Rooms of one step never import each other. Rooms that do not exist
+ * yet have their step reserved.
+ */
 const LADDER: string[][] = [
   ['pages'],
   ['videos', 'village', 'feed', 'photos', 'challenges', 'rewards', 'showcase'],

@@ -26,69 +26,80 @@ function label(part: HTMLElement, text: string, stub: string): void {
   if (end) end.textContent = stub;
 }
 
+/** Sends the follow of a card; answers what the hub says, or the words of what went wrong. */
+async function sendFollow({ dataset }: HTMLElement): Promise<Answer | { problem: string }> {
+  const { slug = '', network, account, turn = '0' } = dataset;
+  const response = await fetch(`/api/v1/athletes/${slug}/follow`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-csrf-token': csrf(),
+      'accept-language': words?.lang ?? 'fr',
+    },
+    body: JSON.stringify({ network, account, turn: Number(turn) }),
+  });
+  if (response.ok) return (await response.json()) as Answer;
+  const { detail } = (await response.json().catch(() => ({}))) as { detail?: string };
+  return { problem: detail ?? words?.failed ?? '' };
+}
+
+/** Asks until the network says yes, a few times, because it may be late to know of a follow. */
+async function askPatiently(part: HTMLElement): Promise<Answer | { problem: string }> {
+  let last: Answer | { problem: string } = { problem: words?.failed ?? '' };
+  for (const wait of TRIES_MS) {
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const answer = await sendFollow(part).catch(() => null);
+    if (!answer) continue;
+    last = answer;
+    if ('problem' in answer || answer.verdict !== 'no') break;
+  }
+  return last;
+}
+
+/** Draws the page as the server has it now: the account, the count, the videos that opened. */
+async function redraw(): Promise<void> {
+  const response = await fetch(location.pathname, { headers: { accept: 'text/html' } });
+  const fresh = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const [now, next] = [document.querySelector('#main'), fresh.querySelector('#main')];
+  if (!response.ok || !now || !next) return;
+  now.replaceChildren(...next.childNodes);
+  wire();
+}
+
+/** Shows what a yes brought: points at once, then the page, then a toast. */
+async function showYes({ id }: HTMLElement, answer: Answer): Promise<void> {
+  showPoints(answer.points);
+  // The point is there, whether or not the page can be drawn anew.
+  await redraw().catch(() => undefined);
+  const acting = document.getElementById(id)?.querySelector<HTMLElement>('button, a');
+  (acting ?? document.querySelector<HTMLElement>('#main'))?.focus();
+  if (answer.waitsUntil) say(words?.waits ?? '');
+  if (answer.awarded !== 1) return;
+  const [video] = answer.unlocked;
+  const awarded = words?.awarded ?? '';
+  say(video ? `${awarded} ${words?.unlocked ?? ''} ${video.title}` : awarded);
+}
+
 /**
  * Asks the hub whether the account is followed now, and shows its answer. True once that is
  * settled; false means that asking again later is worth it.
  */
 async function ask(part: HTMLElement): Promise<boolean> {
   if (part.getAttribute('aria-busy') === 'true') return false;
-  const { slug = '', network = 'x', account, turn = '0' } = part.dataset;
+  const { network = '' } = part.dataset;
   const before = part.querySelector('.follow-go .words')?.textContent ?? '';
   part.setAttribute('aria-busy', 'true');
   label(part, words?.asking[network] ?? '', '…');
-  let last: Answer | null = null;
-  for (const wait of TRIES_MS) {
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    const response = await fetch(`/api/v1/athletes/${slug}/follow`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'x-csrf-token': csrf(),
-        'accept-language': words?.lang ?? 'fr',
-      },
-      body: JSON.stringify({ network, account, turn: Number(turn) }),
-    }).catch(() => null);
-    if (!response) continue;
-    if (!response.ok) {
-      last = null;
-      const problem = (await response.json().catch(() => ({}))) as { detail?: string };
-      say(problem.detail ?? words?.failed ?? '');
-      break;
-    }
-    last = (await response.json()) as Answer;
-    if (last.verdict !== 'no') break;
-  }
+  const answer = await askPatiently(part);
   part.removeAttribute('aria-busy');
-  if (last && (last.awarded === 1 || last.verdict === 'yes')) {
-    // The server draws the page as it is now: the account, the count, the videos that opened.
-    const fresh = new DOMParser().parseFromString(
-      await (await fetch(location.pathname, { headers: { accept: 'text/html' } })).text(),
-      'text/html',
-    );
-    const [now, next] = [document.querySelector('#main'), fresh.querySelector('#main')];
-    showPoints(last.points);
-    const id = part.id;
-    if (now && next) {
-      now.replaceChildren(...next.childNodes);
-      wire();
-    }
-    (
-      document.getElementById(id)?.querySelector<HTMLElement>('button, a') ??
-      document.querySelector<HTMLElement>('#main')
-    )?.focus();
-    const [video] = last.unlocked;
-    if (last.waitsUntil) say(words?.waits ?? '');
-    if (last.awarded === 1)
-      say(
-        video
-          ? `${words?.awarded ?? ''} ${words?.unlocked ?? ''} ${video.title}`
-          : (words?.awarded ?? ''),
-      );
+  label(part, before, '+1');
+  if (!('problem' in answer) && (answer.awarded === 1 || answer.verdict === 'yes')) {
+    await showYes(part, answer);
     return true;
   }
-  label(part, before, '+1');
-  if (last?.verdict === 'no') say(words?.no[network] ?? '');
-  else if (last) say(words?.unknown[network] ?? '');
+  if ('problem' in answer) say(answer.problem);
+  else if (answer.verdict === 'no') say(words?.no[network] ?? '');
+  else say(words?.unknown[network] ?? '');
   return false;
 }
 

@@ -98,10 +98,10 @@ export class Checks {
   }
 
   /**
-   * What a running check finds, for a caller who joined it: what it gives is its own caller's to
-   * tell. Null when the joiner has to check for itself, because the running one failed, does not
-   * cover these accounts, or is too old: it heard a yes, and the deed is not held all the same,
-   * because it was taken back after the network had been asked.
+   * The results of a check that another caller began, without its entries: that caller announces
+   * the awards. Null when this caller must check for itself, because the running check failed, does
+   * not cover these accounts, or is too old: the network said yes, but the deed was taken back
+   * after it had been asked.
    */
   private async join(
     { accounts: covered, done }: RunningCheck,

@@ -45,7 +45,7 @@ export interface From {
   states: readonly DoubtState[];
   /** Its turn, compared with the one that the change is about. */
   turn: 'earlier' | 'same' | 'not later' | 'any';
-  /** The change comes of a later check than this answer, which else outdates it. */
+  /** Only if the check is later than the last such answer; otherwise that answer wins. */
   after?: 'no' | 'yes';
   /** The fan has not undone the give. */
   unlessUndone?: true;
@@ -146,8 +146,8 @@ export const isSecondNo = (doubt: Doubt, heard: Heard, patience: number): boolea
 
 /**
  * How long the network is left alone after it was asked again about a no, `tries` times before:
- * twice as long each time, from a twelfth of the patience up to all of it. None is asked about more
- * than some twenty times before it is forgotten, and none keeps others waiting.
+ * twice as long each time, from a twelfth of the patience up to all of it. So a doubt costs some
+ * twenty questions at most before it is forgotten.
  */
 export const restAfter = (tries: number, patience: number): number =>
   Math.min(patience, (patience / 12) * 2 ** Math.min(tries, 10));

@@ -242,7 +242,7 @@ export class TakeBackLimit {
     return true;
   }
 
-  /** The limits that hold now. */
+  /** Reads how much an hour may take: what organisers set, else the defaults. */
   async limits(): Promise<TakeBackLimits> {
     return {
       ...DEFAULT_LIMITS,
@@ -250,7 +250,7 @@ export class TakeBackLimit {
     };
   }
 
-  /** Sets the limits. */
+  /** Sets how much an hour may take, with a line in the audit log. */
   async setLimits(limits: TakeBackLimits, by: string): Promise<void> {
     const before = await this.limits();
     await this.parts.settings.set(SETTING, limits);

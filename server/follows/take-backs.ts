@@ -81,7 +81,7 @@ export class TakeBacks {
   }
 
   /**
-   * Releases a stopped network: as many deeds as the person saw and no more, and the network is
+   * Releases a stopped network: as many deeds as the person names and no more, and the network is
    * asked again about those first. Throws `not_allowed`, and `already_decided` when it is not
    * stopped any more or was stopped anew since they looked.
    */

@@ -2,16 +2,9 @@
  * What a network is to the hub (NETWORKS 3, trimmed to what is used). Networks know no fan and no
  * point: they sign people in, find accounts, and answer whether somebody follows them.
  *
- * To add a network:
- * 1. Give it an id below, settings in `config.ts`, and a default card in `cards.ts`: until a card
- *    lets its deeds earn, nothing it answers gives a point.
- * 2. Write a class that implements `Adapter`, in a folder of its own beside `x/` and `facebook/`.
- *    Send every request through a `CircuitBreaker` and within the limits of `outward.ts`; tidy
- *    every text that comes back (`platform/text.ts`); turn every error into a `NetworkError`.
- * 3. Name it in `service.ts`.
- * 4. Write its sandbox in `scripts/sandbox/`, a program that speaks as the network does.
- * 5. Name both in `test/networks/contract.test.ts`, which holds every adapter to what is promised
- *    here.
+ * To add one, see "A network" in `server/README.md`. An adapter sends every request through a
+ * `CircuitBreaker` and within the limits of `outward.ts`, tidies every text that comes back
+ * (`platform/text.ts`), and turns every error into a `NetworkError`.
  */
 
 /** The networks that the hub speaks with, in the order in which they are shown. */

@@ -23,7 +23,7 @@ export class Networks {
     return this.adapters[network];
   }
 
-  /** All adapters. */
+  /** Every adapter, in the order of `NETWORKS`. */
   all(): Adapter[] {
     return Object.values(this.adapters);
   }

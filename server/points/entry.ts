@@ -4,7 +4,10 @@ import { emptyStanding, standingAfter, type After } from './standing.js';
 
 export type { After } from './standing.js';
 
-/** Why a turn was taken. */
+/**
+ * Why a turn was taken. `restored` and `cap_day` are part of version 1 and reserved: nothing writes
+ * them yet.
+ */
 export type Cause =
   | 'network_yes'
   | 'hub_click'

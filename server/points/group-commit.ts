@@ -67,7 +67,8 @@ export class GroupCommit {
   }
 
   /**
-   * The instant before which every entry is acknowledged and heard, or will never be sent; in ms.
+   * Entries older than this instant (ms) need no more care from this process: each is acknowledged
+   * and heard, or will never be sent.
    */
   get clearTo(): number {
     return earliest(

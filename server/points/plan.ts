@@ -18,7 +18,7 @@ import { nextDay, windowKeys } from './windows.js';
 
 /** How often one deed may be given in a day (LEDGER 4). */
 const GIVES_A_DAY = 3;
-/** Up to this turn no deed was given too often: each give but the last was taken back. */
+/** The first turn that could be a fourth give in a day is the one behind this. */
 const LAST_FREE_TURN = 2 * GIVES_A_DAY;
 
 /** All that a flush has read, and decides by. */

@@ -8,7 +8,7 @@ import type { Log } from '../platform/logs.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { RedisClients } from '../platform/redis.js';
 import type { Settings } from '../platform/settings.js';
-import { StandingAudit } from './audit.js';
+import { StandingAudit } from './standing-audit.js';
 import { awardOf, type Written } from './award.js';
 import { Heartbeats } from './heartbeats.js';
 import { readBoardCursor } from './board-format.js';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
-import { StandingAudit } from '../../server/points/audit.js';
+import { StandingAudit } from '../../server/points/standing-audit.js';
 import type { Command } from '../../server/points/service.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
