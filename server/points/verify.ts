@@ -17,6 +17,15 @@ export interface VerifyResult {
 /** How many fans' scores are read together. */
 const TOGETHER = 500;
 
+/** The fields of version 1, a closed list (`entry.ts`). */
+const VERSION_1: Record<keyof Entry, true> = {
+  ...{ v: true, fan: true, seq: true, deed: true, turn: true, delta: true, after: true },
+  ...{ account: true, on: true, athlete: true, disciplines: true, season: true, earnedAt: true },
+  ...{ rule: true, card: true, cause: true, act: true, link: true, evidence: true, askedAt: true },
+  ...{ at: true, prev: true, hash: true },
+};
+const FIELDS: ReadonlySet<string> = new Set(Object.keys(VERSION_1));
+
 /** What the entries of one fan have given so far. */
 class Statement {
   head: Head = NO_HEAD;
@@ -34,6 +43,7 @@ class Statement {
   take(entry: Entry): string | null {
     const flaw =
       this.flawOfPlace(entry) ??
+      this.flawOfFields(entry) ??
       this.flawOfHash(entry) ??
       this.flawOfFacts(entry) ??
       this.flawOfSeason(entry) ??
@@ -58,6 +68,13 @@ class Statement {
     if (body.prev !== this.head.hash) return 'prev is not the hash of the entry before';
     // By the library, not by the text that was spelled out: each judges the other.
     return hashOf(canonicalize(body) ?? '') === hash ? null : 'the hash does not fit';
+  }
+
+  /** Version 1 has these fields and no other (`entry.ts`). */
+  private flawOfFields(entry: Entry): string | null {
+    const given = Object.keys(entry);
+    const isWhole = given.length === FIELDS.size && given.every((name) => FIELDS.has(name));
+    return isWhole ? null : 'it has not the fields of version 1';
   }
 
   private flawOfFacts(entry: Entry): string | null {

@@ -23,8 +23,9 @@ const CASE_STATES: Record<Outcome, CaseState> = {
 /**
  * Signs a case, and decides it when as many moderators agree as its quorum asks: the account is
  * verified, or refused. The signature, what becomes of the account and the line of the log are
- * written together. Throws `already_decided` when another was faster or the moderator has signed
- * before.
+ * written together. A moderator may sign otherwise than before while the case is open; the last
+ * signature of each counts. Throws `already_decided` when another was faster, or the moderator has
+ * signed just so.
  */
 export async function decide(
   parts: RegistryParts,
@@ -42,10 +43,14 @@ export async function decide(
   const outcome = await inTransaction(parts.connection, (session) =>
     sign(parts, id, { signature, changed }, session),
   );
-  if (outcome === 'granted') await showNetworks(parts, account.athlete);
   if (outcome) await parts.tell(account);
+  if (outcome === 'granted') await showNetworks(parts, account.athlete);
   return parts.cases.require(id);
 }
+
+/** What a moderator has signed so far: their last decision counts. */
+const lastBy = ({ signatures }: CaseFile, moderator: string) =>
+  signatures.findLast(({ by }) => by === moderator)?.decision;
 
 /** Writes a signature and all that follows from it; answers what was decided by it, if anything. */
 async function sign(
@@ -55,7 +60,7 @@ async function sign(
   session: ClientSession,
 ): Promise<Outcome | null> {
   const before = await parts.cases.require(id, session);
-  if (before.state !== 'open' || before.signatures.some(({ by }) => by === signature.by))
+  if (before.state !== 'open' || lastBy(before, signature.by) === signature.decision)
     throw new VillageError('already_decided', { state: accountStateBy(before) });
   const outcome = outcomeOf([...before.signatures, signature], before.quorum);
   await addSignature(parts, before, { signature, outcome }, session);
@@ -110,7 +115,9 @@ async function settleAccount(
   const warning: Warning | null =
     outcome === 'fake' ? { as: 'fake', athlete: before.athlete, reason, at } : null;
   const isGranted = outcome === 'granted';
-  const signers = before.signatures.filter(({ decision }) => decision === 'grant').length + 1;
+  const others = new Set(before.signatures.map(({ by }) => by));
+  others.delete(signature.by);
+  const signers = [...others].filter((by) => lastBy(before, by) === 'grant').length + 1;
   await accounts.updateOne(
     { _id: before.account._id },
     {

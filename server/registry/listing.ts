@@ -27,6 +27,14 @@ type Row = Pick<
   '_id' | 'network' | 'accountId' | 'handle' | 'epoch' | 'athlete' | 'state'
 > & { since: Date };
 
+/** What tests steer. */
+interface ListingTiming {
+  /** A clock that is never set, in ms. */
+  now?: () => number;
+  /** How often all is read again, in ms. */
+  wholeMs?: number;
+}
+
 /** What a process knows. */
 interface Known {
   /** Verified accounts by id, also those of hidden athletes. */
@@ -44,6 +52,11 @@ const KEPT_MS = 60_000;
 const WRITING_MS = 60_000;
 /** So many changes before its first look a process looks at too: one of them may be under way. */
 const FIRST = 20;
+/**
+ * How often all is read again, in ms: a change that took longer than `WRITING_MS` to be written is
+ * found by then at the latest.
+ */
+const WHOLE_MS = 5 * 60_000;
 /** More changed people than this are not sorted out: all who are listed are read. */
 const MOST_CHANGED = 1000;
 
@@ -62,7 +75,7 @@ const personOf = ({ _id, slugs, name, disciplines, hidden }: AthleteRecord): Per
 
 /**
  * Every verified account of an athlete who is shown, in memory, as fresh as `Changes`. All are read
- * once, then only the accounts and athletes that changed since, by the numbers they bear. Those of
+ * at first and every few minutes, else only the accounts and athletes that changed since, by the numbers they bear. Those of
  * the last minute are read again each time: one of them may have been numbered and not yet written.
  */
 export class Listing {
@@ -70,6 +83,9 @@ export class Listing {
   /** How far the counts of changes, of accounts and of the directory, were some time ago. */
   private before: Record<'accounts' | 'people', CountBefore>;
   private known: Known | null = null;
+  private readonly now: () => number;
+  private readonly wholeMs: number;
+  private readWholeAt = -Infinity;
   private reading: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -77,8 +93,10 @@ export class Listing {
     private readonly networks: Networks,
     private readonly athletes: Athletes,
     private readonly changes: Changes,
-    private readonly now?: () => number,
+    { now = () => performance.now(), wholeMs = WHOLE_MS }: ListingTiming = {},
   ) {
+    this.now = now;
+    this.wholeMs = wholeMs;
     this.before = this.unknown();
   }
 
@@ -113,9 +131,12 @@ export class Listing {
     ]);
     const from = this.before.accounts.get()?.to;
     // A count that went back is that of another store, or of a backup: nothing known holds.
-    if (from !== undefined && from > accountsTo) {
+    const isOther = from !== undefined && from > accountsTo;
+    const isOld = this.now() - this.readWholeAt >= this.wholeMs;
+    if (isOther || isOld) {
       this.known = null;
       this.before = this.unknown();
+      this.readWholeAt = this.now();
     }
     const { known } = this;
     const accounts =

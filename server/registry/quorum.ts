@@ -4,23 +4,29 @@ import type { Outcome, Signature } from './case.model.js';
 /** How many moderators must agree, where nobody has set it. */
 const DEFAULT_QUORUM = 1;
 
-/** How many moderators must agree on a case that is opened now (setting `registry.quorum`). */
+/**
+ * How many moderators must agree on a case that is opened now (setting `registry.quorum`). What is
+ * no whole number from 1 on counts as unset.
+ */
 export async function readQuorum(settings: Settings): Promise<number> {
-  return (await settings.get<number>('registry.quorum')) ?? DEFAULT_QUORUM;
+  const set = await settings.get<unknown>('registry.quorum');
+  return Number.isSafeInteger(set) && Number(set) >= 1 ? Number(set) : DEFAULT_QUORUM;
 }
 
 /**
  * What these signatures come to: nothing yet until as many moderators agree as the quorum asks.
- * Where they disagree the case stays open for the next one. Whoever calls it a fake agrees that it
+ * Where they disagree the case stays open, for the next one or until somebody signs otherwise: the
+ * last signature of each counts. Whoever calls it a fake agrees that it
  * is refused; the public is warned of a fake only when a quorum says so.
  */
 export function outcomeOf(
-  signatures: readonly Pick<Signature, 'decision'>[],
+  signatures: readonly Pick<Signature, 'by' | 'decision'>[],
   quorum: number,
 ): Outcome | null {
-  const grants = signatures.filter(({ decision }) => decision === 'grant').length;
+  const decisions = [...new Map(signatures.map(({ by, decision }) => [by, decision])).values()];
+  const grants = decisions.filter((decision) => decision === 'grant').length;
   if (grants >= quorum) return 'granted';
-  if (signatures.length - grants < quorum) return null;
-  const fakes = signatures.filter(({ decision }) => decision === 'fake').length;
+  if (decisions.length - grants < quorum) return null;
+  const fakes = decisions.filter((decision) => decision === 'fake').length;
   return fakes >= quorum ? 'fake' : 'refused';
 }

@@ -31,8 +31,8 @@ export async function revoke(
   await inTransaction(parts.connection, (session) =>
     takeBack(parts, id, { revocation, changed }, session),
   );
-  await showNetworks(parts, account.athlete);
   await parts.tell(account);
+  await showNetworks(parts, account.athlete);
   return parts.cases.require(id);
 }
 

@@ -9,7 +9,7 @@ import { readConfig } from '../../server/config.js';
 import { createContext, type Context } from '../../server/context.js';
 import { isStoreAway } from '../../server/platform/mongo.js';
 import type { CaseFile, Decision } from '../../server/registry/case.model.js';
-import { outcomeOf } from '../../server/registry/quorum.js';
+import { outcomeOf, readQuorum } from '../../server/registry/quorum.js';
 import type { Actor } from '../../server/registry/service.js';
 import { startWorld, type World } from '../support/world.js';
 
@@ -33,7 +33,7 @@ describe('what signatures come to', () => {
     it(`is ${outcome ?? 'nothing yet'} for ${signed.join(', ') || 'none'} of ${quorum}`, () => {
       expect(
         outcomeOf(
-          signed.map((decision) => ({ decision })),
+          signed.map((decision, index) => ({ by: `moderator${index}`, decision })),
           quorum,
         ),
       ).to.equal(outcome);
@@ -86,7 +86,6 @@ describe('cases', () => {
       expect(account).to.include({ state: 'candidate', epoch: 0, since: null });
       expect(await lookup('x:athlete1')).to.not.equal('listed');
       expect(await refusal(sign(opened, first))).to.equal('already_decided');
-      expect(await refusal(sign(opened, first, 'refuse'))).to.equal('already_decided');
       const decided = await sign(opened, second);
       expect(decided.state).to.equal('granted');
       expect(decided.signatures.map(({ by, decision }) => [by, decision])).to.deep.equal([
@@ -101,6 +100,28 @@ describe('cases', () => {
         'account.granted',
         'account.submitted',
       ]);
+    });
+
+    it('are decided by two who agree in the end: the last signature of each counts', async () => {
+      await world.context.settings.set('registry.quorum', 2);
+      const opened = await open('athlete10');
+      await sign(opened, first, 'refuse');
+      expect((await sign(opened, second)).state).to.equal('open');
+      const decided = await sign(opened, first);
+      expect(decided.state).to.equal('granted');
+      expect(decided.signatures.map(({ decision }) => decision)).to.deep.equal([
+        'refuse',
+        'grant',
+        'grant',
+      ]);
+      expect(decided.account).to.include({ state: 'verified', signers: 2 });
+    });
+
+    it('ask for one moderator where the setting is no number that can be meant', async () => {
+      for (const wrong of [0, -1, 1.5, 'two']) {
+        await world.context.settings.set('registry.quorum', wrong);
+        expect(await readQuorum(world.context.settings), String(wrong)).to.equal(1);
+      }
     });
 
     it('stay open where the two disagree, and the third decides', async () => {

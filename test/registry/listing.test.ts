@@ -33,7 +33,7 @@ describe('the list of verified accounts', () => {
       other.networks,
       other.athletes,
       other.changes,
-      () => now,
+      { now: () => now, wholeMs: Infinity },
     );
     for (const kind of ['registry', 'athletes'])
       other.changes.on(kind, () => {
@@ -153,6 +153,32 @@ describe('the list of verified accounts', () => {
     const found = (await list()).find(({ handle }) => handle === 'later');
     expect(found?.athlete.name).to.equal('Later');
     expect(await athletes.bySlug('athlete5')).to.not.equal(null);
+  });
+
+  it('reads all again after some minutes, whatever was written too late to be found', async () => {
+    const healing = new Listing(
+      accountModel(other.connection),
+      other.networks,
+      other.athletes,
+      other.changes,
+      { now: () => now },
+    );
+    const shows = async (handle: string): Promise<boolean> =>
+      [...(await healing.read()).byAccount.values()].some((account) => account.handle === handle);
+    expect(await shows('athlete3')).to.equal(true);
+    // Numbered long ago, written only now.
+    await world.context.connection
+      .collection('accounts')
+      .updateOne({ handle: 'athlete3' }, { $set: { handle: 'late', changed: 1 } });
+    later();
+    healing.forget();
+    expect(await shows('late'), 'by what changed alone it is not found').to.equal(false);
+    later(5 * LONG_MS);
+    healing.forget();
+    expect(await shows('late')).to.equal(true);
+    await world.context.connection
+      .collection('accounts')
+      .updateOne({ handle: 'late' }, { $set: { handle: 'athlete3' } });
   });
 
   it('reads all anew when the count went back, and when more changed than is worth sorting out', async () => {
