@@ -358,6 +358,7 @@ describe('the ledger', () => {
       [{ turn: 3 }, /turn/],
       [{ prev: 'x' }, /prev/],
       [{ cause: 'manual' }, /hash/],
+      [{ more: 1 }, /fields of version 1/],
     ] as const) {
       await entries.updateOne({ fan: who, seq: 2 }, { $set: change });
       const { bad } = await world.context.points.verify();
