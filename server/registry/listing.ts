@@ -75,8 +75,9 @@ const personOf = ({ _id, slugs, name, disciplines, hidden }: AthleteRecord): Per
 
 /**
  * Every verified account of an athlete who is shown, in memory, as fresh as `Changes`. All are read
- * at first and every few minutes, else only the accounts and athletes that changed since, by the numbers they bear. Those of
- * the last minute are read again each time: one of them may have been numbered and not yet written.
+ * at first and every few minutes, else only the accounts and athletes that changed since, by the
+ * numbers they bear. Those of the last minute are read again each time: one of them may have been
+ * numbered and not yet written.
  */
 export class Listing {
   private readonly lists = new SwrCache<Listed>(KEPT_MS);
