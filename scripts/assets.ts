@@ -64,8 +64,8 @@ export async function buildAssets(): Promise<void> {
   const styled = css.code
     .toString()
     .replace(
-      /\{\{(.+?)\}\}|url\("?(latin(?:-ext)?\.woff2)"?\)/g,
-      (_all, _x, font: string) => `url(${manifest[font] ?? font})`,
+      /url\("?(latin(?:-ext)?\.woff2)"?\)/g,
+      (_all, font: string) => `url(${manifest[font] ?? font})`,
     );
   manifest['main.css'] = keep('main', 'css', Buffer.from(styled));
 

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import type { Figures } from './load.js';
 
 /** The table of a run. */
-/** Adds a row to the table: what was measured, beside the bare limit and DESIGN's goal. */
 export const rows: { scenario: string; figure: string; bare: string; goal: string }[] = [];
 /** Says what is under way. */
 export const say = (line: string): void => {

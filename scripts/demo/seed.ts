@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../../server/context.js';
 import type { FanRecord } from '../../server/fans/service.js';
-import { IMPOSTOR, PEOPLE } from '../sandbox/people.js';
+import { ATHLETES, IMPOSTOR, PEOPLE } from '../sandbox/people.js';
 import { root } from '../root.js';
 import { demoFan } from './sign-in.js';
 import { ATHLETE_FACTS, CHATS, VIDEOS } from './content.js';
@@ -18,18 +18,12 @@ const STAFF: [string, Role][] = [
   ['athlete2', 'athlete'],
   ['athlete3', 'athlete'],
 ];
-const VERIFIED_X = [
-  'athlete1',
-  'athlete2',
-  'athlete3',
-  'athlete4',
-  'athlete5',
-  'athlete6',
-  'athlete7',
-  'athlete8',
-  'athlete9',
-];
-const VERIFIED_FACEBOOK = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6'];
+const HANDLES = ATHLETES.map(({ handle }) => handle);
+/** Whose accounts moderators have verified already. */
+const VERIFIED = [
+  ['x', HANDLES.slice(0, 9)],
+  ['facebook', HANDLES.slice(0, 6)],
+] as const;
 const TO_DECIDE: { account: string; athlete: string }[] = [
   { account: 'x:athlete10', athlete: 'athlete10' },
   { account: 'x:athlete11', athlete: 'athlete11' },
@@ -82,10 +76,7 @@ export async function seedDemo(context: Context, say: (line: string) => void): P
     return { id: fan._id, name: fan.handle, roles: fan.roles };
   };
 
-  for (const [network, handles] of [
-    ['x', VERIFIED_X],
-    ['facebook', VERIFIED_FACEBOOK],
-  ] as const) {
+  for (const [network, handles] of VERIFIED) {
     for (const handle of handles) {
       if ((await registry.lookup(`${network}:${handle}`)).result === 'listed') continue;
       const opened = await registry.submit(actor('moderator1'), `${network}:${handle}`, handle);

@@ -1,3 +1,4 @@
+import cookie from 'cookie';
 import type { Request } from 'express';
 import Handlebars from 'handlebars';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -22,8 +23,8 @@ const MISSING = pageOf('missing');
 
 /** Finds who is signed in on a network's pages: each has its own cookie (cookies know no ports). */
 export function signedIn(req: Request, network: Network, world: World): Person | null {
-  const match = new RegExp(`(?:^|;\\s*)sandbox-${network}=([^;]+)`).exec(req.get('cookie') ?? '');
-  return match?.[1] ? world.person(decodeURIComponent(match[1])) : null;
+  const handle = cookie.parse(req.get('cookie') ?? '')[`sandbox-${network}`];
+  return handle ? world.person(handle) : null;
 }
 
 const offer = (

@@ -1,11 +1,12 @@
-import { connect } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.js';
 import {
   freePort,
   givenService,
+  listens,
   onPath,
+  pause,
   startedService,
   startServer,
   type Service,
@@ -17,27 +18,6 @@ type Kind = 'mongod' | 'mongod-fetched' | 'secantusdb';
 const kept = join(root, '.services', 'mongod');
 const SITE = 'fastdl.mongodb.org';
 
-function reachable(host: string, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: 443 });
-    const answer = (yes: boolean) => {
-      socket.destroy();
-      resolve(yes);
-    };
-    const timer = setTimeout(() => {
-      answer(false);
-    }, ms);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      answer(true);
-    });
-    socket.once('error', () => {
-      clearTimeout(timer);
-      answer(false);
-    });
-  });
-}
-
 function keptMongod(): string | null {
   if (!existsSync(kept)) return null;
   const name = readdirSync(kept).find(
@@ -47,7 +27,7 @@ function keptMongod(): string | null {
 }
 
 async function fetchMongod(say: (line: string) => void): Promise<string | null> {
-  if (!(await reachable(SITE, 3000))) return null;
+  if (!(await listens(443, SITE, 3000))) return null;
   say('fetching mongod, about a minute once …');
   try {
     const { MongoBinary } = await import('mongodb-memory-server-core');
@@ -186,7 +166,7 @@ async function initiate(port: number): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
     const hello = (await admin.command({ hello: 1 })) as { isWritablePrimary?: boolean };
     if (hello.isWritablePrimary) break;
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await pause(25);
   }
   await connection.close();
 }

@@ -58,15 +58,15 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether something accepts connections on a port. */
-export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
+/** Whether something accepts connections on a port within so many milliseconds. */
+export function listens(port: number, host = '127.0.0.1', ms = 500): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });
     const end = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(500, () => {
+    socket.setTimeout(ms, () => {
       end(false);
     });
     socket.once('connect', () => {

@@ -71,6 +71,7 @@ export function frames(
   forms: FormTokens,
 ): (req: Request, facts: PageFacts) => Promise<Frame> {
   const { points, settings, config, words, follows } = context;
+  const client = { fr: clientWords(words, 'fr'), en: clientWords(words, 'en') };
   const demoCache = new SwrCache<boolean>(DEMO_MS);
   const isDemo = (): Promise<boolean> =>
     demoCache
@@ -120,7 +121,7 @@ export function frames(
       ...(robots ? addresses(config.publicUrl, rest, lang) : { canonical: null, alternates: [] }),
       robots,
       wide: facts.wide ?? false,
-      client: reader ? clientWords(words, lang) : null,
+      client: reader ? client[lang] : null,
     };
   };
 }

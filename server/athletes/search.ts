@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Log } from '../platform/logs.js';
 import type { SearchAnswer, SearchQuery } from './search-document.js';
 import type { SearchNews, SearchSetup, SearchReply, SearchRequest } from './search-messages.js';
+import { within } from '../platform/clock.js';
 
 /** An index that has not read the store for so long is asked only when the store is away. */
 const STALE_MS = 30_000;
@@ -168,15 +169,13 @@ export class Search {
     const worker = this.worker;
     this.worker = null;
     if (!worker) return;
-    const gone = new Promise((resolve) => {
-      worker.once('exit', resolve);
+    const gone = new Promise<true>((resolve) => {
+      worker.once('exit', () => {
+        resolve(true);
+      });
     });
     worker.ref();
     worker.postMessage({ id: 0, kind: 'close' } satisfies SearchRequest);
-    const timer = setTimeout(() => {
-      void worker.terminate();
-    }, CLOSE_MS);
-    await gone;
-    clearTimeout(timer);
+    if ((await within(gone, CLOSE_MS)) === null) await worker.terminate();
   }
 }

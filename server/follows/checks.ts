@@ -1,6 +1,7 @@
 import { VillageError } from '../errors.js';
 import type { NetworkId } from '../networks/network.js';
 import { within, type Clock } from '../platform/clock.js';
+import { isGive } from '../points/service.js';
 import type { VerifiedAccount } from '../registry/service.js';
 import type { CheckLeases } from './check-leases.js';
 import { noAnswer, type CheckResult, type CheckResults } from './check-result.js';
@@ -123,7 +124,7 @@ export class Checks {
 function leavesHeld(result: CheckResult | undefined): boolean {
   if (result?.verdict !== 'yes') return false;
   const { outcome, turn } = result;
-  return outcome ? !outcome.limited && !outcome.dropped : turn % 2 === 1;
+  return outcome ? !outcome.limited && !outcome.dropped : isGive(turn);
 }
 
 const withoutEntry = (result: CheckResult): CheckResult => ({

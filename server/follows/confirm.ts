@@ -2,7 +2,13 @@ import { VillageError } from '../errors.js';
 import type { Card, Cards } from '../networks/cards.js';
 import type { Networks } from '../networks/service.js';
 import type { Clock } from '../platform/clock.js';
-import type { DeedState, Outcome, Points } from '../points/service.js';
+import {
+  isGive,
+  LAST_FREE_TURN,
+  type DeedState,
+  type Outcome,
+  type Points,
+} from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import type { RelatedDeeds } from './related.js';
 import type { CheckJobs } from './check-jobs.js';
@@ -31,11 +37,6 @@ export interface ConfirmParts {
   results: Results;
   settling: Settling;
 }
-
-/**
- * Three gives a day, so the seventh turn of a deed is the first that may have waited for its day.
- */
-const FIRST_WAITING_TURN = 7;
 
 /**
  * The fan says "I follow" (LEDGER 4).
@@ -81,7 +82,7 @@ export class Confirm {
       const give = { fan: act.fan, account, card, cause: 'hub_click' } as const;
       await doubts.wait(commands.waiting(give, turn + 1, limited));
     }
-    const isHeld = turn % 2 === 1;
+    const isHeld = isGive(turn);
     return results.afterCommand(isHeld || limited ? 'yes' : 'no', outcome, act.language);
   }
 
@@ -106,7 +107,7 @@ export class Confirm {
         }),
       );
     const outcome = await record(act.turn);
-    if (outcome.turn < FIRST_WAITING_TURN) return outcome;
+    if (outcome.turn <= LAST_FREE_TURN) return outcome;
     const undone = await doubts.findUndone(fan, accountDeed(networks, account));
     if (!undone || undone.turn > outcome.turn) return outcome;
     await settling.settleDue(undone);
@@ -118,11 +119,12 @@ export class Confirm {
     const { checks, results } = this.parts;
     const { fan, language } = act;
     // No call is spent on asking a network about a fan's own account.
-    if (await this.isOwn(act, account)) throw new VillageError('own_account');
-    if (act.turn !== undefined) {
-      const state = await this.stateOf(act, account);
-      if (isLate(act, state)) return results.standing(fan, state);
-    }
+    const [isOwn, state] = await Promise.all([
+      this.isOwn(act, account),
+      act.turn === undefined ? undefined : this.stateOf(act, account),
+    ]);
+    if (isOwn) throw new VillageError('own_account');
+    if (isLate(act, state)) return results.standing(fan, state);
     const checked = await checks.checkNow(fan, account);
     const { verdict, outcome, turn } = checked;
     if (verdict === 'unknown') return this.checkLater(act, account);

@@ -1,17 +1,17 @@
-import type { DeedState } from '../points/service.js';
+import { isGive, type DeedState } from '../points/service.js';
 import { parseCardText } from './card-text.js';
 
 /**
  * How a held deed was confirmed when it was given, `hub` or `confirmed`; null if it is not held.
  */
 export function heldUnder(state: DeedState | undefined): string | null {
-  if (!state || state.turn % 2 === 0) return null;
+  if (!isHeld(state)) return null;
   return parseCardText(state.card).mode || null;
 }
 
 /** Whether a deed is held. */
 export const isHeld = (state: DeedState | undefined): state is DeedState =>
-  heldUnder(state) !== null;
+  state !== undefined && isGive(state.turn);
 
 /** The turn a deed stands at: 0 for one that was never done. */
 export const turnOf = (state: DeedState | undefined): number => state?.turn ?? 0;
@@ -28,5 +28,5 @@ const RECENT_MS = 3 * 86_400_000;
  */
 export function isRechecked(state: DeedState | undefined, now: Date): boolean {
   if (!state || parseCardText(state.card).mode !== 'confirmed') return false;
-  return state.turn % 2 === 1 || Math.abs(now.getTime() - state.askedAt.getTime()) < RECENT_MS;
+  return isGive(state.turn) || Math.abs(now.getTime() - state.askedAt.getTime()) < RECENT_MS;
 }

@@ -1,15 +1,10 @@
 import type { Award } from '../events.js';
+import type { FactSource, FollowedAcross, FollowQuestion } from '../locks/needs.js';
 import type { Networks } from '../networks/service.js';
 import type { Medal, Points } from '../points/service.js';
 import type { Registry } from '../registry/service.js';
-import { turnOf } from './deed-states.js';
+import { isHeld } from './deed-states.js';
 import { namedDeeds, type NamedDeed } from './deeds.js';
-
-/** Names of accounts, as `athlete:network`, that were followed before an award and after it. */
-export interface FollowedAcross {
-  before: Set<string>;
-  after: Set<string>;
-}
 
 const moves = ({ items }: Award, deed: string): boolean => items.some((item) => item.deed === deed);
 
@@ -37,7 +32,7 @@ function followedAround(
  * What locks ask about a fan: read from the ledger, never questions of a network. Satisfies
  * `FactSource` of locks.
  */
-export class FollowFacts {
+export class FollowFacts implements FactSource {
   constructor(private readonly parts: { registry: Registry; networks: Networks; points: Points }) {}
 
   /** Which accounts of these athletes a fan follows now, as `athlete:network`. */
@@ -47,7 +42,7 @@ export class FollowFacts {
       fan,
       named.map(({ deed }) => deed),
     );
-    const held = named.filter(({ deed }) => turnOf(states.get(deed)) % 2 === 1);
+    const held = named.filter(({ deed }) => isHeld(states.get(deed)));
     return new Set(held.map(({ name }) => name));
   }
 
@@ -67,7 +62,7 @@ export class FollowFacts {
   /**
    * The same for awards of many fans, in one read; what an award moved itself is not read.
    */
-  async readFollowed(questions: { award: Award; athletes: string[] }[]): Promise<FollowedAcross[]> {
+  async readFollowed(questions: FollowQuestion[]): Promise<FollowedAcross[]> {
     const items = await Promise.all(
       questions.map(async ({ award, athletes }) => ({
         award,

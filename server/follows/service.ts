@@ -6,7 +6,7 @@ import type { Audit } from '../platform/audit.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import type { Jobs } from '../platform/jobs.js';
-import type { DeedState, Points } from '../points/service.js';
+import { isGive, type DeedState, type Points } from '../points/service.js';
 import type { Registry, VerifiedAccount } from '../registry/service.js';
 import { Answers } from './answers.js';
 import { RelatedDeeds } from './related.js';
@@ -143,7 +143,7 @@ export class Follows {
         const state: FollowState = {
           deed,
           turn,
-          held: turn % 2 === 1,
+          held: isGive(turn),
           card: card?.id ?? null,
           mode: card?.mode ?? 'off',
           linked: identities.some(

@@ -25,7 +25,8 @@ export function takeBacksApi(router: ApiDoors, { follows }: { follows: Follows }
   const staff: ApiRule = { who: RIGHTS.organise, scope: 'organise' };
   router.get('/networks/taking', staff, async (req, res) => {
     const reader = requireReader(req);
-    res.json(presentTakingList(await takeBacks.list(reader), await takeBacks.limits(reader)));
+    const [states, limits] = await Promise.all([takeBacks.list(reader), takeBacks.limits(reader)]);
+    res.json(presentTakingList(states, limits));
   });
   router.post('/networks/taking/limits', staff, async (req, res) => {
     const reader = requireReader(req);
@@ -66,10 +67,10 @@ export function takeBacksPages(
     wrong: WrongForm | null = null,
   ): Promise<void> => {
     const reader = requireReader(req);
-    const states = await takeBacks.list(reader);
-    const limits = await takeBacks.limits(reader);
-    const names = new Map<string, string>();
-    for (const id of peopleIn(states)) names.set(id, (await fans.get(id))?.handle ?? id);
+    const [states, limits] = await Promise.all([takeBacks.list(reader), takeBacks.limits(reader)]);
+    const people = [...peopleIn(states)];
+    const called = await fans.called(people);
+    const names = new Map(people.map((id) => [id, called.get(id) ?? id]));
     await req.page(
       'follows/taking',
       {

@@ -1,4 +1,3 @@
-import { VillageError } from '../errors.js';
 import type { Fans } from '../fans/service.js';
 import { NETWORKS, type NetworkId } from '../networks/network.js';
 import type { Networks } from '../networks/service.js';
@@ -140,7 +139,7 @@ export class Sweep {
    * the others. Throws what the store throws.
    */
   async recheck({ network, fans: handed, at }: RecheckJob, signal?: AbortSignal): Promise<void> {
-    const { clock, fans } = this.parts;
+    const { checks, clock, fans } = this.parts;
     const now = clock.now();
     const done = at ? await fans.identities.checkedSince(handed, network, at) : new Set<string>();
     const rest = handed.filter((fan) => !done.has(fan));
@@ -149,7 +148,8 @@ export class Sweep {
     const work = async (): Promise<void> => {
       for (let fan = rest.pop(); fan !== undefined && !signal?.aborted; fan = rest.pop()) {
         const accounts = held.get(fan) ?? [];
-        const retry = accounts.length > 0 ? await this.checkHeld(fan, network, accounts) : [];
+        const retry =
+          accounts.length > 0 ? unanswered(await checks.checkLinked(fan, network, accounts)) : [];
         const isUnheard = retry.length > 0 && retry.length === accounts.length;
         (isUnheard ? unheard : answered).push(fan);
         // Where only some were answered, those are not checked a second time.
@@ -184,21 +184,6 @@ export class Sweep {
         }),
       ]),
     );
-  }
-
-  /** Checks, and answers which accounts an outage or a limit left without an answer. */
-  private async checkHeld(
-    fan: string,
-    network: NetworkId,
-    accounts: VerifiedAccount[],
-  ): Promise<string[]> {
-    try {
-      return unanswered(await this.parts.checks.checkLinked(fan, network, accounts));
-    } catch (error) {
-      // Refused for a reason that a later check meets again: nothing to repeat now.
-      if (error instanceof VillageError && error.status < 500) return [];
-      throw error;
-    }
   }
 
   /**

@@ -5,7 +5,7 @@ import { BatchLoader } from '../platform/batch-loader.js';
 import type { Bus } from '../platform/bus.js';
 import type { Clock } from '../platform/clock.js';
 import { SwrCache } from '../platform/swr-cache.js';
-import { model } from '../platform/mongo.js';
+import { isDuplicate, model } from '../platform/mongo.js';
 import type { Signer } from '../platform/secrets.js';
 import { NETWORKS, type NetworkId } from './network.js';
 
@@ -109,7 +109,7 @@ export class Cards {
     for (const network of NETWORKS) {
       if (!(await this.records.exists({ network })))
         await this.sign(network, DEFAULTS[network], 'first start').catch((error: unknown) => {
-          if ((error as { code?: number }).code !== 11000) throw error;
+          if (!isDuplicate(error)) throw error;
         });
     }
   }

@@ -1,7 +1,6 @@
-import type { medalsOf } from '../points/service.js';
+import { MEDALS, type medalsOf } from '../points/service.js';
 
 type MedalLine = ReturnType<typeof medalsOf>[number];
-const MEDALS = ['bronze', 'silver', 'gold'] as const;
 
 /** Bronze, silver and gold of a scope, earned or not, for the rail that they hang from. */
 export function presentRail(scope: MedalLine | undefined) {

@@ -4,7 +4,7 @@ import type { Entry } from './entry.js';
 
 /**
  * Shard key: `fan`. The fields are described in `entry.ts`. Entries are written through the bare
- * collection (`ledger.ts`): the schema is here for reading and for its indexes.
+ * collection (`entry-writer.ts`): the schema is here for reading and for its indexes.
  */
 const schema = new Schema<Entry>({
   v: Number,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../platform/ids.js';
 import type { RuleSet } from './medals.js';
 import { emptyStanding, standingAfter, type After } from './standing.js';
 
@@ -177,11 +177,8 @@ export function canonicalText({ after, ...entry }: Omit<Entry, 'hash'>): string 
   });
 }
 
-/** SHA-256, in hex. */
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
-
 /** A turn of a deed that is to be written. */
-export interface Turn {
+export interface TurnToWrite {
   fan: string;
   deed: string;
   turn: number;
@@ -199,15 +196,25 @@ export interface Terms {
 }
 
 /**
- * Makes the next entry behind `head`. Time never runs backwards inside a statement, whatever the
- * clock does (RELIABILITY F16). Throws for a `manual` turn without its act, and for an act of any
- * other turn: who calls has a fault.
+ * The instant of an entry behind `head`. Time never runs backwards inside a statement, whatever the
+ * clock does (RELIABILITY F16); all that is cut by days goes by this instant.
  */
-export function chain(head: Head, { fan, deed, turn, facts, how }: Turn, terms: Terms): Entry {
+export const instantBehind = (head: Head, now: Date): Date =>
+  new Date(Math.max(now.getTime(), head.after.reachedAt));
+
+/**
+ * Makes the next entry behind `head`, at `instantBehind`. Throws for a `manual` turn without its
+ * act, and for an act of any other turn: who calls has a fault.
+ */
+export function chain(
+  head: Head,
+  { fan, deed, turn, facts, how }: TurnToWrite,
+  terms: Terms,
+): Entry {
   if (!namesItsAct(how))
     throw new Error(`a ${how.cause} turn ${how.act === null ? 'without' : 'with'} an act of staff`);
   const { zone, season, rules } = terms;
-  const at = new Date(Math.max(terms.at.getTime(), head.after.reachedAt));
+  const at = instantBehind(head, terms.at);
   const delta = turn % 2 === 1 ? 1 : -1;
   const body: Omit<Entry, 'hash'> = {
     v: 1,
@@ -233,5 +240,5 @@ export function chain(head: Head, { fan, deed, turn, facts, how }: Turn, terms: 
     at,
     prev: head.hash,
   };
-  return { ...body, hash: hashOf(canonicalText(body)) };
+  return { ...body, hash: sha256(canonicalText(body)) };
 }

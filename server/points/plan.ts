@@ -3,6 +3,7 @@ import type { RelatedDeeds } from './award.js';
 import { nextTurn, type Command, type Outcome } from './command.js';
 import {
   chain,
+  instantBehind,
   MOST_POINTS,
   type After,
   type DeedFacts,
@@ -19,7 +20,7 @@ import { nextDay, windowKeys } from './windows.js';
 /** How often one deed may be given in a day (LEDGER 4). */
 const GIVES_A_DAY = 3;
 /** The first turn that could be a fourth give in a day is the one behind this. */
-const LAST_FREE_TURN = 2 * GIVES_A_DAY;
+export const LAST_FREE_TURN = 2 * GIVES_A_DAY;
 
 /** All that a flush has read, and decides by. */
 export interface Snapshot {
@@ -77,9 +78,7 @@ export function decide(
   const turn = last?.turn ?? 0;
   const next = nextTurn(command, turn);
   if (next === null) return { kind: 'nothing', turn, head };
-  // Time never runs backwards inside a statement, whatever the clock does (RELIABILITY F16): all
-  // that is cut by days goes by this instant.
-  const at = new Date(Math.max(now.getTime(), head.after.reachedAt));
+  const at = instantBehind(head, now);
   if (isGive(next)) {
     if (head.after.points >= MOST_POINTS) return { kind: 'dropped', turn, head };
     const until = limitedUntil(history, at, zone);

@@ -1,7 +1,7 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { InputError, VillageError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
-import { fieldIssues } from '../platform/http.js';
+import { parse } from '../platform/http.js';
 import type { Leases } from '../platform/leases.js';
 import { model } from '../platform/mongo.js';
 import { SwrCache } from '../platform/swr-cache.js';
@@ -95,14 +95,13 @@ export class Seasons {
    * before every process can know of it; `busy` while another season is being added.
    */
   async add(season: Season): Promise<void> {
-    const parsed = NewSeason.safeParse(season, { reportInput: true });
-    if (!parsed.success) throw new InputError(fieldIssues(parsed.error));
-    const { key, from, to } = parsed.data;
+    const added = parse(NewSeason, season);
+    const { key, from, to } = added;
     // Alone: two that are added at once must each see the other.
     const lease = await this.leases.take('points.seasons', LEASE_MS);
     if (!lease) throw new VillageError('busy', { seconds: 2 });
     try {
-      this.check(parsed.data, await this.load());
+      this.check(added, await this.load());
       await this.records.create({ _id: key, from, to });
     } finally {
       await lease.release();

@@ -31,13 +31,16 @@ import type { Outcome, Command } from './command.js';
 import { Zone } from './zone.js';
 
 export type { Outcome, Command } from './command.js';
-export type { Entry, After, Cause } from './entry.js';
-export type { Medal } from './medals.js';
+export type { BoardPage } from './board-page.js';
+export type { Entry, After, Cause, Head } from './entry.js';
+export { MEDALS, type Medal } from './medals.js';
 export type { DeedState } from './statements.js';
 export { awardOf } from './award.js';
+export { LAST_FREE_TURN } from './plan.js';
 export { makeDeed, readDeed, type Deed, type DeedKind } from './deed.js';
 export { medalsOf } from './present.js';
 export type { RuleSet } from './rules.js';
+export { isGive } from './turns.js';
 export type { Season } from './seasons.js';
 
 /** What points are made of. */

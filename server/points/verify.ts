@@ -1,7 +1,8 @@
 import canonicalize from 'canonicalize';
 import type { Connection, Model } from 'mongoose';
-import { NO_HEAD, headOf, hashOf, namesItsAct, type Entry, type Head } from './entry.js';
+import { NO_HEAD, headOf, namesItsAct, type Entry, type Head } from './entry.js';
 import { entryModel } from './entry.model.js';
+import { sha256 } from '../platform/ids.js';
 import type { RuleSet } from './rules.js';
 import type { Scores } from './scores.js';
 import { standingAfter } from './standing.js';
@@ -67,7 +68,7 @@ class Statement {
   private flawOfHash({ hash, ...body }: Entry): string | null {
     if (body.prev !== this.head.hash) return 'prev is not the hash of the entry before';
     // By the library, not by the text that was spelled out: each judges the other.
-    return hashOf(canonicalize(body) ?? '') === hash ? null : 'the hash does not fit';
+    return sha256(canonicalize(body) ?? '') === hash ? null : 'the hash does not fit';
   }
 
   /** Version 1 has these fields and no other (`entry.ts`). */

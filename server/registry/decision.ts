@@ -12,7 +12,7 @@ import {
 } from './case.model.js';
 import type { RegistryParts } from './parts.js';
 import { requireModerator, type Actor } from './policy.js';
-import { outcomeOf } from './quorum.js';
+import { countGrants, lastDecisions, outcomeOf } from './quorum.js';
 
 const CASE_STATES: Record<Outcome, CaseState> = {
   granted: 'granted',
@@ -48,10 +48,6 @@ export async function decide(
   return parts.cases.require(id);
 }
 
-/** What a moderator has signed so far: their last decision counts. */
-const lastBy = ({ signatures }: CaseFile, moderator: string) =>
-  signatures.findLast(({ by }) => by === moderator)?.decision;
-
 /** Writes a signature and all that follows from it; answers what was decided by it, if anything. */
 async function sign(
   parts: RegistryParts,
@@ -60,7 +56,10 @@ async function sign(
   session: ClientSession,
 ): Promise<Outcome | null> {
   const before = await parts.cases.require(id, session);
-  if (before.state !== 'open' || lastBy(before, signature.by) === signature.decision)
+  if (
+    before.state !== 'open' ||
+    lastDecisions(before.signatures).get(signature.by) === signature.decision
+  )
     throw new VillageError('already_decided', { state: accountStateBy(before) });
   const outcome = outcomeOf([...before.signatures, signature], before.quorum);
   await addSignature(parts, before, { signature, outcome }, session);
@@ -115,9 +114,7 @@ async function settleAccount(
   const warning: Warning | null =
     outcome === 'fake' ? { as: 'fake', athlete: before.athlete, reason, at } : null;
   const isGranted = outcome === 'granted';
-  const others = new Set(before.signatures.map(({ by }) => by));
-  others.delete(signature.by);
-  const signers = [...others].filter((by) => lastBy(before, by) === 'grant').length + 1;
+  const signers = countGrants([...before.signatures, signature]);
   await accounts.updateOne(
     { _id: before.account._id },
     {

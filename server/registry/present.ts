@@ -4,6 +4,7 @@ import { accountStateBy, type CaseFile } from './case.model.js';
 import type { Dossier } from './cases.js';
 import type { Lookup } from './lookup.js';
 import type { CaseAnswer, CasesAnswer, LookupAnswer } from './schema.js';
+import { countGrants } from './quorum.js';
 
 /** Where an account is on its network. */
 type UrlOf = (account: AccountRecord) => string;
@@ -27,7 +28,7 @@ export function presentCase(file: CaseFile, urlOf: UrlOf): CaseAnswer {
     state: accountStateBy(file),
     epoch: account.epoch,
     quorum: file.quorum,
-    signatures: file.signatures.filter(({ decision }) => decision === 'grant').length,
+    signatures: countGrants(file.signatures),
     reason: reasonOf(file),
     former: account.former.map(({ handle, until }) => ({ handle, until: until.toISOString() })),
     gone: account.gone,
@@ -81,11 +82,9 @@ export const presentQueued = (file: CaseFile, athlete: string) => ({
 
 /** The fans whom a case's page names. */
 export const namedBy = ({ file, log }: Dossier): string[] => [
-  ...new Set([
-    ...log.map(({ by }) => by),
-    ...file.account.owners.map(({ fan }) => fan),
-    file.submittedBy,
-  ]),
+  ...log.map(({ by }) => by),
+  ...file.account.owners.map(({ fan }) => fan),
+  file.submittedBy,
 ];
 
 /**

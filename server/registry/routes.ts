@@ -120,9 +120,7 @@ async function showCase(
 ): Promise<void> {
   const dossier = await registry.dossier(requireReader(req), param(req, 'id'));
   const { file, athlete } = dossier;
-  const named = await Promise.all(
-    namedBy(dossier).map(async (id) => [id, (await fans.get(id))?.handle ?? id] as const),
-  );
+  const names = await fans.called(namedBy(dossier));
   const { handle } = file.account;
   await req.page(
     'registry/case',
@@ -133,7 +131,7 @@ async function showCase(
       robots: false,
     },
     {
-      ...presentDossier(dossier, new Map(named), (account) => registry.urlOf(account)),
+      ...presentDossier(dossier, names, (account) => registry.urlOf(account)),
       athlete: athlete ? cardOf(words, req.lang, athlete) : null,
       wrong,
       typed,
@@ -180,6 +178,18 @@ export function registryPages(router: PageDoors, parts: PageParts): void {
   const pathOf = (req: Request, id: string): string => `/${req.lang}/moderation/cases/${id}`;
   const wrong = (req: Request, why: string): string => words.t(req.lang, `registry.wrong.${why}`);
 
+  /** Answers with the case as it is after an act, also where somebody was faster. */
+  const settle = async (req: Request, res: Response, act: () => Promise<unknown>) => {
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof VillageError) || error.id !== 'already_decided') throw error;
+      await showCase(parts, req, { status: 409, wrong: wrong(req, 'already_decided'), typed: {} });
+      return;
+    }
+    seeOther(res, pathOf(req, param(req, 'id')));
+  };
+
   router.get('/moderation', staff, async (req) => {
     await showQueue(parts, req, 200, null);
   });
@@ -209,14 +219,9 @@ export function registryPages(router: PageDoors, parts: PageParts): void {
       return;
     }
     const { decision, reason } = given.data;
-    try {
-      await registry.decide(requireReader(req), param(req, 'id'), { decision, reason });
-    } catch (error) {
-      if (!(error instanceof VillageError) || error.id !== 'already_decided') throw error;
-      await showCase(parts, req, { status: 409, wrong: wrong(req, 'already_decided'), typed: {} });
-      return;
-    }
-    seeOther(res, pathOf(req, param(req, 'id')));
+    await settle(req, res, () =>
+      registry.decide(requireReader(req), param(req, 'id'), { decision, reason }),
+    );
   });
   router.post('/moderation/cases/:id/revocation', staff, async (req, res) => {
     const given = Revoke.safeParse(req.body);
@@ -225,8 +230,9 @@ export function registryPages(router: PageDoors, parts: PageParts): void {
       await showCase(parts, req, { status: 400, wrong: wrong(req, 'reason'), typed });
       return;
     }
-    await registry.revoke(requireReader(req), param(req, 'id'), given.data.reason);
-    seeOther(res, pathOf(req, param(req, 'id')));
+    await settle(req, res, () =>
+      registry.revoke(requireReader(req), param(req, 'id'), given.data.reason),
+    );
   });
   router.post('/moderation/cases/:id/owners', staff, async (req, res) => {
     const given = Owner.safeParse(req.body);

@@ -5,6 +5,7 @@ import type { Context } from '../context.js';
 import { VillageError } from '../errors.js';
 import { readerOfSession, readerOfToken, type SessionClaim } from '../fans/reader.js';
 import type { Reader } from '../platform/http.js';
+import { languageFor } from '../platform/i18n.js';
 import { sha256 } from '../platform/ids.js';
 import { addressKey } from '../platform/limits.js';
 import { addressOf } from '../platform/server.js';
@@ -81,7 +82,7 @@ export class Admission {
       version: session?.version ?? 0,
       token,
       scopes: reader.scopes,
-      lang: lang === 'en' ? 'en' : 'fr',
+      lang: languageFor(lang),
     });
   }
 

@@ -1,7 +1,7 @@
-import { InputError, VillageError } from '../errors.js';
+import { asVillageError, wordsOf } from '../app/problem.js';
+import { VillageError } from '../errors.js';
 import type { Words } from '../platform/i18n.js';
 import type { Log } from '../platform/logs.js';
-import { isStoreAway } from '../platform/mongo.js';
 import type { VillageSocket } from '../village/socket.js';
 import { SENT_WITH } from '../wire.js';
 import { claimsOf } from './claims.js';
@@ -16,15 +16,10 @@ export type Refusal = (
 export const refusals =
   (words: Words, log: Log): Refusal =>
   (thrown, socket) => {
-    const error =
-      thrown instanceof VillageError
-        ? thrown
-        : new VillageError(isStoreAway(thrown) ? 'unavailable' : 'internal', { seconds: 2 });
+    const error = asVillageError(thrown);
     if (error.id === 'internal') log.error({ err: thrown }, 'a socket event failed');
-    const params =
-      error instanceof InputError ? { field: error.issues[0]?.path ?? '' } : error.params;
-    const message = words.t(claimsOf(socket).lang, `errors.${error.id}.text`, params);
-    return { error: { id: error.id, message } };
+    const { detail } = wordsOf(words, claimsOf(socket).lang, error);
+    return { error: { id: error.id, message: detail } };
   };
 
 /** Lets only events pass that exist, with one input and an acknowledgement at most. */

@@ -19,6 +19,7 @@ import type { Clock } from '../platform/clock.js';
 import { SwrCache } from '../platform/swr-cache.js';
 import type { ByteRange, Files } from '../platform/files.js';
 import { fieldIssues } from '../platform/http.js';
+import { languageFor } from '../platform/i18n.js';
 import { VideoFacts } from './schema.js';
 import { videoModel, type VideoRecord } from './video.model.js';
 import { may } from '../platform/rights.js';
@@ -224,7 +225,7 @@ export class Videos {
     const opened = touched.length > 0 ? await this.parts.locks.opened(award, touched) : [];
     return opened.map((video) => ({
       slug: video._id,
-      title: language === 'en' ? video.title.en : video.title.fr,
+      title: video.title[languageFor(language)],
     }));
   }
 }

@@ -77,9 +77,12 @@ export function chatsPages(router: PageDoors, parts: ChatParts): void {
   ): Promise<void> => {
     const { reader } = req;
     const chat = await chats.require(param(req, 'slug'));
-    const { items, last } = await chats.items(chat._id, reader?.id ?? null, undefined);
-    const host = (await athletes.byIds([chat.host])).get(chat.host);
-    const mayLead = reader !== null && (await chats.mayLead(reader, chat));
+    const [{ items, last }, hosts, mayLead] = await Promise.all([
+      chats.items(chat._id, reader?.id ?? null, undefined),
+      athletes.byIds([chat.host]),
+      reader ? chats.mayLead(reader, chat) : false,
+    ]);
+    const host = hosts.get(chat.host);
     await req.page(
       'village/room',
       { title: chat.title[req.lang], section: 'chats', script: 'village', status, wide: true },

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Person } from '../../scripts/sandbox/records.js';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { endById, freePort, type Service } from '../../scripts/services/process.js';
+import { ATHLETES as PEOPLE } from '../../scripts/sandbox/people.js';
+import { endById, freePort, pause, type Service } from '../../scripts/services/process.js';
 import { startRedis } from '../../scripts/services/redis.js';
 import type { NetworkId } from '../../server/networks/network.js';
 import type { Entry } from '../../server/points/service.js';
@@ -15,7 +16,7 @@ import { HOUR, startWorld, type World } from '../support/world.js';
 /** How long everything is broken, and by how many fans; `npm run chaos` takes the long run. */
 const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 25);
 const FANS = Number(process.env['CHAOS_FANS'] ?? 20);
-const ATHLETES = ['athlete1', 'athlete2', 'athlete3', 'athlete4', 'athlete5', 'athlete6'];
+const ATHLETES = PEOPLE.slice(0, 6).map(({ handle }) => handle);
 const NETWORKS: NetworkId[] = ['x', 'facebook'];
 /**
  * A fan who follows without telling the hub is asked about when they ask; a deed that is held and
@@ -24,7 +25,6 @@ const NETWORKS: NetworkId[] = ['x', 'facebook'];
 const PROMISE_HOURS = 26;
 const GIVE_UP_MS = 9000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
 interface Fan {

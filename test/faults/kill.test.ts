@@ -3,25 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMongodb } from '../../scripts/services/mongodb.js';
-import { endById, freePort, type Service } from '../../scripts/services/process.js';
+import { ATHLETES as PEOPLE } from '../../scripts/sandbox/people.js';
+import { endById, freePort, pause, type Service } from '../../scripts/services/process.js';
 import { followAt, startHub, type HubProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 import { startWorld, type World } from '../support/world.js';
 
 const ROUNDS = 10;
 const FANS = 24;
-const ATHLETES = [
-  'athlete1',
-  'athlete2',
-  'athlete3',
-  'athlete4',
-  'athlete5',
-  'athlete6',
-  'athlete7',
-  'athlete8',
-  'athlete9',
-];
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const ATHLETES = PEOPLE.slice(0, 9).map(({ handle }) => handle);
 
 /**
  * Real processes, real kills, and a log of acknowledgements kept by the client (RELIABILITY F1,

@@ -46,6 +46,27 @@ const PROFILE = [
 ] as const;
 
 /**
+ * How the library speaks with this network's origins, which it hard-codes (NETWORKS 4.1). Its agent
+ * closes each connection after its request, so that one serves all clients.
+ */
+function clientOptions({ pages, api }: NetworkSettings): {
+  plugins: ITwitterApiClientPlugin[];
+  httpAgent: ReturnType<typeof agentFor>;
+} {
+  const map = (url: string): string =>
+    url.replace(/^https:\/\/x\.com\//, `${pages}/`).replace(/^https:\/\/api\.x\.com\//, `${api}/`);
+  const plugin: ITwitterApiClientPlugin = {
+    onBeforeRequest: ({ computedParams }) => {
+      computedParams.url = new URL(map(computedParams.url.toString()));
+    },
+    onOAuth2RequestToken: ({ result }) => {
+      result.url = map(result.url);
+    },
+  };
+  return { plugins: [plugin], httpAgent: agentFor(api) };
+}
+
+/**
  * X, by its API v2, through twitter-api-v2. The library's hosts are constants, so a plugin rewrites
  * them to the configured origins.
  */
@@ -55,6 +76,7 @@ export class XAdapter implements Adapter {
   readonly publicHandles = true;
   readonly scopes = ['tweet.read', 'users.read', 'follows.read', 'offline.access'] as const;
   private readonly breaker: CircuitBreaker;
+  private readonly options: ReturnType<typeof clientOptions>;
   private appClient: { client: TwitterApi; until: number } | null = null;
 
   constructor(
@@ -62,38 +84,19 @@ export class XAdapter implements Adapter {
     private readonly clock: Clock,
     onOutcome: OutcomeListener,
   ) {
+    this.options = clientOptions(settings);
     this.breaker = new CircuitBreaker('x', () => clock.now().getTime(), toNetworkError, onOutcome);
-  }
-
-  private options(): {
-    plugins: ITwitterApiClientPlugin[];
-    httpAgent: ReturnType<typeof agentFor>;
-  } {
-    const { pages, api } = this.settings;
-    const map = (url: string): string =>
-      url
-        .replace(/^https:\/\/x\.com\//, `${pages}/`)
-        .replace(/^https:\/\/api\.x\.com\//, `${api}/`);
-    const plugin: ITwitterApiClientPlugin = {
-      onBeforeRequest: ({ computedParams }) => {
-        computedParams.url = new URL(map(computedParams.url.toString()));
-      },
-      onOAuth2RequestToken: ({ result }) => {
-        result.url = map(result.url);
-      },
-    };
-    return { plugins: [plugin], httpAgent: agentFor(api) };
   }
 
   private login(): TwitterApi {
     return new TwitterApi(
       { clientId: this.settings.clientId, clientSecret: this.settings.clientSecret },
-      this.options(),
+      this.options,
     );
   }
 
   private as(tokens: TokenSet): TwitterApi {
-    return new TwitterApi(tokens.accessToken, this.options());
+    return new TwitterApi(tokens.accessToken, this.options);
   }
 
   /** A client with the app's own token, for public profiles; it is an hour old at most. */
@@ -105,7 +108,7 @@ export class XAdapter implements Adapter {
           appKey: this.settings.appKey ?? this.settings.clientId,
           appSecret: this.settings.appSecret ?? this.settings.clientSecret,
         },
-        this.options(),
+        this.options,
       );
       this.appClient = {
         client: await this.breaker.execute(() => keys.appLogin()),

@@ -1,8 +1,6 @@
 import type { Card } from '../../networks/cards.js';
 import type { NetworkId } from '../../networks/network.js';
-import type { RuleSet } from '../../points/service.js';
-
-const MEDALS = ['bronze', 'silver', 'gold'];
+import { MEDALS, type RuleSet } from '../../points/service.js';
 
 /** The rules in force and the card of each network, as the page "how points count" shows them. */
 export function presentRules(

@@ -1,8 +1,6 @@
 import { nocOf } from '../../platform/countries.js';
 import type { Language, Words } from '../../platform/i18n.js';
-import type { Points } from '../../points/service.js';
-
-type Board = NonNullable<Awaited<ReturnType<Points['board']>>>;
+import type { BoardPage } from '../../points/service.js';
 
 /** Boards that have a tab of their own on every page. */
 const TABS = [
@@ -34,7 +32,7 @@ function presentTabs(words: Words, language: Language, current: string) {
   });
 }
 
-const presentRows = (board: Board | null, me: string | undefined) =>
+const presentRows = (board: BoardPage | null, me: string | undefined) =>
   (board?.rows ?? []).map((row) => ({
     ...row,
     noc: nocOf(row.country),
@@ -46,9 +44,9 @@ const presentRows = (board: Board | null, me: string | undefined) =>
 export interface BoardView {
   board: string;
   /** Null while the board is being counted. */
-  found: Board | null;
+  found: BoardPage | null;
   /** The places around the reader, where they are not on this page. */
-  around: Board | null;
+  around: BoardPage | null;
   me: string | undefined;
   /** The reader's own points. */
   points: number;

@@ -23,11 +23,13 @@ export function boardsPages(
     const { page } = parse(BoardPageQuery, req.query);
     const me = req.reader?.id;
     const mine = me ? { me } : {};
-    const found = await points.board(board, { limit: PAGE, offset: (page - 1) * PAGE, ...mine });
+    const [found, head] = await Promise.all([
+      points.board(board, { limit: PAGE, offset: (page - 1) * PAGE, ...mine }),
+      me ? points.head(me) : null,
+    ]);
     const isElsewhere = found?.me && !found.rows.some((row) => row.fan === me);
     const around =
       me && isElsewhere ? await points.board(board, { limit: AROUND, around: me, me }) : null;
-    const head = me ? await points.head(me) : null;
     await req.page(
       'pages/board',
       {

@@ -2,7 +2,7 @@ import { cardOf } from '../../athletes/present.js';
 import type { AthleteRecord } from '../../athletes/service.js';
 import { nocOf } from '../../platform/countries.js';
 import type { Language, Words } from '../../platform/i18n.js';
-import { medalsOf, type Points, type RuleSet } from '../../points/service.js';
+import { medalsOf, type BoardPage, type Head, type RuleSet } from '../../points/service.js';
 import { presentVideo } from '../../videos/present.js';
 import type { VideoState } from '../../videos/service.js';
 import type { ChatRecord } from '../../village/service.js';
@@ -10,8 +10,6 @@ import { presentLane, presentRail } from '../medals.js';
 import type { Suggestion } from './suggestions.js';
 
 type Athletes = Map<string, AthleteRecord>;
-type Head = Awaited<ReturnType<Points['head']>>;
-type Board = Awaited<ReturnType<Points['board']>>;
 
 /** Chats to come that home names. */
 const SOON = 3;
@@ -24,7 +22,7 @@ export interface HomeView {
   head: Head | null;
   rules: RuleSet;
   /** Null while the board is being counted. */
-  board: Board;
+  board: BoardPage | null;
   chats: ChatRecord[];
   /** How many are in the live chat; 0 when none is live. */
   inRoom: number;
@@ -75,7 +73,7 @@ function presentSuggestion(
   return { athlete: cardOf(words, language, athlete), network, handle, url, held, turn };
 }
 
-function presentTop(board: NonNullable<Board>, reader: string | null) {
+function presentTop(board: BoardPage, reader: string | null) {
   const rows = board.rows.map((row) => ({
     ...row,
     noc: nocOf(row.country),

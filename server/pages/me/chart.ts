@@ -1,11 +1,10 @@
-import type { Entry } from '../../points/service.js';
+import { MEDALS, type Entry } from '../../points/service.js';
 
 const WIDTH = 600;
 const HEIGHT = 320;
 const LEFT = 36;
 /** Entries that the table below the line lists. */
 const ROWS = 30;
-const MEDALS = ['bronze', 'silver', 'gold'];
 
 /** A line of points over time; coordinates are those of an SVG viewBox. */
 export interface Chart {

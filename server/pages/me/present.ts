@@ -4,12 +4,17 @@ import { isLost, type FanRecord, type IdentityRecord } from '../../fans/service.
 import type { Follows } from '../../follows/service.js';
 import { isNetwork } from '../../networks/network.js';
 import type { Language, Words } from '../../platform/i18n.js';
-import { medalsOf, readDeed, type Entry, type Points, type RuleSet } from '../../points/service.js';
+import {
+  medalsOf,
+  readDeed,
+  type BoardPage,
+  type Entry,
+  type Head,
+  type RuleSet,
+} from '../../points/service.js';
 import { presentLane, presentRail } from '../medals.js';
 import { chartOf } from './chart.js';
 import type { MeAnswer } from './schema.js';
-
-type Head = Awaited<ReturnType<Points['head']>>;
 
 /** Entries of the statement that the page of medals shows. */
 export const NEWEST_LINES = 6;
@@ -58,7 +63,7 @@ export interface MeView {
   entries: Entry[];
   athletes: Map<string, AthleteRecord>;
   progress: Awaited<ReturnType<Follows['progress']>>;
-  board: Awaited<ReturnType<Points['board']>>;
+  board: BoardPage | null;
   identities: IdentityRecord[];
   roles: readonly string[];
   notice: string | null;
