@@ -104,7 +104,7 @@ describe('cases', () => {
 
     it('are decided by two who agree in the end: the last signature of each counts', async () => {
       await world.context.settings.set('registry.quorum', 2);
-      const opened = await open('athlete10');
+      const opened = await open('athlete8', first, 'facebook:athlete8');
       await sign(opened, first, 'refuse');
       expect((await sign(opened, second)).state).to.equal('open');
       const decided = await sign(opened, first);
